@@ -1,0 +1,159 @@
+"""One answer: the prompt, the stream of text, and what can be said about it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+from app.errors import InvalidQuestion
+from app.models import Confidence
+from memory_models.generate import Decoding, Mixture, Trace, generate, sigmoid
+from memory_models.memory import Reading
+from memory_models.tokenizer import Tokenizer
+
+INSTRUCTION = "Answer the question about the story briefly."  # EXPERIMENTS.md: prompt wording
+LONGEST_QUESTION = 512  # tokens
+NOT_SUPPORTED = "(The document does not clearly support this answer.)"
+NO_ANSWER = "The document does not seem to answer this."
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids, and where in them the question stands."""
+
+    tokens: list[int]
+    question: slice
+
+
+def build_prompt(
+    tokenizer: Tokenizer, question: str, passage: str = "", instruction: str = INSTRUCTION
+) -> Prompt:
+    """The user turn that asks `question`; `passage` only where evaluation shows the page itself.
+
+    Raises InvalidQuestion for an empty question or one of more than 512 tokens.
+    """
+    asked = tokenizer.encode(question.strip())
+    if not asked:
+        raise InvalidQuestion("The question is empty; ask something.")
+    if len(asked) > LONGEST_QUESTION:
+        raise InvalidQuestion(
+            f"The question has {len(asked)} tokens, at most {LONGEST_QUESTION} are taken; "
+            "shorten it."
+        )
+    lead = f"{passage}\n\n{instruction}\nQuestion: " if passage else f"{instruction}\nQuestion: "
+    before = [*tokenizer.chat.opening, *tokenizer.encode(lead)]
+    tokens = [*before, *asked, *tokenizer.chat.closing]
+    return Prompt(tokens, slice(len(before), len(before) + len(asked)))
+
+
+def address_query(tokenizer: Tokenizer, question: str) -> list[int]:
+    """The question's tokens as addressing reads them."""
+    return tokenizer.encode(f"Question: {question.strip()}")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the memory looked: a window's share of the attention, its pages and its text."""
+
+    segment: int
+    chapter: int
+    page_first: int
+    page_last: int
+    weight: float
+    text: str
+    label_first: str = ""
+    label_last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer, as `bookstate ask --json` prints it."""
+
+    answer: str
+    confidence: float
+    supported: bool
+    sources: list[Source]
+    first_token_seconds: float
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+class AnswerStream:
+    """Iterate for pieces of text; afterwards (also when stopped early) ask for `finish()`."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        open_reading: Callable[[], Reading],
+        prompt: Prompt,
+        decoding: Decoding,
+        confidence: Confidence,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._open_reading = open_reading
+        self._prompt = prompt
+        self._decoding = decoding
+        self._confidence = confidence
+        self._started = perf_counter()
+        self._first_token_seconds = 0.0
+        self._mass: dict[int, float] = {}
+        self.trace = Trace()
+
+    def __iter__(self) -> Iterator[str]:
+        """Pieces of the answer as they are made."""
+        reading = self._open_reading()
+        mixture = Mixture(reading)
+        mixture.prefill(self._prompt.tokens, self._prompt.question)
+        self._look(reading, mixture)
+        shown = ""
+        for _ in generate(mixture, self._tokenizer.chat.stops, self._decoding, self.trace):
+            if not shown:
+                self._first_token_seconds = perf_counter() - self._started
+            self._look(reading, mixture)
+            text = self._tokenizer.decode(self.trace.tokens).lstrip()
+            if not text.endswith("\ufffd") and len(text) > len(shown):  # half a character waits
+                yield text[len(shown) :]
+                shown = text
+
+    def _look(self, reading: Reading, mixture: Mixture) -> None:
+        weights = mixture.log_weights.exp().tolist()
+        attended = reading.attended()
+        shares = weights if len(weights) == len(attended) else [1.0] * len(attended)
+        for (segment, mass), weight in zip(attended.items(), shares, strict=True):
+            self._mass[segment] = self._mass.get(segment, 0.0) + weight * mass
+
+    @property
+    def confidence(self) -> float:
+        """Calibrated probability that the answer is right."""
+        if not self.trace.log_probs:
+            return 0.0
+        c = self._confidence
+        return sigmoid(c.bias + c.gain * self.trace.gain + c.log_prob * self.trace.log_prob)
+
+    @property
+    def supported(self) -> bool:
+        """False where the memory does not make the answer likelier than chance would."""
+        return self.confidence >= self._confidence.threshold
+
+    def weights(self) -> dict[int, float]:
+        """Segment -> share of the attention mass, summing to 1, largest first."""
+        total = sum(self._mass.values())
+        ranked = sorted(self._mass.items(), key=lambda item: (-item[1], item[0]))
+        return {segment: mass / total for segment, mass in ranked} if total else {}
+
+    def finish(self, sources: list[Source]) -> Answer:
+        """The answer with its evidence; says so where the memory does not support it."""
+        text = self._tokenizer.decode(self.trace.tokens).strip()
+        return Answer(
+            answer=NO_ANSWER if not text else text if self.supported else f"{text} {NOT_SUPPORTED}",
+            confidence=round(self.confidence, 4),
+            supported=self.supported and bool(text),
+            sources=sources,
+            first_token_seconds=round(self._first_token_seconds, 4),
+            seconds=round(perf_counter() - self._started, 4),
+        )

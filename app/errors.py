@@ -1,0 +1,31 @@
+"""What the product refuses, in one sentence a person can act on; the CLI and the UI show it."""
+
+from __future__ import annotations
+
+
+class BookstateError(Exception):
+    """Root of everything that the product refuses."""
+
+
+class UnknownDocument(BookstateError):
+    """No document, or more than one, goes by the given id."""
+
+
+class NotReady(BookstateError):
+    """A document that has not been read to its end."""
+
+
+class Busy(BookstateError):
+    """Another process is reading this document."""
+
+
+class InvalidArchive(BookstateError):
+    """An exported file that is damaged, foreign or does not fit this library."""
+
+
+class InvalidSetting(BookstateError):
+    """A setting outside its limits."""
+
+
+class InvalidQuestion(BookstateError):
+    """A question that is empty, too long or about a chapter that is not there."""

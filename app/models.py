@@ -1,0 +1,174 @@
+"""Backbones and memories by name: which folder, which calibration, which adapter.
+
+A backbone's calibration (its addressing heads and how confidence is read off likelihoods) lies
+beside its weights as `calibration.json`; the default backbone's ships in `assets/calibration`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from app.errors import BookstateError
+from app.settings import Settings
+from memory_models import backbone as backbones
+from memory_models.address import Head
+from memory_models.backbone import DEFAULT_BACKBONE, Backbone, Progress
+from memory_models.decoder import DecoderConfig
+from memory_models.errors import ModelNotFound
+from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
+from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMemory
+from memory_models.memories.melodi import MelodiConfig, MelodiMemory, MelodiMixers
+
+CALIBRATION = "calibration.json"
+MEMORY_NOTES = {
+    "adaptive": "Keeps the slots that matter, finds the windows a question is about. Works as it "
+    "is, for books of any length; the state grows with the book.",
+    "melodi": "Short-term summaries and a long-term queue of 128 windows; a few megabytes.",
+    "infini": "One matrix a head, the same size for any length of book; about 1.5 MB.",
+}
+UNTRAINED = (
+    "No trained adapter for this memory is installed yet: it reads and answers, but its answers "
+    "carry little of the document. Use adaptive for real work."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """Logistic reading of an answer's likelihoods; fitted by `bookstate calibrate`."""
+
+    bias: float
+    gain: float
+    log_prob: float
+    threshold: float  # below it, an answer counts as not supported
+
+    @classmethod
+    def uncalibrated(cls) -> Confidence:
+        """Half at no gain, until `bookstate calibrate` has measured this backbone."""
+        return cls(bias=0.0, gain=1.0, log_prob=0.0, threshold=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was measured on a backbone."""
+
+    address_heads: tuple[Head, ...]
+    confidence: Confidence
+    measured: bool
+
+    def to_json(self, **notes: Any) -> str:
+        """The form in which `read_calibration` finds it, with notes on how it was made."""
+        body = {
+            "address_heads": [list(head) for head in self.address_heads],
+            "confidence": asdict(self.confidence),
+        }
+        return json.dumps({**body, **notes}, indent=1)
+
+
+def backbone_folder(settings: Settings) -> Path:
+    """Where the chosen backbone is, present or not."""
+    if settings.backbone == "default":
+        return settings.models / DEFAULT_BACKBONE.name
+    given = Path(settings.backbone).expanduser()
+    if (given / "config.json").is_file():
+        return given.resolve()
+    return settings.models / settings.backbone.replace("/", "--")
+
+
+def load_backbone(settings: Settings, progress: Progress) -> Backbone:
+    """The chosen backbone; the default one is fetched first where it is not there yet."""
+    folder = backbone_folder(settings)
+    if not backbones.is_present(folder):
+        if settings.backbone != "default":
+            raise ModelNotFound(
+                f"Backbone {settings.backbone!r} is neither a folder with a config.json nor "
+                f"pulled; run `bookstate models pull {settings.backbone}`."
+            )
+        backbones.fetch_default(folder, progress)
+    return backbones.load(folder)
+
+
+def read_calibration(backbone: Backbone) -> Calibration:
+    """The backbone's own calibration, the shipped one for the same weights, or the plain guess."""
+    own = backbone.folder / CALIBRATION
+    if own.is_file():
+        return _parse(json.loads(own.read_text("utf-8")), str(own))
+    shipped = files("assets") / "calibration" / f"{backbone.sha256[:16]}.json"
+    if shipped.is_file():
+        return _parse(json.loads(shipped.read_text("utf-8")), str(shipped))
+    heads = guessed_heads(backbone.config)
+    return Calibration(heads, Confidence.uncalibrated(), measured=False)
+
+
+def _parse(raw: dict[str, Any], source: str) -> Calibration:
+    try:
+        heads = tuple((int(layer), int(head)) for layer, head in raw["address_heads"])
+        return Calibration(heads, Confidence(**raw["confidence"]), measured=True)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BookstateError(
+            f"{source} is not a calibration ({error!r}); run `bookstate calibrate` again."
+        ) from error
+
+
+def guessed_heads(config: DecoderConfig) -> tuple[Head, ...]:
+    """One query head of every key/value head of two layers at three fifths of the depth.
+
+    Where addressing heads were measured they sat there; `bookstate calibrate` finds the real ones.
+    """
+    middle = min(config.layers - 1, round(0.58 * config.layers))
+    layers = sorted({middle, min(config.layers - 1, middle + 1)})
+    return tuple((layer, head) for layer in layers for head in range(0, config.heads, config.group))
+
+
+AnyMemory = AdaptiveMemory | InfiniMemory | MelodiMemory
+
+
+def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
+    """A memory of the given kind as new documents get it."""
+    if kind == "adaptive":
+        adaptive = AdaptiveConfig(
+            address_heads=read_calibration(backbone).address_heads,
+            window=settings.window,
+            share=settings.share,
+            slot_bits=settings.slot_bits,
+        )
+        return AdaptiveMemory(backbone, adaptive)
+    if kind == "infini":
+        return _infini(backbone, InfiniConfig(update=settings.infini_update))
+    if kind == "melodi":
+        sizes = {"short": max(1, settings.window // 4), "long": max(1, settings.window // 8)}
+        return _melodi(backbone, MelodiConfig(window=settings.window, **sizes))
+    raise BookstateError(f"Memory {kind!r} is not known; choose adaptive, melodi or infini.")
+
+
+def stored_memory(kind: str, config: str, backbone: Backbone) -> AnyMemory:
+    """The memory that made a stored state, from the configuration stored beside it."""
+    raw = json.loads(config)
+    if kind == "adaptive":
+        raw["address_heads"] = tuple((layer, head) for layer, head in raw["address_heads"])
+        return AdaptiveMemory(backbone, AdaptiveConfig(**raw))
+    if kind == "infini":
+        return _infini(backbone, InfiniConfig(**raw))
+    return _melodi(backbone, MelodiConfig(**raw))
+
+
+def memory_config(memory: AnyMemory) -> str:
+    """Canonical JSON of a memory's configuration."""
+    return json.dumps(asdict(memory.config), sort_keys=True)
+
+
+def _infini(backbone: Backbone, config: InfiniConfig) -> InfiniMemory:
+    shape = backbone.config
+    return InfiniMemory(backbone.decoder, InfiniGates(shape.layers, shape.heads), config)
+
+
+def _melodi(backbone: Backbone, config: MelodiConfig) -> MelodiMemory:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # untrained mixers must be the same in every process
+        mixers = MelodiMixers(backbone.config, config)
+    return MelodiMemory(backbone.decoder, mixers, config)

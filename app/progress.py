@@ -1,0 +1,55 @@
+"""Progress bars on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from app.library import OnProgress, ReadProgress
+from memory_models.backbone import Progress as OnFetch
+
+
+@contextmanager
+def reading_bar(console: Console, label: str = "Reading") -> Iterator[OnProgress]:
+    """A bar with segments, tokens a second and time left; appears with the first step."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks: list[TaskID] = []
+
+        def on_progress(progress: ReadProgress) -> None:
+            if not tasks:
+                tasks.append(bar.add_task(label, total=progress.segments, pace=""))
+            bar.update(tasks[0], completed=progress.segments_done, pace=pace_text(progress))
+
+        yield on_progress
+
+
+def pace_text(progress: ReadProgress) -> str:
+    """ "412 tokens/s, 3:05 left"."""
+    left = progress.seconds_left
+    until = "" if left is None else f", {int(left) // 60}:{int(left) % 60:02d} left"
+    return f"{progress.tokens_per_second:,.0f} tokens/s{until}"
+
+
+@contextmanager
+def fetch_bar(console: Console) -> Iterator[OnFetch]:
+    """A bar for what is fetched or converted, in megabytes; appears with the first step."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[size]}"))
+    with Progress(*columns, console=console, transient=False) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def on_fetch(label: str, done: int, total: int) -> None:
+            if label not in tasks:
+                tasks[label] = bar.add_task(label, total=total or None, size="")
+            size = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else ""
+            bar.update(tasks[label], completed=done, size=size)
+
+        yield on_fetch

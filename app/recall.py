@@ -1,0 +1,129 @@
+"""Opening a stored state for one question: which windows, or which carry, the answer reads."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+from app.errors import InvalidQuestion, NotReady
+from app.models import AnyMemory
+from app.store import Document, Store
+from memory_models.address import AddressBook
+from memory_models.memories.adaptive import AdaptiveMemory
+from memory_models.memories.infini import InfiniMemory
+from memory_models.memory import Reading, from_bytes
+
+ADDRESS_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
+OPEN_BOOKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which part of a document a question is about; chapters count from 1."""
+
+    chapter: int | None = None  # this chapter alone
+    as_of_chapter: int | None = None  # the book up to the end of this chapter
+
+    def check(self, chapters: int) -> None:
+        """Raise InvalidQuestion for a chapter that is not there."""
+        for number in (self.chapter, self.as_of_chapter):
+            if number is not None and not 1 <= number <= chapters:
+                raise InvalidQuestion(
+                    f"Chapter {number} is not there; this document has chapters 1 to {chapters}."
+                )
+
+    def holds(self, chapter: int) -> bool:
+        """True for a chapter inside the scope."""
+        if self.chapter is not None and chapter != self.chapter:
+            return False
+        return self.as_of_chapter is None or chapter <= self.as_of_chapter
+
+
+class StateReader:
+    """Opens states of one store; keeps the address books of the last few documents."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._books: OrderedDict[tuple[str, str | None], AddressBook] = OrderedDict()
+        self._lock = Lock()
+
+    def open(
+        self,
+        document: Document,
+        memory: AnyMemory,
+        question: list[int],
+        scope: Scope,
+        windows: int,
+    ) -> Reading:
+        """A reading of the state for the question's tokens, `windows` of it where it has windows.
+
+        Raises NotReady while nothing of the scope has been read.
+        """
+        chapters = self._store.segment_chapters(document.id)
+        scope.check(max(chapters))
+        inside = [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
+        if not document.ready:
+            raise NotReady(
+                f"{document.title!r} has been read to segment {document.segments_done} of "
+                f"{document.segments}; run `bookstate ingest` on the file again to finish."
+            )
+        if isinstance(memory, AdaptiveMemory):
+            return self._addressed(document, memory, question, inside, windows)
+        return self._carried(document, memory, inside)
+
+    def windows(self, document: Document, memory: AdaptiveMemory, segments: list[int]) -> Reading:
+        """The given segments' windows, a row each, none preferred."""
+        blobs = self._store.blobs(document.id, "slots", segments)
+        slots = {segment: from_bytes(blob) for segment, blob in blobs}
+        return memory.recall(slots, torch.zeros(len(slots)))
+
+    def _addressed(
+        self,
+        document: Document,
+        memory: AdaptiveMemory,
+        question: list[int],
+        inside: list[int],
+        windows: int,
+    ) -> Reading:
+        book = self._address_book(document)
+        rows = book.rows(frozenset(inside))
+        scores = memory.address(question, book, rows).cpu()
+        best = scores.topk(min(windows, len(rows)))
+        chosen = [book.segments[row] for row in rows[best.indices].tolist()]
+        blobs = dict(self._store.blobs(document.id, "slots", chosen))
+        slots = {segment: from_bytes(blobs[segment]) for segment in chosen}
+        return memory.recall(slots, ADDRESS_WEIGHT * best.values)
+
+    def _address_book(self, document: Document) -> AddressBook:
+        key = (document.id, document.state_sha256)
+        with self._lock:
+            if key not in self._books:
+                blobs = self._store.blobs(document.id, "address")
+                self._books[key] = AddressBook.from_bundles(
+                    [(segment, from_bytes(blob)) for segment, blob in blobs]
+                )
+            self._books.move_to_end(key)
+            while len(self._books) > OPEN_BOOKS:
+                self._books.popitem(last=False)
+            return self._books[key]
+
+    def _carried(self, document: Document, memory: AnyMemory, inside: list[int]) -> Reading:
+        assert not isinstance(memory, AdaptiveMemory)
+        end = self._carry_at(document, inside[-1])
+        if inside[0] > 0 and isinstance(memory, InfiniMemory) and memory.config.update == "linear":
+            end = memory.subtract(end, self._carry_at(document, inside[0] - 1))
+        return memory.recall(end)
+
+    def _carry_at(self, document: Document, segment: int) -> dict[str, Tensor]:
+        part = "carry" if segment == document.segments - 1 else "snapshot"
+        found = self._store.latest_blob(document.id, part, before=segment)
+        if found is None or found[0] != segment:
+            raise NotReady(
+                f"The state of {document.title!r} has no snapshot at segment {segment}; "
+                "remove the document and read it again."
+            )
+        return from_bytes(found[1])

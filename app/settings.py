@@ -1,0 +1,81 @@
+"""Settings, read once: flag, then BOOKSTATE_* environment, then TOML file, then default.
+
+The file is `config.toml` in the data folder, the data folder BOOKSTATE_HOME or the platform's.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from app.errors import InvalidSetting
+
+MemoryKind = Literal["adaptive", "melodi", "infini"]
+
+
+def data_folder() -> Path:
+    """Where everything is kept: BOOKSTATE_HOME or the platform's user data folder."""
+    chosen = os.environ.get("BOOKSTATE_HOME")
+    return Path(chosen).expanduser() if chosen else user_data_path("bookstate", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """Everything a user can set."""
+
+    model_config = SettingsConfigDict(env_prefix="BOOKSTATE_", frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=data_folder, description="data folder")
+    backbone: str = Field("default", description="'default', or a folder of a Llama-family model")
+    memory: MemoryKind = Field("adaptive", description="memory for new documents")
+    window: int = Field(512, ge=16, le=8192, description="most tokens a segment (adaptive, melodi)")
+    share: float = Field(0.103, gt=0, le=1, description="share of slots kept (adaptive)")
+    slot_bits: Literal[8, 16] = Field(8, description="bits of a slot's numbers (adaptive)")
+    infini_update: Literal["linear", "delta"] = Field("delta", description="Infini's write rule")
+    windows: int = Field(8, ge=1, le=64, description="windows that one question may address")
+    answer_tokens: int = Field(64, ge=1, le=1024, description="longest answer")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 leaves torch's choice")
+    max_upload_mb: int = Field(100, ge=1, le=2048, description="largest file the web UI takes")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = TomlConfigSettingsSource(settings_cls, data_folder() / "config.toml")
+        return init_settings, env_settings, file
+
+    @property
+    def database(self) -> Path:
+        """The one SQLite file."""
+        return self.home / "bookstate.db"
+
+    @property
+    def models(self) -> Path:
+        """Folder of converted backbones."""
+        return self.home / "models"
+
+
+def read_settings(**flags: Any) -> Settings:
+    """Settings with the given flags on top; None flags count as not given."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InvalidSetting(
+            f"Setting {name!r} cannot be {first.get('input')!r}: {first['msg']}."
+        ) from error

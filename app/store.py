@@ -1,0 +1,591 @@
+"""SQLite: documents, their states, jobs, chats, summaries. The only file that touches the database.
+
+    documents 1-n sources | chapters | pages | segments (with their text) | states | jobs
+              1-n chats 1-n messages,  1-n summaries (chapter 0 is the whole book)
+
+A document is known by the SHA-256 of its bytes together with the memory and backbone that read it.
+`states` holds blobs apart from everything a person would browse: per segment `slots` and `address`
+(what the segment left behind), one `carry` (what the next segment needs) and `snapshot`s of the
+carry at chapter ends. `checkpoint` writes new blobs and the number of segments done in one
+transaction, so a killed process leaves a whole prefix of the document and nothing else.
+
+Chapters and pages are numbered from 1, segments from 0. Times are ISO-8601 UTC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+from sqlite_utils.db import Table
+
+from app.errors import UnknownDocument
+from app.migrations import migrations
+from ingest.book import Book, Chapter, Page, Segment
+
+BOOK = 0
+"""The chapter number under which the whole book's summary is stored."""
+
+
+def now() -> str:
+    """The present moment, ISO-8601 UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One row of `documents`."""
+
+    id: str
+    source_sha256: str
+    title: str
+    author: str
+    file_name: str
+    format: str
+    paged: bool
+    memory: str
+    memory_config: str
+    backbone: str
+    backbone_sha256: str
+    tokenizer_sha256: str
+    adapter: str | None
+    segments: int
+    segments_done: int
+    tokens: int
+    kv_cache_bytes: int
+    state_bytes: int
+    state_sha256: str | None
+    seconds: float
+    created_at: str
+    updated_at: str
+
+    @property
+    def ready(self) -> bool:
+        """True once every segment has been read."""
+        return self.segments_done == self.segments
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """A segment with its text, as the sources of an answer show it."""
+
+    number: int
+    chapter: int
+    start: int
+    end: int
+    page_first: int
+    page_last: int
+    tokens: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One reading of a document by the background worker."""
+
+    id: int
+    document_id: str
+    status: str
+    error: str
+    tokens_per_second: float
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a stored chat."""
+
+    role: str
+    text: str
+    confidence: float | None
+    sources: list[dict[str, Any]]
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A stored conversation about one document."""
+
+    id: int
+    document_id: str
+    title: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A stored summary; chapter 0 is the whole book."""
+
+    chapter: int
+    title: str
+    summary: str
+
+
+class Store:
+    """One database file; every thread gets its own connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        migrations.apply(self.db)
+
+    @property
+    def db(self) -> Database:
+        """This thread's connection."""
+        if not hasattr(self._local, "db"):
+            connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+                connection.execute(f"PRAGMA {pragma}").close()
+            self._opened.append(connection)
+            self._local.db = Database(connection)
+        db: Database = self._local.db
+        return db
+
+    def close(self) -> None:
+        """Close every connection this store opened."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
+
+    @contextmanager
+    def writing(self) -> Iterator[Database]:
+        """A write transaction that takes the lock at its start, so it cannot fail half-way."""
+        db = self.db
+        if db.conn.in_transaction:
+            yield db
+            return
+        db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.conn.execute("ROLLBACK")
+            raise
+        db.conn.execute("COMMIT")
+
+    def _table(self, name: str) -> Table:
+        return self.db.table(name)
+
+    # Documents
+
+    def add_document(self, document: Document, book: Book, segments: Iterable[Segment]) -> None:
+        """Store a book that is about to be read, with all its text, in one transaction."""
+        with self.writing():
+            row = {name: getattr(document, name) for name in Document.__slots__}
+            self._table("documents").insert({**row, "paged": int(document.paged)})
+            self._add_source(document.id, document.source_sha256, document.file_name, 0)
+            self._add_text(document.id, book, segments, 0, 0, 0, 0)
+
+    def extend_document(
+        self, document: Document, book: Book, segments: list[Segment], sha256: str, file_name: str
+    ) -> None:
+        """Put another text behind a document; the whole-book summary is made anew afterwards."""
+        with self.writing():
+            pages = self._last_page(document.id)
+            chapters = self._count("chapters", document.id)
+            length = self.db.execute(
+                "SELECT coalesce(max(end), 0) FROM chapters WHERE document_id = ?", [document.id]
+            ).fetchone()[0]
+            self._add_source(document.id, sha256, file_name, document.segments)
+            self._add_text(document.id, book, segments, document.segments, chapters, pages, length)
+            per_token = document.kv_cache_bytes // max(1, document.tokens)
+            tokens = document.tokens + sum(s.tokens for s in segments)
+            self.update(
+                document.id,
+                segments=document.segments + len(segments),
+                tokens=tokens,
+                kv_cache_bytes=per_token * tokens,
+                state_sha256=None,
+            )
+            self._table("summaries").delete_where(
+                "document_id = ? AND chapter = ?", [document.id, BOOK]
+            )
+
+    def _count(self, table: str, document_id: str) -> int:
+        return int(self._table(table).count_where("document_id = ?", [document_id]))
+
+    def _last_page(self, document_id: str) -> int:
+        row = self.db.execute(
+            "SELECT coalesce(max(number), 0) FROM pages WHERE document_id = ?", [document_id]
+        ).fetchone()
+        return int(row[0])
+
+    def _add_source(self, document_id: str, sha256: str, name: str, first_segment: int) -> None:
+        self._table("sources").insert(
+            {
+                "document_id": document_id,
+                "number": self._count("sources", document_id),
+                "sha256": sha256,
+                "file_name": name,
+                "first_segment": first_segment,
+                "created_at": now(),
+            }
+        )
+
+    def _add_text(
+        self,
+        document_id: str,
+        book: Book,
+        segments: Iterable[Segment],
+        segment0: int,
+        chapter0: int,
+        page0: int,
+        offset: int,
+    ) -> None:
+        self._table("chapters").insert_all(
+            {
+                "document_id": document_id,
+                "number": chapter0 + i,
+                "title": c.title,
+                "start": offset + c.start,
+                "end": offset + c.end,
+            }
+            for i, c in enumerate(book.chapters, start=1)
+        )
+        self._table("pages").insert_all(
+            {
+                "document_id": document_id,
+                "number": page0 + p.number,
+                "label": p.label,
+                "start": offset + p.start,
+                "end": offset + p.end,
+            }
+            for p in book.pages
+        )
+        self._table("segments").insert_all(
+            {
+                "document_id": document_id,
+                "number": segment0 + s.index,
+                "chapter": chapter0 + s.chapter + 1,
+                "start": offset + s.start,
+                "end": offset + s.end,
+                "page_first": page0 + s.page_first,
+                "page_last": page0 + s.page_last,
+                "tokens": s.tokens,
+                "text": book.text[s.start : s.end],
+            }
+            for s in segments
+        )
+
+    def _documents(self, where: str, parameters: list[Any]) -> list[Document]:
+        rows = self.db.query(f"SELECT * FROM documents WHERE {where}", parameters)
+        return [Document(**{**row, "paged": bool(row["paged"])}) for row in rows]
+
+    def documents(self, search: str = "") -> list[Document]:
+        """All documents, newest first; `search` matches title, author or file name."""
+        like = f"%{search.strip()}%"
+        return self._documents(
+            "title LIKE ? OR author LIKE ? OR file_name LIKE ? ORDER BY created_at DESC, id",
+            [like, like, like],
+        )
+
+    def document(self, document_id: str) -> Document:
+        """The document whose id is, or uniquely begins with, `document_id`."""
+        wanted = document_id.strip()
+        exact = self._documents("id = ?", [wanted])
+        found = exact or self._documents("substr(id, 1, length(?)) = ?", [wanted, wanted])
+        if not wanted or not found:
+            raise UnknownDocument(
+                f"No document has the id {document_id!r}; `bookstate list` shows those there are."
+            )
+        if len(found) > 1:
+            raise UnknownDocument(
+                f"{len(found)} documents have an id that begins with {document_id!r}; "
+                "give more of it."
+            )
+        return found[0]
+
+    def known(
+        self, sha256: str, memory: str, memory_config: str, backbone_sha256: str
+    ) -> Document | None:
+        """The document that the same bytes gave before under the same memory and backbone."""
+        found = self._documents(
+            "source_sha256 = ? AND memory = ? AND memory_config = ? AND backbone_sha256 = ?",
+            [sha256, memory, memory_config, backbone_sha256],
+        )
+        return found[0] if found else None
+
+    def has_source(self, document_id: str, sha256: str) -> bool:
+        """True when these bytes are already part of the document."""
+        where = "document_id = ? AND sha256 = ?"
+        return bool(self._table("sources").count_where(where, [document_id, sha256]))
+
+    def sources(self, document_id: str) -> list[dict[str, Any]]:
+        """The files that a document is made of, in order."""
+        return list(
+            self.db.query(
+                "SELECT number, sha256, file_name, first_segment, created_at FROM sources "
+                "WHERE document_id = ? ORDER BY number",
+                [document_id],
+            )
+        )
+
+    def update(self, document_id: str, **values: Any) -> None:
+        """Set columns of one document."""
+        self._table("documents").update(document_id, {**values, "updated_at": now()})
+
+    def remove(self, document_id: str) -> None:
+        """Delete a document with everything that hangs on it."""
+        with self.writing():
+            self._table("documents").delete(document_id)
+
+    # Text
+
+    def chapters(self, document_id: str) -> list[Chapter]:
+        """Chapters in order; chapter number n is at index n - 1."""
+        rows = self.db.query(
+            "SELECT title, start, end FROM chapters WHERE document_id = ? ORDER BY number",
+            [document_id],
+        )
+        return [Chapter(**row) for row in rows]
+
+    def pages(self, document_id: str) -> list[Page]:
+        """Pages in order; page number n is at index n - 1."""
+        rows = self.db.query(
+            "SELECT number, label, start, end FROM pages WHERE document_id = ? ORDER BY number",
+            [document_id],
+        )
+        return [Page(**row) for row in rows]
+
+    def page_count(self, document_id: str) -> int:
+        """How many pages the document has."""
+        return self._count("pages", document_id)
+
+    def segments(
+        self, document_id: str, first: int = 0, last: int | None = None
+    ) -> Iterator[StoredSegment]:
+        """Segments first <= number < last, in order."""
+        rows = self.db.query(
+            "SELECT number, chapter, start, end, page_first, page_last, tokens, text "
+            "FROM segments WHERE document_id = ? AND number >= ? AND number < ? ORDER BY number",
+            [document_id, first, 2**62 if last is None else last],
+        )
+        return (StoredSegment(**row) for row in rows)
+
+    def segment_chapters(self, document_id: str) -> list[int]:
+        """The chapter number of every segment, in order."""
+        rows = self.db.execute(
+            "SELECT chapter FROM segments WHERE document_id = ? ORDER BY number", [document_id]
+        )
+        return [row[0] for row in rows]
+
+    def page_labels(self, document_id: str, numbers: Iterable[int]) -> dict[int, str]:
+        """Printed labels of the given page numbers."""
+        wanted = sorted(set(numbers))
+        marks = ",".join("?" * len(wanted))
+        rows = self.db.execute(
+            f"SELECT number, label FROM pages WHERE document_id = ? AND number IN ({marks})",
+            [document_id, *wanted],
+        )
+        return dict(rows.fetchall())
+
+    # States
+
+    def checkpoint(
+        self,
+        document_id: str,
+        *,
+        segments_done: int,
+        seconds: float,
+        left: Mapping[tuple[str, int], bytes],
+        carry: bytes | None,
+    ) -> None:
+        """Store what the latest segments left behind, atomically with how far the reading is.
+
+        left: blobs by (part, segment); carry: what the next segment needs, replacing the last one.
+        """
+        with self.writing():
+            blobs = [(part, segment, blob) for (part, segment), blob in left.items()]
+            if carry is not None:
+                self._table("states").delete_where(
+                    "document_id = ? AND part = 'carry'", [document_id]
+                )
+                blobs.append(("carry", segments_done - 1, carry))
+            self._table("states").upsert_all(
+                (
+                    {"document_id": document_id, "part": part, "segment": segment, "blob": blob}
+                    for part, segment, blob in blobs
+                ),
+                pk=("document_id", "part", "segment"),
+            )
+            self.update(document_id, segments_done=segments_done, seconds=seconds)
+
+    def seal(self, document_id: str) -> None:
+        """Record size and SHA-256 of the finished state."""
+        total, size = hashlib.sha256(), 0
+        rows = self.db.execute(
+            "SELECT part, segment, blob FROM states WHERE document_id = ? ORDER BY part, segment",
+            [document_id],
+        )
+        for part, segment, blob in rows:
+            total.update(f"{part}:{segment}:{len(blob)}\n".encode())
+            total.update(blob)
+            size += len(blob)
+        self.update(document_id, state_sha256=total.hexdigest(), state_bytes=size)
+
+    def blobs(
+        self, document_id: str, part: str, segments: Iterable[int] | None = None
+    ) -> list[tuple[int, bytes]]:
+        """(segment, blob) of one part in order, all of them or those of the given segments."""
+        where, parameters = "document_id = ? AND part = ?", [document_id, part]
+        if segments is not None:
+            wanted = [str(s) for s in segments]
+            where += " AND segment IN (SELECT value FROM json_each(?))"
+            parameters.append(f"[{','.join(wanted)}]")
+        rows = self.db.execute(
+            f"SELECT segment, blob FROM states WHERE {where} ORDER BY segment", parameters
+        )
+        found: list[tuple[int, bytes]] = rows.fetchall()
+        return found
+
+    def latest_blob(
+        self, document_id: str, part: str, before: int | None = None
+    ) -> tuple[int, bytes] | None:
+        """The last (segment, blob) of a part, at most at segment `before`."""
+        row: tuple[int, bytes] | None = self.db.execute(
+            "SELECT segment, blob FROM states WHERE document_id = ? AND part = ? AND segment <= ? "
+            "ORDER BY segment DESC LIMIT 1",
+            [document_id, part, 2**62 if before is None else before],
+        ).fetchone()
+        return row
+
+    def state_parts(self, document_id: str) -> dict[str, int]:
+        """Bytes of the state by part."""
+        rows = self.db.execute(
+            "SELECT part, sum(length(blob)) FROM states WHERE document_id = ? GROUP BY part",
+            [document_id],
+        )
+        return dict(rows.fetchall())
+
+    # Jobs
+
+    def enqueue(self, document_id: str) -> int:
+        """Ask the background worker to read a document; an open job is found again."""
+        with self.writing():
+            row = self.db.execute(
+                "SELECT id FROM jobs WHERE document_id = ? AND status IN ('queued', 'running')",
+                [document_id],
+            ).fetchone()
+            if row:
+                return int(row[0])
+            moment = now()
+            job = {"document_id": document_id, "status": "queued"}
+            inserted = self._table("jobs").insert(
+                {**job, "created_at": moment, "updated_at": moment}
+            )
+            return _key(inserted)
+
+    def jobs(self, *statuses: str) -> list[Job]:
+        """Jobs in the order they were asked for, of the given statuses or all."""
+        marks = ",".join("?" * len(statuses))
+        where = f"WHERE status IN ({marks})" if statuses else ""
+        rows = self.db.query(f"SELECT * FROM jobs {where} ORDER BY id", list(statuses))
+        return [Job(**row) for row in rows]
+
+    def set_job(self, job_id: int, **values: Any) -> None:
+        """Set columns of one job."""
+        self._table("jobs").update(job_id, {**values, "updated_at": now()})
+
+    def cancel_job(self, document_id: str) -> None:
+        """Ask that the reading of a document stop after its present segment."""
+        with self.writing():
+            for waiting, then in (("queued", "cancelled"), ("running", "cancelling")):
+                self.db.execute(
+                    "UPDATE jobs SET status = ?, updated_at = ? "
+                    "WHERE document_id = ? AND status = ?",
+                    [then, now(), document_id, waiting],
+                )
+
+    def job_status(self, job_id: int) -> str | None:
+        """Status of a job, None once its document was deleted."""
+        row = self.db.execute("SELECT status FROM jobs WHERE id = ?", [job_id]).fetchone()
+        return row[0] if row else None
+
+    # Chats
+
+    def start_chat(self, document_id: str, title: str) -> int:
+        """A new chat about a document; returns its id."""
+        row = {"document_id": document_id, "title": title, "created_at": now()}
+        return _key(self._table("chats").insert(row))
+
+    def chats(self, document_id: str) -> list[Chat]:
+        """Chats about a document, newest first."""
+        rows = self.db.query(
+            "SELECT * FROM chats WHERE document_id = ? ORDER BY id DESC", [document_id]
+        )
+        return [Chat(**row) for row in rows]
+
+    def remove_chat(self, chat_id: int) -> None:
+        """Delete a chat with its messages."""
+        with self.writing():
+            self._table("chats").delete(chat_id)
+
+    def say(
+        self,
+        chat_id: int,
+        role: str,
+        text: str,
+        confidence: float | None = None,
+        sources: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Append one message to a chat."""
+        self._table("messages").insert(
+            {
+                "chat_id": chat_id,
+                "role": role,
+                "text": text,
+                "confidence": confidence,
+                "sources": json.dumps(sources or [], ensure_ascii=False),
+                "created_at": now(),
+            }
+        )
+
+    def messages(self, chat_id: int) -> list[Message]:
+        """A chat's messages in order."""
+        rows = self.db.query(
+            "SELECT role, text, confidence, sources, created_at FROM messages "
+            "WHERE chat_id = ? ORDER BY id",
+            [chat_id],
+        )
+        return [Message(**{**row, "sources": json.loads(row["sources"])}) for row in rows]
+
+    # Summaries
+
+    def summaries(self, document_id: str) -> dict[int, Summary]:
+        """Stored summaries by chapter number; 0 is the whole book."""
+        rows = self.db.query(
+            "SELECT chapter, title, summary FROM summaries WHERE document_id = ? ORDER BY chapter",
+            [document_id],
+        )
+        return {row["chapter"]: Summary(**row) for row in rows}
+
+    def save_summary(self, document_id: str, summary: Summary) -> None:
+        """Store or replace one summary."""
+        self._table("summaries").upsert(
+            {
+                "document_id": document_id,
+                "chapter": summary.chapter,
+                "title": summary.title,
+                "summary": summary.summary,
+                "created_at": now(),
+            },
+            pk=("document_id", "chapter"),
+        )
+
+
+def _key(inserted: Table) -> int:
+    key = inserted.last_pk
+    assert isinstance(key, int)
+    return key

@@ -1,0 +1,151 @@
+"""Summaries from the state: windows -> chapter -> book, each stored and not made twice.
+
+A chapter's windows are opened side by side and each says, from its own slots, what happens in it;
+those sentences are then read through the same memory as a short text of their own, whose state
+gives the chapter's summary. The book's summary is made likewise from the chapters'. A recurrent
+memory (Infini, MELODI) has no windows: its chapter state is asked directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import perf_counter
+
+import torch
+
+from app.answers import build_prompt
+from app.errors import NotReady
+from app.library import Library, OnProgress, ReadProgress, quiet
+from app.models import AnyMemory, new_memory
+from app.recall import Scope, StateReader
+from app.store import BOOK, Document, Summary
+from ingest.book import Book, Chapter, Page
+from ingest.segments import split_book
+from memory_models.generate import Decoding, Mixture, Trace, generate, generate_each
+from memory_models.memories.adaptive import AdaptiveMemory
+from memory_models.memory import Bundle, Reading
+
+ASK_WINDOW = "Summarize what happens in the text above in one or two sentences."
+ASK_WHOLE = "Summarize the text above in a short paragraph."
+WINDOW_TOKENS = 64
+WHOLE_TOKENS = 160
+WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
+ROWS = 8  # windows that speak at once
+
+
+class Summarizer:
+    """Makes and keeps summaries of the documents of one library."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._states = StateReader(library.store)
+        self._tokenizer = library.backbone.tokenizer
+
+    def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
+        """Every chapter's summary in order, made where it is missing."""
+        count = len(self._library.store.chapters(document.id))
+        started = perf_counter()
+        for number in range(1, count + 1):
+            yield self.chapter(document, number)
+            left = (perf_counter() - started) / number * (count - number)
+            on_progress(ReadProgress(document.id, number, count, 0.0, left))
+
+    def chapter(self, document: Document, number: int) -> Summary:
+        """One chapter's summary, from that chapter's part of the state."""
+        self._check_ready(document)
+        chapters = self._library.store.chapters(document.id)
+        Scope(chapter=number).check(len(chapters))
+        known = self._library.store.summaries(document.id).get(number)
+        if known:
+            return known
+        memory = self._library.memory_of(document)
+        if isinstance(memory, AdaptiveMemory):
+            text = self._from_windows(document, memory, number)
+        else:
+            text = self._from_carry(document, memory, Scope(chapter=number))
+        return self._keep(document, Summary(number, chapters[number - 1].title, text))
+
+    def book(self, document: Document) -> Summary:
+        """The whole book's summary, from the chapters' summaries."""
+        self._check_ready(document)
+        known = self._library.store.summaries(document.id).get(BOOK)
+        if known:
+            return known
+        parts = [s.summary for s in self.chapters(document)]
+        text = parts[0] if len(parts) == 1 else self._condense("\n".join(parts))
+        return self._keep(document, Summary(BOOK, document.title, text))
+
+    def _check_ready(self, document: Document) -> None:
+        if not document.ready:
+            raise NotReady(
+                f"{document.title!r} has been read to segment {document.segments_done} of "
+                f"{document.segments}; finish reading it before it is summarised."
+            )
+
+    def _keep(self, document: Document, summary: Summary) -> Summary:
+        self._library.store.save_summary(document.id, summary)
+        return summary
+
+    def _from_windows(self, document: Document, memory: AdaptiveMemory, number: int) -> str:
+        inside = [
+            segment
+            for segment, chapter in enumerate(self._library.store.segment_chapters(document.id))
+            if chapter == number
+        ]
+        if len(inside) > WINDOWS_A_CHAPTER:
+            step = len(inside) / WINDOWS_A_CHAPTER
+            inside = [inside[int(i * step)] for i in range(WINDOWS_A_CHAPTER)]
+        said: list[str] = []
+        for first in range(0, len(inside), ROWS):
+            reading = self._states.windows(document, memory, inside[first : first + ROWS])
+            said += self._each(reading, ASK_WINDOW, WINDOW_TOKENS)
+        said = [sentence for sentence in said if sentence]
+        return said[0] if len(said) == 1 else self._condense("\n".join(said))
+
+    def _each(self, reading: Reading, request: str, tokens: int) -> list[str]:
+        prompt = self._tokenizer.user_turn(request)
+        decoding = Decoding(max_tokens=tokens, no_repeat=4)
+        rows = generate_each(reading, prompt, self._tokenizer.chat.stops, decoding)
+        return [whole_sentences(self._tokenizer.decode(row)) for row in rows]
+
+    def _condense(self, text: str) -> str:
+        """Stream a short text through the machinery and ask its state for a summary."""
+        memory = new_memory("adaptive", self._library.backbone, self._library.settings)
+        assert isinstance(memory, AdaptiveMemory)
+        whole = Book(
+            "summaries",
+            text,
+            (Chapter("all", 0, len(text)),),
+            (Page(1, "1", 0, len(text)),),
+            "text",
+        )
+        segments = split_book(whole, self._tokenizer.count, memory.window)
+        slots: dict[int, Bundle] = {}
+        for segment in segments:
+            tokens = self._tokenizer.encode(text[segment.start : segment.end])
+            slots[segment.index] = memory.write(torch.tensor(tokens), {}).left["slots"]
+        said: list[str] = []
+        for first in range(0, len(segments), ROWS):
+            part = {i: slots[i] for i in range(first, min(first + ROWS, len(segments)))}
+            said += self._each(memory.recall(part, torch.zeros(len(part))), ASK_WHOLE, WHOLE_TOKENS)
+        said = [sentence for sentence in said if sentence]
+        return said[0] if len(said) <= 1 or len(segments) == 1 else self._condense("\n".join(said))
+
+    def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
+        query = self._tokenizer.encode(ASK_WHOLE)
+        reading = self._states.open(document, memory, query, scope, ROWS)
+        prompt = build_prompt(self._tokenizer, ASK_WHOLE)
+        mixture = Mixture(reading)
+        mixture.prefill(prompt.tokens, prompt.question)
+        trace = Trace()
+        decoding = Decoding(max_tokens=WHOLE_TOKENS, no_repeat=4)
+        for _ in generate(mixture, self._tokenizer.chat.stops, decoding, trace):
+            pass
+        return whole_sentences(self._tokenizer.decode(trace.tokens))
+
+
+def whole_sentences(text: str) -> str:
+    """The text up to its last sentence end, or all of it where there is none."""
+    text = " ".join(text.split())
+    end = max(text.rfind(mark) for mark in (".", "!", "?"))
+    return text[: end + 1] if end > 0 else text

@@ -1,0 +1,87 @@
+"""The background reader: one thread that works off the jobs table.
+
+Jobs live in the database, so a closed tab, a stopped server or a killed process loses nothing: at
+start-up whatever was running is queued again and goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+from threading import Event, Thread
+
+from app.errors import BookstateError
+from app.library import Library, ReadProgress
+from app.store import Job
+from ingest.book import UnreadableDocument
+from memory_models.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+
+class Stopped(Exception):
+    """Raised inside a reading to end it after the present segment."""
+
+
+class Worker:
+    """Reads queued documents one after the other until it is stopped."""
+
+    def __init__(self, library: Library, poll_seconds: float = 1.0) -> None:
+        self._library = library
+        self._poll_seconds = poll_seconds
+        self._stop = Event()
+        self._wake = Event()
+        self._thread = Thread(target=self._run, name="bookstate-reader", daemon=True)
+        self.progress: dict[str, ReadProgress] = {}
+
+    def start(self) -> None:
+        """Queue again what an earlier process left running, and begin."""
+        for job in self._library.store.jobs("running"):
+            self._library.store.set_job(job.id, status="queued")
+        for job in self._library.store.jobs("cancelling"):
+            self._library.store.set_job(job.id, status="cancelled")
+        self._thread.start()
+
+    def stop(self, timeout: float | None = 30) -> None:
+        """End after the present segment; the job stays queued."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def wake(self) -> None:
+        """Look at the table now instead of at the next poll."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            waiting = self._library.store.jobs("queued")
+            if not waiting:
+                self._wake.wait(self._poll_seconds)
+                self._wake.clear()
+                continue
+            self._work(waiting[0])
+
+    def _work(self, job: Job) -> None:
+        store = self._library.store
+        store.set_job(job.id, status="running", error="")
+
+        def on_progress(progress: ReadProgress) -> None:
+            self.progress[job.document_id] = progress
+            store.set_job(job.id, tokens_per_second=progress.tokens_per_second)
+            if self._stop.is_set() or store.job_status(job.id) != "running":
+                raise Stopped
+
+        try:
+            self._library.read(job.document_id, on_progress)
+        except Stopped:
+            cancelled = store.job_status(job.id) == "cancelling"
+            self._finish(job, "cancelled" if cancelled else "queued")
+        except (BookstateError, ModelError, UnreadableDocument) as error:
+            log.warning("Reading %s failed: %s", job.document_id, error)
+            self._finish(job, "failed", str(error))
+        else:
+            self._finish(job, "done")
+
+    def _finish(self, job: Job, status: str, error: str = "") -> None:
+        self.progress.pop(job.document_id, None)
+        if self._library.store.job_status(job.id) is not None:  # None: the document was deleted
+            self._library.store.set_job(job.id, status=status, error=error)

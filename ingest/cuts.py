@@ -1,0 +1,69 @@
+"""Where a text may be cut: ends of paragraphs, sentences, clauses and words."""
+
+from __future__ import annotations
+
+import re
+
+# Possessive quantifiers keep every pattern linear on hostile input (runs of dots, spaces).
+PARAGRAPH_END = r"\n(?:[^\S\n]*+\n)++\s*+"
+_ABBREVIATIONS = (
+    "Mr Mrs Ms Dr St Sr Jr Mme Mlle Messrs Prof Rev Hon Gen Col Capt Lt Sgt Maj Esq Gov Sen"
+    " Rep Mt No no vol Vol pp cf viz vs ed Fig fig Ch ch Sec sec art Inc Ltd Co"
+)
+_NOT_ABBREVIATED = "".join(rf"(?<!\b{word}\.)" for word in _ABBREVIATIONS.split())
+# "J. R." and "i.e." are no ends: a dot behind a single letter, but "I." and "a." may be.
+_NOT_INITIAL = r"(?<!\b[A-HJ-Z]\.)(?<!\.[a-z]\.)"
+SENTENCE_END = (
+    rf"(?:[.!?…]{_NOT_ABBREVIATED}{_NOT_INITIAL}[\"'”’»)\]_*]*+\s++(?![a-zà-ÿ])"
+    r"|[。！？][」』”’）]*+\s*+)"
+)
+LINE_END = r"\n"
+CLAUSE_END = r"(?:[,;:][\"'”’)\]]*+\s++|--|[—–，；：、])"
+WORD_END = r"\s++"
+
+_STOPS = re.compile(f"{PARAGRAPH_END}|{SENTENCE_END}")
+_CLAUSES = re.compile(f"{LINE_END}|{CLAUSE_END}")
+_PARAGRAPHS = re.compile(PARAGRAPH_END)
+_WORDS = re.compile(WORD_END)
+
+
+def sentence_ends(text: str) -> list[int]:
+    """Offsets just behind each sentence or paragraph and its white space, ascending."""
+    return [match.end() for match in _STOPS.finditer(text)]
+
+
+def clause_ends(text: str) -> list[int]:
+    """Offsets just behind each line and each clause with its white space, ascending."""
+    return [match.end() for match in _CLAUSES.finditer(text)]
+
+
+def even_cuts(text: str, size: int, *, paragraphs_only: bool = False) -> list[int]:
+    """Offsets that cut ``text`` into pieces of about ``size`` characters (0.75 to 1.25 times).
+
+    A piece ends at a paragraph where one ends in that range, else at a sentence, else at a
+    word, else anywhere. With ``paragraphs_only`` it runs on to the next paragraph's end, up to
+    twice the size. The last piece may be short, never less than a quarter of ``size`` unless it
+    is the only one. Returns inner cuts only: [] for a text of one piece.
+    """
+    cuts: list[int] = []
+    start = 0
+    reach = 2.0 if paragraphs_only else 1.25
+    while len(text) - start > size * 1.25:
+        near, far = start + size * 3 // 4, min(len(text), start + int(size * reach))
+        cut = _nearest(text, start + size, max(near, start + 1), far)
+        if len(text) - cut < max(1, size // 4):
+            break
+        cuts.append(cut)
+        start = cut
+    return cuts
+
+
+def _nearest(text: str, wanted: int, near: int, far: int) -> int:
+    """The paragraph end nearest ``wanted`` within [near, far], else a sentence's or a word's."""
+    for pattern in (_PARAGRAPHS, _STOPS, _WORDS):
+        ends = [m.end() for m in pattern.finditer(text, near - 1, far) if m.end() >= near]
+        # A run of white space that goes on behind the range is cut behind, not inside.
+        ends = [end for end in ends if end < far or not text[far : far + 1].isspace()]
+        if ends:
+            return min(ends, key=lambda end: abs(end - wanted))
+    return min(wanted, far)

@@ -1,0 +1,193 @@
+"""Recognise chapter headings in plain text: lines that stand alone and count upwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_LONGEST = 240
+_MOST_LINES = 4
+
+# Levels: the outer divisions of a book come first.
+LEVELS = {
+    "volume": 1, "vol": 1, "tome": 1,
+    "book": 2, "livre": 2, "buch": 2, "libro": 2,
+    "part": 3, "act": 3, "partie": 3, "teil": 3, "parte": 3,
+    "chapter": 4, "chap": 4, "letter": 4, "scene": 4, "canto": 4, "stave": 4, "adventure": 4,
+    "chapitre": 4, "kapitel": 4, "capitulo": 4, "capítulo": 4, "capitolo": 4, "lettre": 4,
+    "episode": 4, "lecture": 4, "essay": 4, "story": 4, "tale": 4, "sermon": 4, "fit": 4,
+    "section": 5, "sec": 5,
+}  # fmt: skip
+NUMERAL_LEVEL = 6
+CAPITALS_LEVEL = 7
+NAMED = "named"
+
+_ONES = re.findall(
+    r"\w+",
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+    " sixteen seventeen eighteen nineteen",
+)
+_ORDINALS = re.findall(
+    r"\w+",
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+    " thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth",
+)
+_TENS = re.findall(r"\w+", "twenty thirty forty fifty sixty seventy eighty ninety")
+_WORD_NUMBERS = {
+    **{word: n for n, word in enumerate(_ONES, 1)},
+    **{word: n for n, word in enumerate(_ORDINALS, 1)},
+    **{word: 10 * n for n, word in enumerate(_TENS, 2)},
+    **{word[:-1] + "ieth": 10 * n for n, word in enumerate(_TENS, 2)},
+    "last": 999,
+}
+_ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_ROMAN_SHAPE = re.compile(r"(?=[CLXVI])C{0,4}(?:XC|XL|L?X{0,4})(?:IX|IV|V?I{0,4})", re.IGNORECASE)
+
+_WORD = "|".join(sorted(_WORD_NUMBERS, key=len, reverse=True))
+_NUMBER = rf"(?P<number>\d{{1,4}}|[CLXVI]{{1,9}}|(?:{_WORD})(?:[- ](?:{_WORD}))?)"
+_KEYWORD = "|".join(sorted(LEVELS, key=len, reverse=True))
+_REST = r"(?P<rest>(?:[_*\s]*[.:,;)—–\]-].*|[_*]*\s+(?-i:[^a-z\s]).*|[_*\s]*))"
+_EDGE = r"[\s_*=~\"“\[(]*"
+_KEYED = re.compile(
+    rf"{_EDGE}(?P<word>{_KEYWORD})\.?\s+(?:the\s+|no\.?\s*|nr\.?\s*)?{_NUMBER}(?![^\W_]){_REST}$",
+    re.I | re.S,
+)
+_TURNED = re.compile(
+    rf"{_EDGE}(?:the\s+)?{_NUMBER}\s+(?P<word>{_KEYWORD})\b(?P<rest>[.:_*\s\])—–-]*)$", re.I | re.S
+)
+_BARE = re.compile(
+    rf"[_*§\[(\s]*(?P<number>\d{{1,3}}|[CLXVI]{{1,9}}|(?i:(?:{_WORD})(?:-(?:{_WORD}))?))(?P<dot>[.:)\]]?)[_*\s]*"
+    r"(?P<rest>(?:(?:[—–-]\s*|(?<=[\s.:)—–-]))[^\s].*)?)$",
+    re.S,
+)
+_NAMED = re.compile(
+    r"[_*\s]*(?:the\s+|an?\s+|author['’]s\s+|translator['’]s\s+|editor['’]s\s+)*"
+    r"(?:prologue|epilogue|preface|foreword|afterword|introduction|introductory|conclusion"
+    r"|postscript|appendix|prelude|interlude|induction|proem|finale|envoi|note|addendum)"
+    r"(?:\s+(?:[A-Z]|[IVX]+|\d+))?(?P<rest>(?:\s*[.:—–-].{0,80})?)[_*\s]*$",
+    re.I | re.S,
+)
+_ATX = re.compile(r"(?P<marks>#{1,6})[ \t]+(?P<title>[^\n]*?)[ \t]*#*[ \t]*$")
+_BLOCK = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
+_SMALL_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a an and as at but by de for from his her in into its la le nor of on or our out over the"
+        " their to up upon with who which is are was",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A line that reads like a heading: ``family`` names its kind, ``level`` 1 is outermost.
+
+    ``start`` and ``end`` are the paragraph's offsets; ``number`` is None where it has none.
+    """
+
+    start: int
+    end: int
+    title: str
+    family: str
+    level: int
+    number: int | None = None
+
+
+def blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Offsets of the paragraphs of ``text``: runs of lines that are not blank."""
+    for match in _BLOCK.finditer(text):
+        yield match.span()
+
+
+def heading_at(text: str, start: int, end: int) -> Heading | None:
+    """The heading that the paragraph text[start:end] is, or None."""
+    if end - start > _LONGEST:
+        return None
+    block = text[start:end]
+    lines = block.strip().split("\n")
+    atx = _ATX.match(lines[0])
+    if atx and atx["title"]:
+        level = len(atx["marks"])
+        return Heading(start, start + len(lines[0]), atx["title"], "#", level)
+    if len(lines) > _MOST_LINES:
+        return None
+    return _keyed(block, start, end) or _named(block, start, end) or _numeral(block, start, end)
+
+
+def is_title(text: str) -> bool:
+    """Whether a short text is written like a title: capitals throughout or on most words."""
+    words: list[str] = re.findall(r"[^\W\d_][\w'’]*", text)
+    weighty = [word for word in words if word.lower() not in _SMALL_WORDS]
+    if not weighty or len(words) > 16:
+        return False
+    return sum(word[0].isupper() for word in weighty) >= 0.7 * len(weighty)
+
+
+def is_capitals(text: str) -> bool:
+    """Whether a text is a short line in capital letters."""
+    letters = [letter for letter in text if letter.isalpha()]
+    return len(letters) >= 3 and len(text) <= 80 and "\n" not in text and text.upper() == text
+
+
+def number_of(word: str) -> int | None:
+    """The number that "7", "XIV", "twenty-one" or "fourteenth" stands for, or None."""
+    if word.isdecimal():
+        return int(word)
+    if word.lower() in _WORD_NUMBERS:
+        return _WORD_NUMBERS[word.lower()]
+    if _ROMAN_SHAPE.fullmatch(word):
+        values = [_ROMAN_VALUES[letter] for letter in word.upper()]
+        following = [*values[1:], 0]
+        return sum(-a if a < b else a for a, b in zip(values, following, strict=True))
+    parts = [_WORD_NUMBERS.get(part) for part in re.split("[- ]", word.lower())]
+    if len(parts) == 2 and parts[0] and parts[1] and parts[0] % 10 == 0 and parts[1] < 10:
+        return parts[0] + parts[1]
+    return None
+
+
+def tidy(title: str) -> str:
+    """A heading on one line, without the marks that surround it."""
+    return " ".join(title.split()).strip("_*=~# \t").removesuffix("[").strip()[:200]
+
+
+def _keyed(block: str, start: int, end: int) -> Heading | None:
+    match = _KEYED.match(block) or _TURNED.match(block)
+    number = number_of(match["number"]) if match else None
+    if match is None or number is None or _is_sentence(match["rest"]):
+        return None
+    lines = block.strip().split("\n")
+    if sum(1 for line in lines if _KEYED.match(line)) > 1:
+        return None
+    word = match["word"].lower()
+    return Heading(start, end, tidy(block), word, LEVELS[word], number)
+
+
+def _named(block: str, start: int, end: int) -> Heading | None:
+    match = _NAMED.match(block)
+    if match is None or "\n" in block.strip() or not block.lstrip(" _*")[0].isupper():
+        return None
+    return Heading(start, end, tidy(block), NAMED, 1)
+
+
+def _numeral(block: str, start: int, end: int) -> Heading | None:
+    match = _BARE.match(block)
+    if match is None or "\n" in block.strip()[8:]:
+        return None
+    number = number_of(match["number"])
+    rest = match["rest"].strip()
+    if number is None or number > 200 or (rest and (_is_sentence(rest) or not is_title(rest))):
+        return None
+    digits, dashed = match["number"].isdecimal(), rest.startswith(("-", "—", "–"))
+    if rest and not digits and not match["dot"] and not dashed:
+        return None
+    kind = "arabic" if digits else "roman" if _ROMAN_SHAPE.fullmatch(match["number"]) else "word"
+    family = kind + (" titled" if rest else "")
+    return Heading(start, end, tidy(block), family, NUMERAL_LEVEL, number)
+
+
+def _is_sentence(rest: str) -> bool:
+    """Whether what follows a heading's number is prose: two sentences, speech, or a long one."""
+    rest = rest.strip(" .:-—–\n")
+    speech = rest.endswith(('"', "”", ",")) and not rest.startswith(('"', "“"))
+    return speech or len(re.findall(r"[a-z]{3}[.!?] +[A-Z]", rest)) > 2

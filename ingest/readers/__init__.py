@@ -1,0 +1,147 @@
+"""Bytes to Book: ``read_book`` picks the reader by the file's content, then by its name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+from ingest.book import (
+    Book,
+    DamagedDocument,
+    EmptyDocument,
+    ProtectedDocument,
+    TooLarge,
+    UnsupportedFormat,
+)
+from ingest.readers.archive import Archive
+from ingest.readers.charset import looks_binary
+from ingest.readers.docx import read_docx
+from ingest.readers.epub import CONTAINER, read_epub
+from ingest.readers.html import read_html
+from ingest.readers.markdown import read_markdown
+from ingest.readers.pdf import read_pdf
+from ingest.readers.text import read_text
+
+MOST_BYTES = 512 << 20
+_HTML = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>]|head[\s>]|body[\s>])",
+    re.IGNORECASE | re.DOTALL,
+)
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_FOREIGN = (
+    (b"{\\rtf", "RTF", "DOCX or PDF"),
+    (b"\x89PNG", "PNG image", "text by OCR first, e.g. with ocrmypdf"),
+    (b"\xff\xd8\xff", "JPEG image", "text by OCR first, e.g. with ocrmypdf"),
+    (b"GIF8", "GIF image", "text by OCR first, e.g. with ocrmypdf"),
+    (b"II*\x00", "TIFF image", "text by OCR first, e.g. with ocrmypdf"),
+    (b"MM\x00*", "TIFF image", "text by OCR first, e.g. with ocrmypdf"),
+    (b"AT&TFORM", "DjVu", "PDF with a text layer"),
+    (b"ITSF", "CHM", "HTML or EPUB"),
+    (b"%!PS", "PostScript", "PDF, e.g. with ps2pdf"),
+    (b"\x1f\x8b", "gzip archive", "the document itself by unpacking it"),
+    (b"7z\xbc\xaf", "7-Zip archive", "the document itself by unpacking it"),
+    (b"Rar!", "RAR archive", "the document itself by unpacking it"),
+)
+_MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
+_SUFFIXES = {
+    ".mobi": ("Kindle", "EPUB, e.g. with Calibre"),
+    ".azw": ("Kindle", "EPUB, e.g. with Calibre"),
+    ".azw3": ("Kindle", "EPUB, e.g. with Calibre"),
+    ".kfx": ("Kindle", "EPUB, e.g. with Calibre"),
+    ".prc": ("Kindle", "EPUB, e.g. with Calibre"),
+    ".doc": ("old Word (.doc)", "DOCX"),
+    ".rtf": ("RTF", "DOCX or PDF"),
+    ".odt": ("OpenDocument", "DOCX or PDF"),
+    ".pages": ("Apple Pages", "DOCX or PDF"),
+    ".djvu": ("DjVu", "PDF with a text layer"),
+    ".lit": ("Microsoft Reader", "EPUB, e.g. with Calibre"),
+    ".fb2": ("FictionBook", "EPUB, e.g. with Calibre"),
+}
+
+
+def read_book(data: bytes, name: str, *, password: str | None = None) -> Book:
+    """Read a document: PDF, EPUB, DOCX, HTML, Markdown or plain text.
+
+    ``name`` is the file's name: it gives the title where the document has none and tells
+    Markdown from text; every other format is known by its content. ``password`` opens an
+    encrypted PDF. Raises a subclass of UnreadableDocument, whose message is one sentence.
+    """
+    if len(data) > MOST_BYTES:
+        raise TooLarge(
+            f"The file has {len(data)} bytes and the limit is {MOST_BYTES};"
+            " split it into smaller documents."
+        )
+    if not data.strip():
+        raise EmptyDocument("The file is empty; check that it was saved or downloaded completely.")
+    if _is_pdf(data):
+        return read_pdf(data, name, password)
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _read_zip(data, name)
+    _refuse_foreign(data, name)
+    return _read_characters(data, name)
+
+
+def _is_pdf(data: bytes) -> bool:
+    # The standard allows bytes before the header; a text about PDF has no cross-reference.
+    head = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return head.startswith(b"%PDF-") or (b"%PDF-" in head and b"startxref" in data[-2048:])
+
+
+def _read_zip(data: bytes, name: str) -> Book:
+    suffix = PurePath(name).suffix.lower()
+    what = {".epub": "EPUB", ".docx": "DOCX"}.get(suffix, "zip")
+    archive = Archive(data, what)
+    if "mimetype" in archive.names:
+        media_type = archive.read("mimetype").strip()
+        if media_type == b"application/epub+zip":
+            return read_epub(data, name)
+        if media_type.startswith(b"application/vnd.oasis.opendocument"):
+            raise _unsupported(name, "OpenDocument", "DOCX or PDF")
+    if CONTAINER in archive.names:
+        return read_epub(data, name)
+    if "word/document.xml" in archive.names:
+        return read_docx(data, name)
+    if what != "zip":
+        raise archive.damaged("the parts of such a document are missing")
+    kind, target = _SUFFIXES.get(suffix, ("zip archive", "the document itself by unpacking it"))
+    raise _unsupported(name, kind, target)
+
+
+def _refuse_foreign(data: bytes, name: str) -> None:
+    if data.startswith(_OLE):
+        if _OLE_ENCRYPTED in data:
+            raise ProtectedDocument(
+                f"{name} is an encrypted Office document; save a copy without a password."
+            )
+        raise _unsupported(name, "old Word (.doc)", "DOCX")
+    if data[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
+        raise _unsupported(name, "Kindle", "EPUB, e.g. with Calibre")
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        raise _unsupported(name, "WebP image", "text by OCR first, e.g. with ocrmypdf")
+    for magic, kind, target in _FOREIGN:
+        if data.startswith(magic):
+            raise _unsupported(name, kind, target)
+
+
+def _read_characters(data: bytes, name: str) -> Book:
+    suffix = PurePath(name).suffix.lower()
+    if suffix in _SUFFIXES:
+        raise _unsupported(name, *_SUFFIXES[suffix])
+    if suffix in (".pdf", ".epub", ".docx"):
+        raise DamagedDocument(
+            f"{name} is not a {suffix[1:].upper()} file inside, or its beginning is missing;"
+            " fetch or save it again."
+        )
+    if suffix in _MARKDOWN:
+        return read_markdown(data, name)
+    head = data[:8192].replace(b"\0", b"").decode("utf-8", errors="ignore").lstrip("\ufeff")
+    if _HTML.match(head) or (suffix in (".html", ".htm", ".xhtml") and not looks_binary(data)):
+        return read_html(data, name)
+    return read_text(data, name)
+
+
+def _unsupported(name: str, kind: str, target: str) -> UnsupportedFormat:
+    return UnsupportedFormat(
+        f"{name} is a {kind} file, which cannot be read; convert it to {target}."
+    )

@@ -1,0 +1,91 @@
+"""Zip files from strangers: every member is read under limits, nothing is written to disk."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]
+from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
+
+from ingest.book import DamagedDocument, ProtectedDocument, TooLarge
+
+MOST_ENTRIES = 20_000
+MOST_BYTES = 256 << 20
+DEEPEST = 100
+
+
+class Archive:
+    """A zip file in memory; reads at most 256 MiB of it in all, counted uncompressed."""
+
+    def __init__(self, data: bytes, what: str) -> None:
+        """Open ``data``; ``what`` ("EPUB", "DOCX") names the format in messages.
+
+        Raises DamagedDocument where it is no complete zip file, TooLarge above 20,000 entries.
+        """
+        self.what = what
+        self._left = MOST_BYTES
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
+            raise self.damaged("its zip directory cannot be read") from error
+        self.names = frozenset(self._zip.namelist())
+        if len(self._zip.infolist()) > MOST_ENTRIES:
+            raise TooLarge(
+                f"The {what} file has {len(self._zip.infolist())} entries and the limit is"
+                f" {MOST_ENTRIES}; save it again as a plain document."
+            )
+
+    def read(self, name: str) -> bytes:
+        """A member's bytes. Raises DamagedDocument, TooLarge or ProtectedDocument."""
+        try:
+            if self._zip.getinfo(name).flag_bits & 1:
+                raise ProtectedDocument(
+                    f"The {self.what} file's content is encrypted; save a copy without protection."
+                )
+            with self._zip.open(name) as member:
+                data = member.read(self._left + 1)
+        except KeyError as error:
+            raise self.damaged(f"its part {name} is missing") from error
+        except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, OSError) as error:
+            raise self.damaged(f"its part {name} cannot be unpacked") from error
+        self._left -= len(data)
+        if self._left < 0:
+            raise TooLarge(
+                f"The {self.what} file unpacks to more than {MOST_BYTES >> 20} MiB of text;"
+                " split it into smaller documents."
+            )
+        return data
+
+    def xml(self, name: str) -> Element:
+        """A member parsed as XML, without entities. Raises DamagedDocument, TooLarge."""
+        try:
+            root: Element = fromstring(self.read(name))
+        except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+            raise self.damaged(f"its part {name} is not well-formed XML") from error
+        _check_depth(root, name)
+        return root
+
+    def damaged(self, why: str) -> DamagedDocument:
+        """The refusal of this file because of ``why``."""
+        return DamagedDocument(
+            f"The {self.what} file is damaged or incomplete: {why}; fetch or save it again."
+        )
+
+
+def local(element: Element) -> str:
+    """An element's name without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def _check_depth(root: Element, name: str) -> None:
+    level, depth = [root], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            raise TooLarge(
+                f"The part {name} is nested deeper than {DEEPEST} levels; save it as plain text."
+            )
+        level = [child for element in level for child in element]

@@ -1,0 +1,108 @@
+"""From what a reader found in a file to a Book whose chapters and pages partition its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import PurePath
+
+from ingest.book import Book, EmptyDocument, Page
+from ingest.chapters import Mark, chapters_from_marks
+from ingest.cuts import even_cuts
+
+PAGE_CHARACTERS = 1_800
+_LONGEST_NAME = 300
+
+# Control characters, lone surrogates, and marks that only steer line breaking or byte order.
+_DROPPED = re.compile("[\x00-\x08\x0e-\x1f\x7f\u0080-\u0084\u0086-\u009f\u00ad\u200b\ufeff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_NEWLINES = re.compile("\r\n|[\r\x0b\u0085\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class PageStart:
+    """Where a page of the document starts, its physical number (from 1) and printed label."""
+
+    start: int
+    number: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A document as read: marks and page starts are offsets into ``text``, in any order.
+
+    ``pages`` is empty where the format has no pages of its own.
+    """
+
+    format: str
+    text: str
+    title: str
+    author: str = ""
+    marks: Sequence[Mark] = ()
+    pages: Sequence[PageStart] = ()
+
+
+def clean(text: str) -> str:
+    """``text`` with newlines as \\n and without characters that no reader sees."""
+    return _DROPPED.sub("", _SURROGATES.sub("\ufffd", _NEWLINES.sub("\n", text)))
+
+
+def title_from(name: str, *candidates: str | None) -> str:
+    """The first candidate that names something, else the file's name without its suffix."""
+    for candidate in candidates:
+        line = " ".join(clean(candidate or "").split())
+        if re.search(r"\w", line) and not _is_placeholder(line):
+            return line[:_LONGEST_NAME]
+    stem = PurePath(name.replace("\\", "/")).stem.replace("_", " ")
+    return " ".join(clean(stem).split())[:_LONGEST_NAME] or "Untitled"
+
+
+def compose(draft: Draft) -> Book:
+    """The Book of a draft. Raises EmptyDocument for a text of white space only."""
+    text = draft.text
+    if not text.strip():
+        raise EmptyDocument(
+            "The document holds no text but white space; check that it is the right file."
+        )
+    own = _own_pages(text, draft.pages)
+    return Book(
+        title=draft.title,
+        text=text,
+        chapters=chapters_from_marks(text, draft.marks, draft.title),
+        pages=own or _standard_pages(text),
+        format=draft.format,
+        author=" ".join(clean(draft.author).split())[:_LONGEST_NAME],
+        paged=bool(own),
+    )
+
+
+def _own_pages(text: str, starts: Sequence[PageStart]) -> tuple[Page, ...]:
+    """The document's pages; where two start at one place the first was blank and is left out."""
+    at_place = {mark.start: mark for mark in sorted(starts, key=lambda mark: mark.number)}
+    ordered = [at_place[start] for start in sorted(at_place) if start < len(text)]
+    if not ordered:
+        return ()
+    edges = [0, *(mark.start for mark in ordered[1:]), len(text)]
+    labels = [" ".join(clean(mark.label).split())[:40] or str(mark.number) for mark in ordered]
+    return tuple(
+        Page(mark.number, label, a, b)
+        for mark, label, (a, b) in zip(ordered, labels, pairwise(edges), strict=True)
+    )
+
+
+def _standard_pages(text: str) -> tuple[Page, ...]:
+    edges = [0, *even_cuts(text, PAGE_CHARACTERS), len(text)]
+    return tuple(Page(n, str(n), a, b) for n, (a, b) in enumerate(pairwise(edges), 1))
+
+
+def _is_placeholder(title: str) -> bool:
+    """Whether a title in the metadata is a program's default, a path or a file's name."""
+    lowered = title.casefold()
+    return bool(
+        re.match(r"(untitled|unknown|no title|document ?\d*$|microsoft word - |title$)", lowered)
+        or re.search(r"\.(docx?|pdf|indd|tex|qxd|dvi|rtf|odt|pages|fm|pub|x?html?)$", lowered)
+        or re.search(r"[\\/].*[\\/]", title)
+    )

@@ -1,0 +1,66 @@
+"""Word documents (.docx): mammoth turns them into HTML, the rest is as for HTML."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from xml.parsers.expat import ExpatError
+
+import mammoth  # type: ignore[import-untyped]
+
+from ingest.book import Book, DamagedDocument
+from ingest.readers.archive import Archive, local
+from ingest.readers.compose import Draft, compose, title_from
+from ingest.readers.markup import MarkupText, parse
+
+_STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
+# What mammoth raises on malformed parts: it has no exceptions of its own.
+_FAILURES = (
+    ExpatError,
+    zipfile.BadZipFile,
+    AttributeError,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    NotImplementedError,
+    OSError,
+)
+
+
+def read_docx(data: bytes, name: str) -> Book:
+    """A .docx file as a Book. Raises DamagedDocument, TooLarge, EmptyDocument."""
+    archive = Archive(data, "DOCX")
+    for part in sorted(archive.names):
+        # mammoth's own XML parser expands entities: parse each part safely before it does.
+        if part.endswith((".xml", ".rels")):
+            archive.xml(part)
+    flow = MarkupText()
+    flow.add(parse(_to_html(data)))
+    properties = _properties(archive)
+    titles = [mark.title for mark in flow.headings if mark.level == 1]
+    heading = titles[0] if len(titles) == 1 else None
+    title = title_from(name, properties.get("title"), heading)
+    author = properties.get("creator", "")
+    return compose(Draft("docx", flow.text(), title, author, marks=flow.headings))
+
+
+def _to_html(data: bytes) -> str:
+    try:
+        result = mammoth.convert_to_html(
+            io.BytesIO(data),
+            style_map=_STYLES,
+            convert_image=mammoth.images.img_element(lambda image: {}),
+        )
+    except _FAILURES as error:
+        raise DamagedDocument(
+            "The DOCX file is damaged or incomplete; open it in a word processor and save it again."
+        ) from error
+    # Footnotes end in a link back to the text.
+    return str(result.value).replace("↑</a>", "</a>")
+
+
+def _properties(archive: Archive) -> dict[str, str]:
+    if "docProps/core.xml" not in archive.names:
+        return {}
+    return {local(element): element.text or "" for element in archive.xml("docProps/core.xml")}

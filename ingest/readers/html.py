@@ -1,0 +1,56 @@
+"""HTML files."""
+
+from __future__ import annotations
+
+import re
+
+from selectolax.lexbor import LexborHTMLParser
+
+from ingest.book import Book
+from ingest.readers.charset import decode
+from ingest.readers.compose import Draft, compose, title_from
+from ingest.readers.markup import MarkupText, parse
+
+_DECLARED = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_XHTML = re.compile(r"\s*<\?xml|<html[^>]+xmlns=", re.IGNORECASE)
+
+
+def read_html(data: bytes, name: str) -> Book:
+    """An HTML or XHTML file as a Book. Raises EmptyDocument or UnsupportedFormat."""
+    markup = decode(data, declared_charset(data))
+    tree = parse(markup, xml=bool(_XHTML.search(markup[:1024])))
+    flow = MarkupText()
+    flow.add(tree)
+    titles = [mark.title for mark in flow.headings if mark.level == 1]
+    return compose(
+        Draft(
+            "html",
+            flow.text(),
+            title_from(name, _title(tree), titles[0] if len(titles) == 1 else None),
+            _author(tree),
+            marks=flow.headings,
+            pages=flow.pages if len(flow.pages) > 1 else (),
+        )
+    )
+
+
+def declared_charset(data: bytes) -> str | None:
+    """The encoding that a meta element or XML declaration in the first 4 KiB names."""
+    match = _DECLARED.search(data[:4096])
+    if match is None:
+        return None
+    named = match[1].decode("ascii", errors="replace").lower()
+    # Browsers read these as Windows-1252, and so do the pages that claim them.
+    return "cp1252" if named in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii") else named
+
+
+def _title(tree: LexborHTMLParser) -> str | None:
+    title = tree.css_first("head > title", None)
+    return title.text() if title else None
+
+
+def _author(tree: LexborHTMLParser) -> str:
+    for meta in tree.css("meta"):
+        if (meta.attributes.get("name") or "").lower() in ("author", "dc.creator"):
+            return meta.attributes.get("content") or ""
+    return ""

@@ -1,0 +1,186 @@
+"""PDF files: text by page, page labels, and the outline as chapters."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from pypdf import PasswordType, PdfReader
+from pypdf.errors import DependencyError, PyPdfError
+from pypdf.generic import Destination
+
+from ingest.book import (
+    Book,
+    DamagedDocument,
+    NeedsPassword,
+    NoTextLayer,
+    ProtectedDocument,
+    WrongPassword,
+)
+from ingest.chapters import Mark
+from ingest.readers.compose import Draft, PageStart, compose, title_from
+from ingest.readers.pdf_text import join_pages, without_running_lines
+
+_Result = TypeVar("_Result")
+
+# pypdf says of itself that broken files cause other exceptions than its own: these.
+_FAILURES = (
+    PyPdfError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+_FEWEST_LETTERS = 5
+# pypdf parses arrays and dictionaries by recursion.
+_TOO_DEEP = re.compile(rb"(?:\[\s*+){100}|(?:<<\s*+/[^\s<\[]++\s*+){100}")
+
+# pypdf reports every oddity of a file; a host program's standard output is not the place.
+logging.getLogger("pypdf").addHandler(logging.NullHandler())
+logging.getLogger("pypdf").propagate = False
+
+
+def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
+    """A PDF file as a Book; ``password`` is the user's or the owner's.
+
+    Raises NeedsPassword, WrongPassword, ProtectedDocument, NoTextLayer, DamagedDocument.
+    """
+    reader = _open(data, password)
+    sheets = _sheets(reader)
+    _refuse_pictures(sheets)
+    text, starts = join_pages(without_running_lines(sheets))
+    count = len(starts)
+    none: list[str] = []
+    labels = _attempt(lambda: [str(label) for label in reader.page_labels], none)
+    if len(labels) != count:
+        labels = [str(number) for number in range(1, count + 1)]
+    ends = [*starts[1:], len(text)]
+    pages = [
+        PageStart(starts[n], n + 1, labels[n])
+        for n in range(count)
+        if text[starts[n] : ends[n]].strip()
+    ]
+    facts = _attempt(lambda: reader.metadata, None)
+    title = _attempt(lambda: str(facts.title or "") if facts else "", "")
+    author = _attempt(lambda: str(facts.author or "") if facts else "", "")
+    marks = _marks(reader, text, starts, ends)
+    return compose(Draft("pdf", text, title_from(name, title), author, marks, pages))
+
+
+def _attempt(act: Callable[[], _Result], otherwise: _Result) -> _Result:
+    """What ``act`` gives, or ``otherwise`` where the file is broken in a part we can do without."""
+    try:
+        return act()
+    except _FAILURES:
+        return otherwise
+
+
+def _open(data: bytes, password: str | None) -> PdfReader:
+    try:
+        reader = PdfReader(io.BytesIO(data))
+        if reader.is_encrypted:
+            _decrypt(reader, password)
+        return reader
+    except (DependencyError, NotImplementedError) as error:
+        raise ProtectedDocument(
+            "The PDF is encrypted in a way that cannot be opened; save a copy without protection."
+        ) from error
+    except _FAILURES as error:
+        raise _damaged("it cannot be opened") from error
+
+
+def _decrypt(reader: PdfReader, password: str | None) -> None:
+    # Many files are locked against printing only and open with an empty password.
+    for attempt in (password or "", ""):
+        if reader.decrypt(attempt) != PasswordType.NOT_DECRYPTED:
+            return
+    if password:
+        raise WrongPassword("The password does not open this PDF; give its user or owner password.")
+    raise NeedsPassword("The PDF is encrypted; give its password.")
+
+
+def _sheets(reader: PdfReader) -> list[list[str]]:
+    """The lines of each page as pypdf extracts them."""
+    sheets: list[list[str]] = []
+    try:
+        for page in reader.pages:
+            contents = page.get_contents()
+            if contents is not None and _TOO_DEEP.search(contents.get_data()):
+                raise _damaged(f"page {len(sheets) + 1} is nested too deeply")
+            sheets.append(page.extract_text().split("\n"))
+    except _FAILURES as error:
+        raise _damaged(f"page {len(sheets) + 1} cannot be read") from error
+    if not sheets:
+        raise _damaged("it has no pages")
+    return sheets
+
+
+def _refuse_pictures(sheets: list[list[str]]) -> None:
+    letters = sum(character.isalnum() for sheet in sheets for line in sheet for character in line)
+    scanned = len(sheets) > 4 and letters < _FEWEST_LETTERS * len(sheets)
+    if letters == 0 or scanned:
+        raise NoTextLayer(
+            f"The PDF has no text layer ({letters} letters on {len(sheets)} pages, so its pages"
+            " are probably scanned pictures); run OCR on it first, e.g. ocrmypdf."
+        )
+
+
+def _damaged(why: str) -> DamagedDocument:
+    return DamagedDocument(
+        f"The PDF is damaged or incomplete: {why}; fetch it again or repair it, e.g. with qpdf."
+    )
+
+
+def _marks(reader: PdfReader, text: str, starts: list[int], ends: list[int]) -> list[Mark]:
+    """The outline's entries at their places; [] where all of them point to one page."""
+    none: list[tuple[str, int, int]] = []
+    entries = _attempt(lambda: _outline(reader), none)
+    pages = {page for _, page, _ in entries}
+    if len(pages) < 2 < len(starts):
+        return []
+    marks: list[Mark] = []
+    reached: dict[int, int] = {}
+    for title, page, level in entries:
+        start = max(starts[page], reached.get(page, 0))
+        place = _place(text, title, start, ends[page], first=page not in reached)
+        reached[page] = place
+        marks.append(Mark(place, title, level))
+    return marks
+
+
+def _outline(reader: PdfReader) -> list[tuple[str, int, int]]:
+    """(title, page from 0, level from 1) of each entry, in order."""
+    entries: list[tuple[str, int, int]] = []
+    stack: list[tuple[object, int]] = [(item, 1) for item in reversed(reader.outline)]
+    while stack:
+        item, level = stack.pop()
+        if isinstance(item, Destination):
+            page = reader.get_destination_page_number(item)
+            if page is not None and 0 <= page < len(reader.pages) and item.title:
+                entries.append((str(item.title), page, level))
+        elif isinstance(item, list):
+            stack += [(child, level + 1) for child in reversed(item)]
+    return entries
+
+
+def _place(text: str, title: str, start: int, end: int, *, first: bool) -> int:
+    """Where ``title`` stands on its page, else the page's start."""
+    words = re.findall(r"\w+", title)
+    pattern = r"(?<!\w)" + r"\W+".join(map(re.escape, words)) + r"(?!\w)" if words else r"(?!)"
+    match = re.compile(pattern, re.IGNORECASE).search(text, start, end)
+    if match is None:
+        return start
+    # "CHAPTER 1" above "Loomings" is part of the heading.
+    above = text[start : match.start()].strip()
+    return start if first and len(above) < 40 else match.start()

@@ -1,0 +1,192 @@
+"""From the lines of PDF pages to paragraphs: running heads go, broken lines and words join."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from ingest.headings import heading_at
+from ingest.readers.compose import clean
+
+_EDGE_LINES = 2
+_NEARBY_PAGES = 6
+_LONGEST_HEAD = 90
+_FOLIO = re.compile(
+    r"\W*(?:page|seite|p\.)?\s*(\d{1,4}|[ivxlcdm]{1,8})(?:\s*(?:/|of|von)\s*\d{1,4})?\W*$", re.I
+)
+_NUMBERS = re.compile(r"\d+|\b[ivxlcdm]+\b")
+_TERMINAL = re.compile(r"[.!?:…][\"'”’»)\]]*$")
+_BULLET = re.compile(r"[•◦▪‣*–—-]\s|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s")
+_BROKEN = re.compile(r"(?P<head>[^\W\d_]+)[-\u2010]$")
+_LIGATURES = str.maketrans(
+    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+)
+_CLOSING, _OPENING = '"”’»', '"“‘«'
+_SOFT_HYPHEN = "\u00ad"
+
+
+def without_running_lines(sheets: Sequence[list[str]]) -> list[list[str]]:
+    """The pages' lines without running heads, feet and page numbers; no page is emptied.
+
+    A line at a page's edge goes when the same one, numbers aside, stands at that edge of most
+    pages, or of two more pages nearby: then its first appearance stays, for it may be the
+    chapter's own title. A page number goes when such numbers count with the pages.
+    """
+    shift = _folio_shift(sheets)
+    places: dict[tuple[bool, str], list[int]] = defaultdict(list)
+    for number, sheet in enumerate(sheets):
+        for at, top in _edges(sheet):
+            places[top, _key(sheet[at])].append(number)
+    kept: list[list[str]] = []
+    for number, sheet in enumerate(sheets):
+        drop = {at for at, _ in _edges(sheet) if _is_folio(sheet[at], number, shift)}
+        for at, top in _edges(sheet):
+            if at not in drop and _recurs(sheet[at], number, places[top, _key(sheet[at])], sheets):
+                drop.add(at)
+        rest = [line for at, line in enumerate(sheet) if at not in drop]
+        kept.append(rest if any(line.strip() for line in rest) else sheet)
+    return kept
+
+
+def join_pages(sheets: Sequence[list[str]]) -> tuple[str, list[int]]:
+    """One text of paragraphs, and the offset where each page starts in it."""
+    lines = [
+        (page, _tidy(line))
+        for page, sheet in enumerate(sheets)
+        for line in "\n".join(sheet).strip("\n").split("\n")
+    ]
+    full = _full_width([len(line.strip()) for _, line in lines if line.strip()])
+    words = Counter(word for _, line in lines for word in re.findall(r"[\w-]+", line.lower()))
+    parts: list[str] = []
+    starts = [-1] * len(sheets)
+    length = 0
+    last, blank = "", False
+    for page, line in lines:
+        stripped = line.strip()
+        if not stripped:
+            blank = True
+        else:
+            if last:
+                head, gap = _joint(last, line, full, blank, words)
+                parts[-1] = head + gap
+                length += len(head) + len(gap) - len(last)
+            if starts[page] < 0:
+                starts[page] = length
+            parts.append(stripped)
+            length += len(stripped)
+            last, blank = stripped, False
+    for page in range(len(starts) - 1, -1, -1):
+        if starts[page] < 0:
+            starts[page] = starts[page + 1] if page + 1 < len(starts) else length
+    return "".join(parts), starts
+
+
+def _joint(last: str, line: str, full: float, blank: bool, words: Counter[str]) -> tuple[str, str]:
+    """What of the last line stays, and what stands between it and ``line``."""
+    following = line.strip()
+    soft = last.endswith(_SOFT_HYPHEN)
+    broken = _BROKEN.search(last)
+    if soft:
+        return last.rstrip(_SOFT_HYPHEN), ""
+    if broken and following[:1].isalpha() and not blank:
+        return (last[:-1], "") if _is_one_word(broken["head"], following, words) else (last, "")
+    return last, _gap(last, line, full, blank)
+
+
+def _gap(last: str, line: str, full: float, blank: bool) -> str:
+    following = line.strip()
+    ended = bool(_TERMINAL.search(last))
+    if blank or _is_heading(last) or _is_heading(following):
+        return "\n\n"
+    # One speech ends and another begins.
+    if ended and last[-1] in _CLOSING and following[0] in _OPENING:
+        return "\n\n"
+    indented = len(line) - len(line.lstrip()) >= 2
+    if ended and (indented or len(last) < 0.85 * full):
+        return "\n\n"
+    if _BULLET.match(following) and len(last) < 0.9 * full:
+        return "\n"
+    if len(last) < 0.7 * full and not following[:1].islower():
+        return "\n"
+    return " "
+
+
+def _is_heading(line: str) -> bool:
+    found = heading_at(line, 0, len(line))
+    return found is not None and found.family not in ("#", "arabic")
+
+
+def _is_one_word(head: str, following: str, words: Counter[str]) -> bool:
+    """Whether a hyphen at a line's end only breaks a word: as the book spells it elsewhere."""
+    if not following[0].islower():
+        return False
+    tail = re.match(r"[^\W\d_]+", following)
+    if tail is None:
+        return False
+    return words[f"{head}-{tail[0]}".lower()] <= words[f"{head}{tail[0]}".lower()]
+
+
+def _tidy(line: str) -> str:
+    # A soft hyphen matters at a line's end only, where it marks a broken word.
+    soft = line.rstrip().endswith(_SOFT_HYPHEN)
+    tidied = clean(line.translate(_LIGATURES)).replace("\xa0", " ").replace("\t", " ")
+    return tidied.replace("\n", " ").rstrip() + (_SOFT_HYPHEN if soft else "")
+
+
+def _full_width(lengths: list[int]) -> float:
+    """The length of a full line: nine in ten lines are no longer."""
+    return float(sorted(lengths)[len(lengths) * 9 // 10]) if lengths else 0.0
+
+
+def _edges(sheet: list[str]) -> list[tuple[int, bool]]:
+    """(line, at the top) of the outer lines of a page that has an inside."""
+    filled = [at for at, line in enumerate(sheet) if line.strip()]
+    if len(filled) < 2:
+        return []
+    if len(filled) == 2:
+        return [(at, at == filled[0]) for at in filled if _FOLIO.match(sheet[at])]
+    depth = min(_EDGE_LINES, (len(filled) - 1) // 2)
+    return [(at, True) for at in filled[:depth]] + [(at, False) for at in filled[-depth:]]
+
+
+def _key(line: str) -> str:
+    return " ".join(_NUMBERS.sub("#", line.casefold()).split())
+
+
+def _recurs(line: str, page: int, others: list[int], sheets: Sequence[list[str]]) -> bool:
+    text = line.strip()
+    letter = re.search(r"[^\W\d_]", text)
+    prose = re.search(r"[.!?,;]$", text) or (letter and letter[0].islower())
+    if len(others) < 3 or len(text) > _LONGEST_HEAD or prose:
+        return False
+    if _is_heading(text):
+        same = [p for p in others if text in (other.strip() for other in sheets[p])]
+        return len(same) > 2 and page != same[0]
+    if 2 * len(others) > len(sheets):
+        return True
+    near = [other for other in others if abs(other - page) <= _NEARBY_PAGES]
+    is_first = page == near[0] and "#" not in _key(line)
+    return len(near) > 2 and not is_first
+
+
+def _folio_shift(sheets: Sequence[list[str]]) -> set[int]:
+    """The differences between printed page numbers and physical ones that are no accident."""
+    shifts: Counter[int] = Counter()
+    for number, sheet in enumerate(sheets):
+        shifts.update({value - number for value in _folios(sheet)})
+    return {shift for shift, times in shifts.items() if times >= min(3, max(2, len(sheets)))}
+
+
+def _folios(sheet: list[str]) -> set[int]:
+    found = (_FOLIO.match(sheet[at]) for at, _ in _edges(sheet))
+    return {int(match[1]) for match in found if match and match[1].isdecimal()}
+
+
+def _is_folio(line: str, page: int, shifts: set[int]) -> bool:
+    match = _FOLIO.match(line)
+    if match is None:
+        return False
+    if match[1].isdecimal():
+        return int(match[1]) - page in shifts
+    return match[1].islower() and bool(shifts)

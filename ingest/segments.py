@@ -1,0 +1,191 @@
+"""Cut a book into segments that fill a model's window with whole sentences."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+from ingest.book import Book, InvalidBookError, Page, Segment, check_partition
+from ingest.cuts import (
+    CLAUSE_END,
+    LINE_END,
+    PARAGRAPH_END,
+    SENTENCE_END,
+    WORD_END,
+    clause_ends,
+    sentence_ends,
+)
+
+_PIECES_PER_WINDOW = 16
+_PROBES = 8
+_SEPARATORS = [PARAGRAPH_END, SENTENCE_END, LINE_END, CLAUSE_END, WORD_END, ""]
+
+Count = Callable[[str], int]
+
+
+class WindowTooSmallError(ValueError):
+    """One character alone has more tokens than the window; says both and what to do."""
+
+
+def split_book(book: Book, count_tokens: Count, window: int) -> tuple[Segment, ...]:
+    """Cut every chapter of ``book`` into segments of at most ``window`` tokens.
+
+    ``count_tokens`` gives the number of tokens of a text; it need not be additive, so each
+    segment's own text is counted. Segments partition each chapter exactly and end behind a
+    sentence, except where one sentence alone passes the window. Raises ValueError for a window
+    below 1 and WindowTooSmallError where a single character does not fit.
+    """
+    if window < 1:
+        raise ValueError(f"window is {window} tokens; it must be at least 1")
+    segments: list[Segment] = []
+    starts = [page.start for page in book.pages]
+    rate = 4.0
+    for number, chapter in enumerate(book.chapters):
+        filler = _Filler(book.text[chapter.start : chapter.end], count_tokens, window, rate)
+        for start, end, tokens in filler.fill():
+            begin, stop = chapter.start + start, chapter.start + end
+            pages = _pages(book.pages, starts, begin, stop)
+            segments.append(Segment(len(segments), number, begin, stop, *pages, tokens))
+        rate = filler.rate
+    check_partition("segment", segments, 0, len(book.text))
+    return tuple(segments)
+
+
+def _pages(pages: Sequence[Page], starts: list[int], start: int, end: int) -> tuple[int, int]:
+    first = bisect_right(starts, start) - 1
+    last = bisect_right(starts, end - 1) - 1
+    return pages[first].number, pages[last].number
+
+
+def _pieces(text: str, count: Count, window: int) -> list[int]:
+    """Ends of small pieces of ``text``, cut at the best place each that the splitter finds."""
+    splitter = RecursiveCharacterTextSplitter(
+        separators=_SEPARATORS,
+        is_separator_regex=True,
+        keep_separator="end",
+        strip_whitespace=False,
+        chunk_size=max(1, window // _PIECES_PER_WINDOW),
+        chunk_overlap=0,
+        # The splitter asks for the same pieces up to three times.
+        length_function=lru_cache(maxsize=65536)(count),
+    )
+    ends: list[int] = []
+    end = 0
+    for piece in splitter.split_text(text):
+        end += len(piece)
+        ends.append(end)
+    if end != len(text):
+        raise InvalidBookError(f"the splitter kept {end} of {len(text)} characters; report it")
+    return ends
+
+
+@dataclass(slots=True)
+class _Filler:
+    """Fills windows with one chapter's text. ``rate`` is the running characters a token."""
+
+    text: str
+    count: Count
+    window: int
+    rate: float
+    ends: list[int] = field(init=False)
+    stops: list[int] = field(init=False)
+    clauses: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if len(self.text) <= self.window * self.rate * 2 and self._fits(0, len(self.text)):
+            self.ends = self.stops = self.clauses = [len(self.text)]
+            return
+        self.ends = _pieces(self.text, self.count, self.window)
+        sentences = set(sentence_ends(self.text))
+        sentences.add(len(self.text))
+        clauses = sentences.union(clause_ends(self.text))
+        self.stops = [end for end in self.ends if end in sentences]
+        self.clauses = [end for end in self.ends if end in clauses]
+
+    def fill(self) -> list[tuple[int, int, int]]:
+        """(start, end, tokens) of each segment, in order."""
+        filled: list[tuple[int, int, int]] = []
+        start = 0
+        while start < len(self.text):
+            end, tokens = self._next(start)
+            filled.append((start, end, tokens))
+            start = end
+        return self._without_blanks(filled)
+
+    def _next(self, start: int) -> tuple[int, int]:
+        for ends in (self.stops, self.clauses, self.ends):
+            at = bisect_right(ends, start)
+            found = self._longest(start, ends[at : at + self.window * 4])
+            # A clause's end is no reason to leave most of the window empty.
+            if found and (ends is not self.clauses or 2 * found[1] >= self.window):
+                return found
+        piece = self.ends[bisect_right(self.ends, start)]
+        found = self._longest(start, range(start + 1, piece + 1))
+        if found:
+            return found
+        tokens = self.count(self.text[start])
+        raise WindowTooSmallError(
+            f"character {self.text[start]!r} has {tokens} tokens and the window {self.window};"
+            " use a larger window"
+        )
+
+    def _fits(self, start: int, end: int) -> bool:
+        return self.count(self.text[start:end]) <= self.window
+
+    def _tokens(self, start: int, end: int) -> int:
+        """Exact when the text fits; else at least more than the window, without counting it all."""
+        reach = start + max(64, int(4 * self.window * self.rate))
+        if end > reach:
+            tokens = self.count(self.text[start:reach])
+            if tokens > self.window:
+                return tokens * (end - start) // (reach - start)
+        return self.count(self.text[start:end])
+
+    def _longest(self, start: int, ends: Sequence[int]) -> tuple[int, int] | None:
+        """The furthest of ``ends`` whose text fits, as far as a few probes find it."""
+        low, high = -1, len(ends)
+        best: tuple[int, int] | None = None
+        goal = start + self.window * self.rate
+        for _ in range(_PROBES):
+            if high - low <= 1:
+                break
+            at = min(max(bisect_right(ends, goal) - 1, low + 1), high - 1)
+            tokens = self._tokens(start, ends[at])
+            if tokens > 0:
+                goal = start + (ends[at] - start) * self.window / tokens
+            if tokens <= self.window:
+                low, best = at, (ends[at], tokens)
+            else:
+                high = at
+        if best is None and ends:
+            tokens = self._tokens(start, ends[0])
+            best = (ends[0], tokens) if tokens <= self.window else None
+        if best and best[1] > self.window // 2:
+            self.rate += 0.3 * ((best[0] - start) / best[1] - self.rate)
+        return best
+
+    def _without_blanks(self, filled: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        """Give a segment of white space only the last sentence or piece of the one before."""
+        for at in range(len(filled) - 1, 0, -1):
+            start, end, _ = filled[at]
+            if not self.text[start:end].isspace():
+                continue
+            before = filled[at - 1][0]
+            for cut in self._cuts_between(before, start):
+                head, tail = self.count(self.text[before:cut]), self.count(self.text[cut:end])
+                if head <= self.window and tail <= self.window:
+                    filled[at - 1 : at + 1] = [(before, cut, head), (cut, end, tail)]
+                    break
+        return filled
+
+    def _cuts_between(self, start: int, end: int) -> list[int]:
+        """Up to four cuts inside (start, end) with text on both sides, the last ones first."""
+        cuts: list[int] = []
+        for ends in (self.stops, self.ends):
+            inside = ends[bisect_right(ends, start) : bisect_right(ends, end - 1)]
+            cuts += [cut for cut in reversed(inside[-4:]) if self.text[cut:end].strip()]
+        return cuts

@@ -1,0 +1,1 @@
+"""Language models that carry a compressive memory from segment to segment."""

@@ -1,0 +1,135 @@
+"""Addressing: which windows of a book a question is about (DESIGN 3.3).
+
+Some attention heads of the backbone already match a question with the place that answers it. All
+keys of those heads are kept (int8, rotated at their place). A window's score for a head is the mean
+over the question's tokens of the largest query-key product with the window's slots, queries all at
+one fixed place behind the window; scores are standardised over windows and summed over heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.errors import BrokenState, InvalidRequest
+from memory_models.memories.slots import quantize
+from memory_models.memory import Bundle
+
+Head = tuple[int, int]
+"""(layer, query head)."""
+
+CHUNK = 64  # windows scored at once, so that memory stays small for any length of book
+
+
+def key_heads(heads: Sequence[Head], group: int) -> list[Head]:
+    """The distinct (layer, key/value head) pairs behind query heads, sorted."""
+    return sorted({(layer, head // group) for layer, head in heads})
+
+
+def pack_address(rotated: Tensor) -> dict[str, Tensor]:
+    """rotated keys [P,T,d] of the addressing key heads -> tensors to store."""
+    codes, scale = quantize(rotated)
+    return {"address_keys": codes, "address_scale": scale}
+
+
+@dataclass(frozen=True)
+class AddressBook:
+    """The addressing keys of all windows of one document, padded to the longest."""
+
+    segments: tuple[int, ...]  # which segment each window is
+    keys: Tensor  # [W,P,T,d] int8
+    scale: Tensor  # [W,P,T] float16, zero where padded
+    lengths: Tensor  # [W]
+
+    @classmethod
+    def from_bundles(cls, bundles: Sequence[tuple[int, Bundle]]) -> AddressBook:
+        """Stack what `pack_address` made for each (segment, bundle)."""
+        if not bundles:
+            raise InvalidRequest("No window to address: the document or chapter has no segments.")
+        shapes = {b["address_keys"].shape[::2] for _, b in bundles}
+        if len(shapes) != 1:
+            raise BrokenState(
+                f"Address keys of different shapes {shapes}; read the document again."
+            )
+        longest = max(b["address_keys"].shape[1] for _, b in bundles)
+        first = bundles[0][1]["address_keys"]
+        P, _, d = first.shape
+        keys = torch.zeros(len(bundles), P, longest, d, dtype=torch.int8)
+        scale = torch.zeros(len(bundles), P, longest, dtype=torch.float16)
+        lengths = torch.zeros(len(bundles), dtype=torch.long)
+        for row, (_, bundle) in enumerate(bundles):
+            T = bundle["address_keys"].shape[1]
+            keys[row, :, :T] = bundle["address_keys"]
+            scale[row, :, :T] = bundle["address_scale"]
+            lengths[row] = T
+        return cls(tuple(segment for segment, _ in bundles), keys, scale, lengths)
+
+    def rows(self, segments: frozenset[int]) -> Tensor:
+        """Indices of the windows whose segment is in `segments`."""
+        return torch.tensor([i for i, s in enumerate(self.segments) if s in segments])
+
+
+def question_queries(
+    decoder: Decoder, sink: Sequence[int], question: Sequence[int], heads: Sequence[Head], at: int
+) -> Tensor:
+    """Queries [heads,T,d] of the question's tokens, read behind the sink, all rotated to `at`."""
+    if not question:
+        raise InvalidRequest("The question is empty; ask something.")
+    tokens = torch.tensor([[*sink, *question]], device=decoder.device)
+    cos, sin = decoder.rope.angles(torch.arange(tokens.shape[1], device=decoder.device))
+    seen: dict[int, Tensor] = {}
+
+    def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        seen[layer] = q[0, :, len(sink) :]
+        return dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
+
+    decoder.hidden(tokens, attend)
+    chosen = torch.stack([seen[layer][head] for layer, head in heads])  # [heads,T,d]
+    return decoder.rope(chosen, torch.tensor([at], device=decoder.device))
+
+
+def head_scores(queries: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor) -> Tensor:
+    """Raw score of each head for each window in `rows`, [heads,len(rows)] float32.
+
+    queries [heads,Tq,d]; pairs [heads]: index of each head's keys among the book's P.
+    """
+    scores = []
+    places = torch.arange(book.keys.shape[2])
+    for part in rows.split(CHUNK):
+        keys = book.keys[part].to(queries.device, queries.dtype)  # [w,P,T,d], exact
+        scale = book.scale[part].to(queries.device).float()
+        padded = (places >= book.lengths[part, None]).to(queries.device)  # [w,T]
+        per_head = []
+        for query, pair in zip(queries, pairs.tolist(), strict=True):
+            products = (keys[:, pair] @ query.T).float()  # [w,T,Tq]
+            products = products * scale[:, pair, :, None]
+            products = products.masked_fill(padded[:, :, None], float("-inf"))
+            per_head.append(products.amax(1).mean(1))  # [w]
+        scores.append(torch.stack(per_head))
+    return torch.cat(scores, dim=1)
+
+
+def standardize(scores: Tensor) -> Tensor:
+    """Zero mean and unit deviation over windows, per head: [heads,W] -> [heads,W]."""
+    centred = scores - scores.mean(1, keepdim=True)
+    return centred / centred.pow(2).mean(1, keepdim=True).sqrt().clamp_min(1e-6)
+
+
+def address(
+    decoder: Decoder,
+    sink: Sequence[int],
+    question: Sequence[int],
+    heads: Sequence[Head],
+    book: AddressBook,
+    rows: Tensor,
+    at: int,
+) -> Tensor:
+    """Score [len(rows)] of each window for the question: the higher, the more about it."""
+    pairs = key_heads(heads, decoder.config.group)
+    index = [pairs.index((layer, head // decoder.config.group)) for layer, head in heads]
+    queries = question_queries(decoder, sink, question, heads, at)
+    return standardize(head_scores(queries, book, rows, torch.tensor(index))).sum(0)

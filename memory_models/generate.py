@@ -1,0 +1,187 @@
+"""Answering from a state: rows are mixed by how well each explains what was said so far.
+
+Each row of a `Reading` conditions on one addressed window (or on a whole recurrent state). Their
+next-token distributions are mixed with weights that start from the address score and from how much
+likelier the row makes the *question*, and are then updated by Bayes' rule with every token said:
+a window that does not explain the answer fades, and nothing dilutes the one that does. The last row
+sees no memory; the gap to it is the evidence that the memory supports the answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from memory_models.errors import InvalidRequest
+from memory_models.memory import Reading
+
+QUESTION_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How tokens are chosen. temperature 0 is greedy and deterministic."""
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    seed: int = 0
+    no_repeat: int = 0  # forbid repeating any run of this many tokens; 0 allows all
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_tokens <= 4096:
+            raise InvalidRequest(f"max_tokens is {self.max_tokens}; it must be 1 to 4,096.")
+        if self.temperature < 0:
+            raise InvalidRequest(f"temperature is {self.temperature}; it must be at least 0.")
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known about an answer while it is made."""
+
+    tokens: list[int] = field(default_factory=list)
+    log_probs: list[float] = field(default_factory=list)  # of the mixture, per token
+    off_log_probs: list[float] = field(default_factory=list)  # of memory off, per token
+    weights: list[float] = field(default_factory=list)  # posterior of each row
+    stopped: bool = False  # ended by a stop token, not by the limit
+
+    @property
+    def gain(self) -> float:
+        """Nats per token by which the memory makes the answer likelier; 0 for an empty answer."""
+        n = len(self.log_probs)
+        return (sum(self.log_probs) - sum(self.off_log_probs)) / n if n else 0.0
+
+    @property
+    def log_prob(self) -> float:
+        """Mean log-probability per token under the mixture."""
+        return sum(self.log_probs) / len(self.log_probs) if self.log_probs else 0.0
+
+
+class Mixture:
+    """The rows of a reading as one next-token distribution."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.log_weights = reading.prior.float().log_softmax(0)  # [C]
+        self.next: Tensor = torch.empty(0)  # [vocabulary] log-probabilities of the mixture
+        self.next_off: Tensor = torch.empty(0)  # the same of memory off
+        self._rows: Tensor = torch.empty(0)  # [C,vocabulary]
+
+    def prefill(self, prompt: Sequence[int], question: slice) -> None:
+        """Read the prompt; weigh rows by how much they make prompt[question] likelier."""
+        if not prompt:
+            raise InvalidRequest("The prompt is empty; there is nothing to continue.")
+        tokens = torch.tensor(prompt)
+        first = max(question.start, 1)
+        logits = self._reading.step(tokens, last=len(prompt) - first + 1)
+        log_probs = logits.log_softmax(-1)  # [C+1,last,vocabulary]; column j predicts first + j
+        asked = tokens[first : question.stop].to(log_probs.device)
+        likelihood = log_probs[:, : len(asked)].gather(
+            2, asked.view(1, -1, 1).expand(log_probs.shape[0], -1, 1)
+        )
+        gains = likelihood.sum(dim=(1, 2))  # [C+1]
+        gains = gains[:-1] - gains[-1]
+        prior = self._reading.prior.to(gains.device) + QUESTION_WEIGHT * gains
+        self.log_weights = prior.log_softmax(0)
+        self._set(log_probs[:, -1])
+
+    def _set(self, log_probs: Tensor) -> None:
+        self._rows, self.next_off = log_probs[:-1], log_probs[-1]
+        self.next = (self.log_weights[:, None] + self._rows).logsumexp(0)
+
+    def say(self, token: int) -> tuple[float, float]:
+        """Commit to a token without computing what follows; its log-probability here and off."""
+        said = float(self.next[token]), float(self.next_off[token])
+        self.log_weights = (self.log_weights + self._rows[:, token]).log_softmax(0)
+        return said
+
+    def advance(self, token: int) -> None:
+        """Feed a token that was said."""
+        logits = self._reading.step(torch.tensor([token]), last=1)
+        self._set(logits[:, 0].log_softmax(-1))
+
+
+def generate(
+    mixture: Mixture, stops: frozenset[int], decoding: Decoding, trace: Trace
+) -> Iterator[int]:
+    """Yield the answer's tokens one by one, after `mixture.prefill`; fills `trace` as it goes.
+
+    Closing the iterator stops the generation; the trace then holds what was said.
+    """
+    random = torch.Generator().manual_seed(decoding.seed)
+    for _ in range(decoding.max_tokens):
+        token = _choose(mixture.next, trace.tokens, decoding, random)
+        said, off = mixture.say(token)
+        trace.log_probs.append(said)
+        trace.off_log_probs.append(off)
+        trace.weights = mixture.log_weights.exp().tolist()
+        if token in stops:
+            trace.stopped = True
+            return
+        trace.tokens.append(token)
+        yield token
+        mixture.advance(token)
+
+
+def generate_each(
+    reading: Reading, prompt: Sequence[int], stops: frozenset[int], decoding: Decoding
+) -> list[list[int]]:
+    """Greedy continuations of the prompt by every row with memory, each from its row alone."""
+    logits = reading.step(torch.tensor(prompt), last=1)[:, -1]  # [C+1,vocabulary]
+    said: list[list[int]] = [[] for _ in range(logits.shape[0])]
+    running = [True] * (logits.shape[0] - 1) + [False]
+    for _ in range(decoding.max_tokens):
+        for row, is_running in enumerate(running):
+            if is_running:
+                logits[row, _would_repeat(said[row], decoding.no_repeat)] = float("-inf")
+        tokens = logits.argmax(-1).tolist()
+        for row, token in enumerate(tokens):
+            running[row] = running[row] and token not in stops
+            if running[row]:
+                said[row].append(token)
+        if not any(running):
+            break
+        logits = reading.step(torch.tensor(tokens).unsqueeze(1), last=1)[:, -1]
+    return said[:-1]
+
+
+def _choose(log_probs: Tensor, said: list[int], decoding: Decoding, random: torch.Generator) -> int:
+    banned = _would_repeat(said, decoding.no_repeat)
+    if banned:
+        log_probs = log_probs.clone()
+        log_probs[banned] = float("-inf")
+    if decoding.temperature == 0:
+        return int(log_probs.argmax())
+    probabilities = (log_probs.cpu() / decoding.temperature).softmax(-1)
+    return int(torch.multinomial(probabilities, 1, generator=random))
+
+
+def _would_repeat(said: list[int], run: int) -> list[int]:
+    """Tokens that would complete a run of `run` tokens that was said before."""
+    if run < 1 or len(said) < run:
+        return []
+    tail = said[len(said) - run + 1 :]
+    starts = range(len(said) - run + 1)
+    return [said[i + run - 1] for i in starts if said[i : i + run - 1] == tail]
+
+
+def score(mixture: Mixture, answer: Sequence[int]) -> Trace:
+    """Teacher-forced: feed a given answer after `prefill` and record its log-probabilities."""
+    trace = Trace()
+    for position, token in enumerate(answer):
+        said, off = mixture.say(token)
+        trace.log_probs.append(said)
+        trace.off_log_probs.append(off)
+        trace.tokens.append(token)
+        if position + 1 < len(answer):
+            mixture.advance(token)
+    trace.weights = mixture.log_weights.exp().tolist()
+    return trace
+
+
+def sigmoid(x: float) -> float:
+    """Logistic function, safe for large arguments."""
+    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0

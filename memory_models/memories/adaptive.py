@@ -1,0 +1,304 @@
+"""Adaptive MELODI: exact kept slots, importance-weighted budgets, addressed windows (DESIGN 3.3).
+
+MELODI's hierarchy (arXiv 2410.03156) with its published limits lifted, and nothing to train:
+
+  * A window is read once as [sink | window], by itself, at places 0 .. sink-1 and sink .. sink+T-1.
+    Keys stay unrotated with their place, so windows can overlay each other: length is unbounded.
+  * `reconstruction_importance` scores every slot (layer, key/value head, token) by the largest
+    attention probability it receives while the model repeats the window (KVzip, arXiv 2505.23416).
+  * `keep` puts one threshold over all layers, heads and tokens of a window together, so that layers
+    and heads get the slots they earn.
+  * All keys of a few *addressing* key/value heads are kept beside the slots: a question finds its
+    windows by them (`memory_models/address.py`).
+  * The addressed windows are read one by one, as rows of a batch, and their next-token
+    distributions are mixed (`memory_models/generate.py`): together they dilute one another.
+
+Where this deviates from MELODI: slots are the backbone's own keys and values instead of learned
+summaries, every layer has them, and the long-term queue does not forget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from memory_models.address import AddressBook, Head, address, key_heads, pack_address
+from memory_models.backbone import Backbone
+from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.errors import InvalidRequest
+from memory_models.memories.slots import SLOT_BITS, pack, unpack
+from memory_models.memory import Bundle, Written
+
+REPEAT_REQUEST = "\n\nRepeat the text above."
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveConfig:
+    """What a state is made with; stored beside it.
+
+    window: most tokens a segment; share: of all slots of a window that are kept; slot_bits: 8 or
+    16; address_heads: (layer, query head) pairs whose keys are all kept.
+    """
+
+    address_heads: tuple[Head, ...]
+    window: int = 512
+    share: float = 0.103
+    slot_bits: int = 8
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.window <= 32_000:
+            raise InvalidRequest(f"Window {self.window} is outside 1 to 32,000 tokens.")
+        if not 0 < self.share <= 1:
+            raise InvalidRequest(f"Share {self.share} must be above 0 and at most 1.")
+        if self.slot_bits not in SLOT_BITS:
+            raise InvalidRequest(f"Slots of {self.slot_bits} bits; choose one of {SLOT_BITS}.")
+        if not self.address_heads:
+            raise InvalidRequest("No addressing heads; `bookstate calibrate` finds them.")
+
+
+class KeyValues(NamedTuple):
+    """Unrotated keys and values of consecutive tokens, all layers."""
+
+    keys: Tensor  # [layers,G,T,d]
+    values: Tensor  # [layers,G,T,d]
+
+
+def read_tokens(decoder: Decoder, tokens: Tensor) -> KeyValues:
+    """Plain causal pass over tokens [T]; returns every layer's unrotated keys and values."""
+    if tokens.numel() == 0:
+        raise InvalidRequest("Cannot read a window of 0 tokens; a window has at least one.")
+    kept_keys: list[Tensor] = []
+    kept_values: list[Tensor] = []
+    cos, sin = decoder.rope.angles(torch.arange(tokens.shape[0], device=tokens.device))
+
+    def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        kept_keys.append(k[0])
+        kept_values.append(v[0])
+        return dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
+
+    decoder.hidden(tokens.unsqueeze(0), attend)
+    return KeyValues(torch.stack(kept_keys), torch.stack(kept_values))
+
+
+def reconstruction_importance(
+    decoder: Decoder, context: KeyValues, probe: Tensor, first: int
+) -> Tensor:
+    """Score the slots of a window that ends `context` while the model repeats it (KVzip, 3.2).
+
+    context: keys and values of [sink | window], the window from place `first` on; probe [P]: the
+    request to repeat, then the window again. Returns [layers,G,T] in float32: the largest
+    probability that any query head of the group gives the slot at any token of the second copy.
+    """
+    S, P = context.keys.shape[2], probe.shape[0]
+    T = S - first
+    device = probe.device
+    cos, sin = decoder.rope.angles(torch.arange(S + P, device=device))
+    later = torch.ones(P, P, dtype=torch.bool, device=device).triu(1)
+    bias = torch.zeros(P, P, dtype=decoder.dtype, device=device).masked_fill_(later, float("-inf"))
+    scores: list[Tensor] = []
+
+    def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        _, H, _, d = q.shape
+        G = k.shape[1]
+        keys = rotate(torch.cat((context.keys[layer], k[0]), dim=1), cos, sin)  # [G,S+P,d]
+        values = torch.cat((context.values[layer], v[0]), dim=1)
+        queries = rotate(q[0], cos[S:], sin[S:]) * d**-0.5
+        queries = queries.reshape(G, H // G * P, d)
+        logits = (queries @ keys.transpose(1, 2)).view(G, H // G, P, S + P)
+        logits[..., S:] += bias
+        weights = logits.softmax(-1)
+        scores.append(weights[:, :, P - T :, first:S].amax(dim=(1, 2)).float())
+        return (weights.view(G, -1, S + P) @ values).view(1, H, P, d)
+
+    decoder.hidden(probe.unsqueeze(0), attend)
+    return torch.stack(scores)
+
+
+def keep(importance: Tensor, share: float) -> Tensor:
+    """Mask [layers,G,T] of the `share` most important slots under one common threshold.
+
+    Ties are broken by position, so that the count is exact and the mask deterministic.
+    """
+    count = max(1, round(share * importance.numel()))
+    order = torch.sort(importance.flatten(), descending=True, stable=True).indices[:count]
+    mask = torch.zeros(importance.numel(), dtype=torch.bool, device=importance.device)
+    mask[order] = True
+    return mask.view_as(importance)
+
+
+class AdaptiveMemory:
+    """Writes windows as kept slots, and opens them for questions."""
+
+    kind = "adaptive"
+
+    def __init__(self, backbone: Backbone, config: AdaptiveConfig) -> None:
+        self.backbone = backbone
+        self.config = config
+        self.window = config.window
+        self.sink = backbone.tokenizer.chat.opening
+        closing = backbone.tokenizer.chat.closing
+        self._request = (*backbone.tokenizer.encode(REPEAT_REQUEST), *closing)
+        self._pairs = key_heads(config.address_heads, backbone.config.group)
+
+    @property
+    def prompt_place(self) -> int:
+        """Where every prompt begins: right behind the longest window."""
+        return len(self.sink) + self.window
+
+    def empty(self) -> Bundle:
+        """Windows are read by themselves: nothing is carried."""
+        return {}
+
+    @torch.inference_mode()
+    def write(self, tokens: Tensor, carry: Bundle) -> Written:
+        """Read one window, tokens [T]; leaves its kept slots and its addressing keys."""
+        if tokens.shape[0] > self.window:
+            raise InvalidRequest(
+                f"A segment of {tokens.shape[0]} tokens exceeds the window of {self.window}; "
+                "split the text with this memory's window."
+            )
+        decoder = self.backbone.decoder
+        tokens = tokens.to(decoder.device)
+        first = len(self.sink)
+        context = read_tokens(decoder, torch.cat((tokens.new_tensor(self.sink), tokens)))
+        probe = torch.cat((tokens.new_tensor(self._request), tokens))
+        importance = reconstruction_importance(decoder, context, probe, first)
+        own = KeyValues(context.keys[:, :, first:], context.values[:, :, first:])
+        kept = keep(importance, self.config.share)
+        places = torch.arange(first, first + tokens.shape[0], device=tokens.device)
+        address_keys = torch.stack([own.keys[layer, head] for layer, head in self._pairs])
+        return Written(
+            carry={},
+            left={
+                "slots": pack(own.keys, own.values, kept, self.config.slot_bits),
+                "address": pack_address(decoder.rope(address_keys, places)),
+            },
+        )
+
+    @torch.inference_mode()
+    def address(self, question: Sequence[int], book: AddressBook, rows: Tensor) -> Tensor:
+        """Address score [len(rows)] of each window for the question's tokens."""
+        return address(
+            self.backbone.decoder,
+            self.sink,
+            question,
+            self.config.address_heads,
+            book,
+            rows,
+            at=self.prompt_place + 20,
+        )
+
+    @torch.inference_mode()
+    def recall(self, windows: Mapping[int, Bundle], prior: Tensor) -> SlotReading:
+        """Open windows (segment -> stored slots) for one prompt, a row each; prior [windows]."""
+        decoder = self.backbone.decoder
+        sink = read_tokens(decoder, torch.tensor(self.sink, device=decoder.device))
+        contexts = layer_contexts(decoder, sink, list(windows.values()), len(self.sink))
+        return SlotReading(decoder, contexts, tuple(windows), prior, self.prompt_place)
+
+
+class LayerContext(NamedTuple):
+    """What one layer's rows may attend to beside the prompt; row C is memory off."""
+
+    keys: Tensor  # [C+1,G,N,d], rotated
+    values: Tensor  # [C+1,G,N,d]
+    bias: Tensor  # [C+1,G,N], minus infinity where padded
+
+
+def layer_contexts(
+    decoder: Decoder, sink: KeyValues, windows: Sequence[Bundle], first: int
+) -> list[LayerContext]:
+    """Sink slots, then each window's kept slots at their places, padded within a layer."""
+    config, device = decoder.config, decoder.device
+    sink_keys = decoder.rope(sink.keys, torch.arange(first, device=device))  # [layers,G,first,d]
+    opened = [unpack({k: t.to(device) for k, t in w.items()}, decoder.dtype) for w in windows]
+    keys = [decoder.rope(slots.keys, slots.places + first) for slots in opened]
+    offsets = [0] * len(opened)
+    contexts = []
+    for layer in range(config.layers):
+        longest = max((max(slots.counts[layer]) for slots in opened), default=0)
+        shape = (len(opened) + 1, config.kv_heads, first + longest)
+        k = torch.zeros(*shape, config.head_size, dtype=decoder.dtype, device=device)
+        v = torch.zeros_like(k)
+        bias = torch.full(shape, float("-inf"), device=device)
+        k[:, :, :first], v[:, :, :first] = sink_keys[layer], sink.values[layer]
+        bias[:, :, :first] = 0
+        for row, slots in enumerate(opened):
+            for head, count in enumerate(slots.counts[layer]):
+                part = slice(offsets[row], offsets[row] + count)
+                k[row, head, first : first + count] = keys[row][part]
+                v[row, head, first : first + count] = slots.values[part]
+                bias[row, head, first : first + count] = 0
+                offsets[row] += count
+        contexts.append(LayerContext(k, v, bias))
+    return contexts
+
+
+class SlotReading:
+    """A prompt and its continuation over addressed windows, one window a row (see `Reading`)."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        contexts: list[LayerContext],
+        segments: tuple[int, ...],
+        prior: Tensor,
+        place: int,
+    ) -> None:
+        self.prior = prior
+        self.segments = segments
+        self._decoder = decoder
+        self._contexts = contexts
+        self._place = place
+        self._sink = contexts[0].keys.shape[2] - int((contexts[0].bias[-1, 0] != 0).sum())
+        self._own: list[tuple[Tensor, Tensor]] = []  # the prompt's keys and values, a layer each
+        self._mass = torch.zeros(len(segments))
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, last: int) -> Tensor:
+        """tokens [T] -> logits [C+1,last,vocabulary] in float32."""
+        decoder = self._decoder
+        rows = len(self.segments) + 1
+        tokens = tokens.to(decoder.device).expand(rows, -1)
+        places = torch.arange(self._place, self._place + tokens.shape[1], device=decoder.device)
+        cos, sin = decoder.rope.angles(places)
+        self._mass = torch.zeros(len(self.segments))
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            own = self._extend(layer, rotate(k, cos, sin), v)
+            return self._attend(rotate(q, cos, sin), *own, self._contexts[layer])
+
+        hidden = decoder.hidden(tokens, attend)
+        self._place += tokens.shape[1]
+        return decoder.logits(hidden[:, hidden.shape[1] - last :]).float()
+
+    def _extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        if layer == len(self._own):
+            self._own.append((k, v))
+        else:
+            old_k, old_v = self._own[layer]
+            self._own[layer] = (torch.cat((old_k, k), dim=2), torch.cat((old_v, v), dim=2))
+        return self._own[layer]
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, context: LayerContext) -> Tensor:
+        B, H, T, d = q.shape
+        G, S, N = k.shape[1], k.shape[2], context.keys.shape[2]
+        grouped = q.reshape(B, G, H // G * T, d) * d**-0.5
+        remote = (grouped @ context.keys.transpose(2, 3)).float() + context.bias.unsqueeze(2)
+        local = (grouped @ k.transpose(2, 3)).float().view(B, G, H // G, T, S)
+        later = torch.ones(T, S, dtype=torch.bool, device=q.device).triu(S - T + 1)
+        local = local.masked_fill(later, float("-inf")).view(B, G, -1, S)
+        weights = torch.cat((remote, local), dim=-1).softmax(-1)  # [B,G,R*T,N+S]
+        self._mass += weights[:-1, :, :, self._sink : N].mean(dim=(1, 2)).sum(-1).cpu()
+        weights = weights.to(v.dtype)
+        out = weights[..., :N] @ context.values + weights[..., N:] @ v
+        return out.view(B, H, T, d)
+
+    def attended(self) -> dict[int, float]:
+        """Segment -> mean attention mass per layer that the latest step gave to its slots."""
+        layers = len(self._contexts)
+        return {s: float(m) / layers for s, m in zip(self.segments, self._mass, strict=True)}

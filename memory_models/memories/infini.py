@@ -1,0 +1,288 @@
+"""Infini-attention: one compressive memory for each layer and key/value head (arXiv 2404.07143).
+
+Axis legend as in decoder.py: B batch, T tokens of a segment, H query heads, G key/value heads,
+R = H / G, d head size, D model width. For every layer, batch row and key/value head the state is
+M [d,d] and z [d], both zero at the start. With sigma(x) = ELU(x) + 1 and Q, K, V before RoPE:
+
+  retrieval                      A_mem = sigma(Q) M / (sigma(Q) z + eps)
+  update, `linear`               M <- M + sigma(K)^T V
+  update, `delta`                M <- M + sigma(K)^T (V - sigma(K) M / (sigma(K) z + eps))
+  both                           z <- z + sum over t of sigma(K_t)
+  gate                           A = sigmoid(beta) A_mem + (1 - sigmoid(beta)) A_dot
+
+A_dot is the backbone's causal attention inside the segment, RoPE from position 0. A segment reads
+the memory of the segments before it, then writes. beta is one scalar for each layer and query head;
+the gated A goes through the output projection. Query heads g R .. g R + R - 1 read the memory of
+key/value head g, as they read its keys. Nothing is detached: the gradient reaches the writers of
+all segments that the caller keeps in the graph.
+
+What differs from the paper:
+  * It retrofits a pretrained decoder: beta starts at -3 (memory weighs 0.05), so that the first
+    steps stay near the backbone.
+  * eps in both denominators (the paper has none), and a head whose memory is still empty (z all
+    zero) gives exactly A_dot, not (1 - sigmoid(beta)) A_dot: an empty state *is* the backbone.
+  * Grouped queries (the paper writes one memory for each query head, H = G).
+  * M, z and everything read from them are computed in float32 or wider, under autocast too.
+  * sigma is computed as exp(x) below zero, the same function without the cancellation in ELU + 1.
+  * A question is a segment that reads and does not write.
+
+What follows from the equations and surprises: under `delta` a known key/value pair leaves M as it
+is but still enters z, so repeating it shrinks what is read back; and only `linear` states can be
+subtracted, M_end - M_start being the memory of the chapter between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.errors import BrokenState, InvalidRequest
+from memory_models.memory import Bundle, Written
+
+UPDATES = ("linear", "delta")
+
+
+@dataclass(frozen=True, slots=True)
+class InfiniConfig:
+    """How a memory is written; 2,048 is the paper's segment."""
+
+    window: int = 2048
+    update: Literal["linear", "delta"] = "linear"
+    eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise InvalidRequest(f"An Infini window of {self.window} tokens; use at least 1.")
+        if self.update not in UPDATES:
+            raise InvalidRequest(f"Infini update {self.update!r}; use one of {', '.join(UPDATES)}.")
+        if not self.eps > 0:
+            raise InvalidRequest(f"Infini eps is {self.eps}; it must be above 0, such as 1e-6.")
+
+
+class InfiniState(NamedTuple):
+    """The compressive memory of a batch, float32 or wider."""
+
+    M: Tensor  # [layers,B,G,d,d], key channel by value channel
+    z: Tensor  # [layers,B,G,d]
+
+    @classmethod
+    def empty(cls, decoder: Decoder, batch: int) -> InfiniState:
+        """The state before anything was read."""
+        c = decoder.config
+        dtype = torch.promote_types(decoder.dtype, torch.float32)
+        shape = (c.layers, batch, c.kv_heads, c.head_size)
+        z = torch.zeros(shape, dtype=dtype, device=decoder.device)
+        return cls(z.new_zeros(*shape, c.head_size), z)
+
+    def detach(self) -> InfiniState:
+        """The same values, cut from the graph: truncates back-propagation here."""
+        return InfiniState(self.M.detach(), self.z.detach())
+
+
+class InfiniGates(nn.Module):
+    """beta [layers,H]: how much of each query head comes from memory, before the sigmoid."""
+
+    def __init__(self, layers: int, heads: int, start: float = -3.0) -> None:
+        super().__init__()
+        self.beta = nn.Parameter(torch.full((layers, heads), start))
+
+
+def sigma(x: Tensor) -> Tensor:
+    """ELU(x) + 1: x + 1 above zero, exp(x) below."""
+    return x.clamp(min=0) + x.clamp(max=0).exp()
+
+
+def retrieve(q: Tensor, M: Tensor, z: Tensor, eps: float) -> Tensor:
+    """A_mem = sigma(Q) M / (sigma(Q) z + eps).
+
+    q [B,H,T,d] before RoPE, M [B,G,d,d], z [B,G,d] -> [B,H,T,d] in M's dtype. Keys may be given as
+    q (H = G).
+    """
+    B, H, T, d = q.shape
+    G = M.shape[1]
+    with torch.autocast(q.device.type, enabled=False):
+        features = sigma(q.to(M.dtype)).reshape(B, G, (H // G) * T, d)  # [B,G,R*T,d]
+        norm = features @ z.unsqueeze(-1) + eps  # [B,G,R*T,1]
+        return (features @ M / norm).view(B, H, T, d)
+
+
+def update(k: Tensor, v: Tensor, M: Tensor, z: Tensor, config: InfiniConfig) -> InfiniState:
+    """Write k, v [B,G,T,d], before RoPE, into M [B,G,d,d] and z [B,G,d] of one layer."""
+    with torch.autocast(k.device.type, enabled=False):
+        features, values = sigma(k.to(M.dtype)), v.to(M.dtype)
+        if config.update == "delta":
+            values = values - retrieve(k, M, z, config.eps)
+        return InfiniState(M + features.transpose(-1, -2) @ values, z + features.sum(-2))
+
+
+def gated(memory: Tensor, local: Tensor, z: Tensor, beta: Tensor) -> Tensor:
+    """A = sigmoid(beta) A_mem + (1 - sigmoid(beta)) A_dot, or A_dot where nothing is written.
+
+    memory, local [B,H,T,d], z [B,G,d] as it was read, beta [H] -> [B,H,T,d] in local's dtype.
+    """
+    gate = beta.to(memory.dtype).sigmoid()[:, None, None]  # [H,1,1]
+    mixed = (gate * memory + (1 - gate) * local).to(local.dtype)
+    written = (z > 0).any(-1)  # [B,G]
+    written = written.repeat_interleave(local.shape[1] // z.shape[1], dim=1)  # [B,H]
+    return torch.where(written[..., None, None], mixed, local)
+
+
+def infini_segment(
+    decoder: Decoder,
+    gates: InfiniGates,
+    tokens: Tensor,
+    state: InfiniState,
+    config: InfiniConfig,
+) -> tuple[Tensor, InfiniState]:
+    """Read one segment with the memory of those before it, then write it.
+
+    tokens [B,T], 0 < T <= window -> hidden [B,T,D] for `decoder.logits`, and the next state.
+    """
+    B, T = tokens.shape
+    _check_length(T, config)
+    if state.z.shape[1] != B:
+        raise InvalidRequest(
+            f"{B} rows of tokens with a state of {state.z.shape[1]} rows; give one state for each."
+        )
+    cos, sin = decoder.rope.angles(torch.arange(T, device=tokens.device))
+    after: list[InfiniState] = []
+
+    def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        M, z = state.M[layer], state.z[layer]
+        local = dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
+        mixed = gated(retrieve(q, M, z, config.eps), local, z, gates.beta[layer])
+        after.append(update(k, v, M, z, config))
+        return mixed
+
+    hidden = decoder.hidden(tokens, attend)
+    return hidden, InfiniState(torch.stack([s.M for s in after]), torch.stack([s.z for s in after]))
+
+
+def subtract(end: InfiniState, start: InfiniState) -> InfiniState:
+    """The memory of what a `linear` state read between `start` and `end`: M_end - M_start."""
+    return InfiniState(end.M - start.M, end.z - start.z)
+
+
+def _check_length(tokens: int, config: InfiniConfig) -> None:
+    if not 0 < tokens <= config.window:
+        raise InvalidRequest(
+            f"A segment of {tokens} tokens; an Infini window takes 1 to {config.window}, "
+            "so split the text or read with a larger window."
+        )
+
+
+class InfiniReading:
+    """A state opened for one prompt: row 0 with the memory, row 1 without. Nothing is written."""
+
+    def __init__(
+        self, decoder: Decoder, gates: InfiniGates, config: InfiniConfig, state: InfiniState
+    ) -> None:
+        off = InfiniState.empty(decoder, 1)
+        self.prior = torch.zeros(1, device=decoder.device)
+        self._decoder, self._gates, self.config = decoder, gates, config
+        self._state = InfiniState(
+            *(torch.cat(pair, dim=1) for pair in zip(state, off, strict=True))
+        )
+        self._past: dict[int, tuple[Tensor, Tensor]] = {}  # layer -> rotated keys, values
+        self._length = 0
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, last: int) -> Tensor:
+        """Feed tokens [T] behind those before; logits [2, last, vocabulary]."""
+        T, P = tokens.shape[0], self._length
+        if not 0 < last <= T:
+            raise InvalidRequest(f"The last {last} of {T} tokens are asked for; ask for 1 to {T}.")
+        positions = torch.arange(P, P + T, device=tokens.device)
+        cos, sin = self._decoder.rope.angles(positions)
+        visible = torch.arange(P + T, device=tokens.device) <= positions[:, None]  # [T,P+T]
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            M, z = self._state.M[layer], self._state.z[layer]
+            keys, values = self._remember(layer, rotate(k, cos, sin), v)
+            local = F.scaled_dot_product_attention(
+                rotate(q, cos, sin), keys, values, attn_mask=visible, enable_gqa=True
+            )
+            memory = retrieve(q, M, z, self.config.eps)
+            return gated(memory, local, z, self._gates.beta[layer])
+
+        hidden = self._decoder.hidden(tokens.expand(2, T), attend)
+        self._length += T
+        return self._decoder.logits(hidden[:, -last:])
+
+    def attended(self) -> dict[int, float]:
+        """Empty: a compressive memory does not know which segment an answer came from."""
+        return {}
+
+    def _remember(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Append to the prompt's own cache, [2,G,P+T,d] each."""
+        if layer in self._past:
+            past_keys, past_values = self._past[layer]
+            keys = torch.cat((past_keys, keys), dim=2)
+            values = torch.cat((past_values, values), dim=2)
+        self._past[layer] = keys, values
+        return keys, values
+
+
+class InfiniMemory:
+    """Infini-attention as a `Memory`: the whole state is the carry, {"M", "z"} with B = 1."""
+
+    kind = "infini"
+
+    def __init__(self, decoder: Decoder, gates: InfiniGates, config: InfiniConfig) -> None:
+        expected = (decoder.config.layers, decoder.config.heads)
+        if tuple(gates.beta.shape) != expected:
+            raise InvalidRequest(
+                f"Gates of shape {tuple(gates.beta.shape)}, this decoder needs {expected} (layers, "
+                "query heads); use the adapter trained for this backbone."
+            )
+        self.window = config.window
+        self._decoder, self._gates, self.config = decoder, gates, config
+
+    def empty(self) -> Bundle:
+        """M [layers,1,G,d,d] and z [layers,1,G,d], zero."""
+        return InfiniState.empty(self._decoder, 1)._asdict()
+
+    @torch.inference_mode()
+    def write(self, tokens: Tensor, carry: Bundle) -> Written:
+        """Read one segment, tokens [T] with 0 < T <= window."""
+        state = self._open(carry)
+        _, after = infini_segment(
+            self._decoder, self._gates, tokens.unsqueeze(0), state, self.config
+        )
+        return Written(carry=after._asdict(), left={})
+
+    def recall(self, carry: Bundle) -> InfiniReading:
+        """Open a state for one prompt, of any length; the state stays as it is."""
+        return InfiniReading(self._decoder, self._gates, self.config, self._open(carry))
+
+    def subtract(self, end: Bundle, start: Bundle) -> Bundle:
+        """The carry of the chapter between two carries of the same reading."""
+        if self.config.update != "linear":
+            raise InvalidRequest(
+                f"A memory written by the {self.config.update!r} update cannot be subtracted; "
+                "read with the 'linear' update, or read the chapter by itself."
+            )
+        difference = subtract(self._open(end), self._open(start))
+        if bool((difference.z < 0).any()):
+            raise InvalidRequest(
+                "The start of a chapter holds more than its end; give two states of one reading, "
+                "the earlier one as the start."
+            )
+        return difference._asdict()
+
+    def _open(self, carry: Bundle) -> InfiniState:
+        """The carry as a state on the decoder's device, shapes checked."""
+        empty = InfiniState.empty(self._decoder, 1)
+        for name, expected in empty._asdict().items():
+            found = tuple(carry[name].shape) if name in carry else None
+            if found != tuple(expected.shape):
+                raise BrokenState(
+                    f"An Infini state has {name} of shape {found}, this backbone needs "
+                    f"{tuple(expected.shape)}; read the document again with it."
+                )
+        return InfiniState(carry["M"].to(empty.M), carry["z"].to(empty.z))

@@ -1,0 +1,193 @@
+"""Text to token ids and back, from `tokenizer.json` or a sentencepiece `tokenizer.model`.
+
+Text is always encoded as text: a book that happens to contain `<|im_end|>` gets the characters'
+tokens, never the control token. Control tokens enter through `ChatFormat` alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sentencepiece import SentencePieceProcessor
+from tokenizers import Tokenizer as FastTokenizer
+
+from memory_models.errors import BrokenCheckpoint, UnsupportedModel
+
+
+class Vocabulary(Protocol):
+    """What either kind of tokenizer file offers."""
+
+    def encode(self, text: str) -> list[int]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+    def control(self, piece: str) -> int | None: ...
+
+
+class JsonVocabulary:
+    """`tokenizer.json`, read by the tokenizers library."""
+
+    def __init__(self, path: Path) -> None:
+        self._tokenizer = FastTokenizer.from_file(str(path))
+        self._tokenizer.encode_special_tokens = True
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def control(self, piece: str) -> int | None:
+        found: int | None = self._tokenizer.token_to_id(piece)
+        return found
+
+
+class SentencePieceVocabulary:
+    """`tokenizer.model`, read by sentencepiece."""
+
+    def __init__(self, path: Path) -> None:
+        self._processor = SentencePieceProcessor()
+        self._processor.Load(str(path))
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self._processor.EncodeAsIds(text)
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        kept = [i for i in ids if not self._processor.IsControl(i)]
+        return str(self._processor.DecodeIds(kept))
+
+    def control(self, piece: str) -> int | None:
+        found = int(self._processor.PieceToId(piece))
+        return None if found == self._processor.unk_id() else found
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFormat:
+    """One user turn as token ids: `opening` + the user's text + `closing` + the answer + `stop`."""
+
+    name: str
+    opening: tuple[int, ...]
+    closing: tuple[int, ...]
+    stops: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Markup:
+    """Strings of a chat format; pieces in `controls` become control tokens."""
+
+    name: str
+    opening: tuple[str, ...]
+    closing: tuple[str, ...]
+    stops: tuple[str, ...]
+    controls: tuple[str, ...]
+
+
+_CHAT_FORMATS = (
+    _Markup(
+        name="chatml",
+        opening=("<|im_start|>", "user\n"),
+        closing=("<|im_end|>", "\n", "<|im_start|>", "assistant\n"),
+        stops=("<|im_end|>", "<|endoftext|>"),
+        controls=("<|im_start|>", "<|im_end|>"),
+    ),
+    _Markup(
+        name="llama3",
+        opening=("<|begin_of_text|>", "<|start_header_id|>", "user", "<|end_header_id|>", "\n\n"),
+        closing=(
+            "<|eot_id|>",
+            "<|start_header_id|>",
+            "assistant",
+            "<|end_header_id|>",
+            "\n\n",
+        ),
+        stops=("<|eot_id|>", "<|end_of_text|>"),
+        controls=(
+            "<|begin_of_text|>",
+            "<|start_header_id|>",
+            "<|end_header_id|>",
+            "<|eot_id|>",
+        ),
+    ),
+    _Markup(
+        name="instruct",
+        opening=("<s>", "[INST] "),
+        closing=(" [/INST]",),
+        stops=("</s>",),
+        controls=("<s>",),
+    ),
+    _Markup(
+        name="plain",
+        opening=("Text:\n",),
+        closing=("\nAnswer:",),
+        stops=("<|endoftext|>", "</s>"),
+        controls=(),
+    ),
+)
+
+
+class Tokenizer:
+    """A vocabulary with its chat format."""
+
+    def __init__(self, vocabulary: Vocabulary, *, sha256: str) -> None:
+        self.vocabulary = vocabulary
+        self.sha256 = sha256
+        self.chat = _detect_chat_format(vocabulary)
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Tokenizer:
+        """Open `tokenizer.json`, or else `tokenizer.model`, in `folder`."""
+        for name, kind in (
+            ("tokenizer.json", JsonVocabulary),
+            ("tokenizer.model", SentencePieceVocabulary),
+        ):
+            path = folder / name
+            if path.is_file():
+                return cls(kind(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        raise BrokenCheckpoint(
+            f"{folder} has neither tokenizer.json nor tokenizer.model; copy the checkpoint's "
+            "tokenizer into the folder."
+        )
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of plain text; nothing is added and control words stay ordinary characters."""
+        return self.vocabulary.encode(text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of ids, control tokens left out."""
+        return self.vocabulary.decode(ids)
+
+    def count(self, text: str) -> int:
+        """Number of tokens of plain text."""
+        return len(self.vocabulary.encode(text))
+
+    def user_turn(self, text: str) -> list[int]:
+        """Ids of one whole user turn, up to where the assistant begins."""
+        return [*self.chat.opening, *self.encode(text), *self.chat.closing]
+
+
+def _detect_chat_format(vocabulary: Vocabulary) -> ChatFormat:
+    for markup in _CHAT_FORMATS:
+        if all(vocabulary.control(piece) is not None for piece in markup.controls):
+            return ChatFormat(
+                name=markup.name,
+                opening=_ids(vocabulary, markup.opening, markup.controls),
+                closing=_ids(vocabulary, markup.closing, markup.controls),
+                stops=frozenset(i for i in map(vocabulary.control, markup.stops) if i is not None),
+            )
+    raise UnsupportedModel("No chat format fits this tokenizer.")
+
+
+def _ids(
+    vocabulary: Vocabulary, pieces: tuple[str, ...], controls: tuple[str, ...]
+) -> tuple[int, ...]:
+    ids: list[int] = []
+    for piece in pieces:
+        control = vocabulary.control(piece) if piece in controls else None
+        ids.extend(vocabulary.encode(piece) if control is None else [control])
+    return tuple(ids)
