@@ -294,7 +294,7 @@ class Library:
         """What a finished (or stopped) stream said, with the pages it looked at."""
         document = self.store.document(document_id)
         weights = stream.weights()
-        texts = {n: next(self.store.segments(document.id, n, n + 1)) for n in weights}
+        texts = {n: self.store.segments(document.id, n, n + 1)[0] for n in weights}
         pages = {p for s in texts.values() for p in (s.page_first, s.page_last)}
         labels = self.store.page_labels(document.id, pages)
         sources = [

@@ -21,15 +21,20 @@ def reading_bar(console: Console, label: str = "Reading") -> Iterator[OnProgress
         MofNCompleteColumn(),
         TextColumn("{task.fields[pace]}"),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        tasks: list[TaskID] = []
+    bar = Progress(*columns, console=console, transient=True)
+    tasks: list[TaskID] = []
 
-        def on_progress(progress: ReadProgress) -> None:
-            if not tasks:
-                tasks.append(bar.add_task(label, total=progress.segments, pace=""))
-            bar.update(tasks[0], completed=progress.segments_done, pace=pace_text(progress))
+    def on_progress(progress: ReadProgress) -> None:
+        if not tasks:
+            bar.start()
+            tasks.append(bar.add_task(label, total=progress.segments, pace=""))
+        bar.update(tasks[0], completed=progress.segments_done, pace=pace_text(progress))
 
+    try:
         yield on_progress
+    finally:
+        if tasks:
+            bar.stop()
 
 
 def pace_text(progress: ReadProgress) -> str:
@@ -43,13 +48,18 @@ def pace_text(progress: ReadProgress) -> str:
 def fetch_bar(console: Console) -> Iterator[OnFetch]:
     """A bar for what is fetched or converted, in megabytes; appears with the first step."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[size]}"))
-    with Progress(*columns, console=console, transient=False) as bar:
-        tasks: dict[str, TaskID] = {}
+    bar = Progress(*columns, console=console)
+    tasks: dict[str, TaskID] = {}
 
-        def on_fetch(label: str, done: int, total: int) -> None:
-            if label not in tasks:
-                tasks[label] = bar.add_task(label, total=total or None, size="")
-            size = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else ""
-            bar.update(tasks[label], completed=done, size=size)
+    def on_fetch(label: str, done: int, total: int) -> None:
+        if label not in tasks:
+            bar.start()
+            tasks[label] = bar.add_task(label, total=total or None, size="")
+        size = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else ""
+        bar.update(tasks[label], completed=done, size=size)
 
+    try:
         yield on_fetch
+    finally:
+        if tasks:
+            bar.stop()

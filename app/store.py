@@ -365,14 +365,14 @@ class Store:
 
     def segments(
         self, document_id: str, first: int = 0, last: int | None = None
-    ) -> Iterator[StoredSegment]:
-        """Segments first <= number < last, in order."""
+    ) -> list[StoredSegment]:
+        """Segments first <= number < last, in order; a whole book's text is a few megabytes."""
         rows = self.db.query(
             "SELECT number, chapter, start, end, page_first, page_last, tokens, text "
             "FROM segments WHERE document_id = ? AND number >= ? AND number < ? ORDER BY number",
             [document_id, first, 2**62 if last is None else last],
         )
-        return (StoredSegment(**row) for row in rows)
+        return [StoredSegment(**row) for row in rows]
 
     def segment_chapters(self, document_id: str) -> list[int]:
         """The chapter number of every segment, in order."""

@@ -146,9 +146,9 @@ def _read_weights(
 
 
 def weights_sha256(folder: Path) -> str:
-    """SHA-256 over config and weights, kept beside them so that only the first load pays for it."""
+    """SHA-256 over the weights, kept beside them so that only the first load pays for it."""
     stamp = folder / "bookstate.sha256"
-    files = [folder / "config.json", *_weight_files(folder)]
+    files = _weight_files(folder)
     signature = " ".join(f"{f.name}:{f.stat().st_size}:{f.stat().st_mtime_ns}" for f in files)
     if stamp.is_file():
         known, _, digest = stamp.read_text("utf-8").rpartition("\n")

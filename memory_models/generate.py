@@ -130,7 +130,7 @@ def generate_each(
     reading: Reading, prompt: Sequence[int], stops: frozenset[int], decoding: Decoding
 ) -> list[list[int]]:
     """Greedy continuations of the prompt by every row with memory, each from its row alone."""
-    logits = reading.step(torch.tensor(prompt), last=1)[:, -1]  # [C+1,vocabulary]
+    logits = reading.step(torch.tensor(prompt), last=1)[:, -1].clone()  # [C+1,vocabulary]
     said: list[list[int]] = [[] for _ in range(logits.shape[0])]
     running = [True] * (logits.shape[0] - 1) + [False]
     for _ in range(decoding.max_tokens):
@@ -144,7 +144,7 @@ def generate_each(
                 said[row].append(token)
         if not any(running):
             break
-        logits = reading.step(torch.tensor(tokens).unsqueeze(1), last=1)[:, -1]
+        logits = reading.step(torch.tensor(tokens).unsqueeze(1), last=1)[:, -1].clone()
     return said[:-1]
 
 
@@ -168,18 +168,33 @@ def _would_repeat(said: list[int], run: int) -> list[int]:
     return [said[i + run - 1] for i in starts if said[i : i + run - 1] == tail]
 
 
-def score(mixture: Mixture, answer: Sequence[int]) -> Trace:
-    """Teacher-forced: feed a given answer after `prefill` and record its log-probabilities."""
-    trace = Trace()
-    for position, token in enumerate(answer):
-        said, off = mixture.say(token)
-        trace.log_probs.append(said)
-        trace.off_log_probs.append(off)
-        trace.tokens.append(token)
-        if position + 1 < len(answer):
-            mixture.advance(token)
-    trace.weights = mixture.log_weights.exp().tolist()
-    return trace
+def score(
+    reading: Reading, prompt: Sequence[int], question: slice, answer: Sequence[int]
+) -> Trace:
+    """Teacher-forced: the log-probabilities of a given answer, in one pass over all its tokens.
+
+    The same mixture as `Mixture.prefill` followed by feeding the answer token by token.
+    """
+    if not answer:
+        raise InvalidRequest("The answer to score is empty.")
+    tokens = torch.tensor([*prompt, *answer[:-1]])
+    first = max(question.start, 1)
+    logits = reading.step(tokens, last=len(tokens) - first + 1)
+    log_probs = logits.log_softmax(-1)  # [C+1,last,vocabulary]; column j predicts first + j
+    targets = torch.tensor([*tokens[first:].tolist(), answer[-1]]).to(log_probs.device)
+    rows = targets.view(1, -1, 1).expand(log_probs.shape[0], -1, 1)
+    found = log_probs.gather(2, rows).squeeze(2)  # [C+1,last]
+    gains = found[:, : question.stop - first].sum(1)
+    prior = reading.prior.to(gains.device) + QUESTION_WEIGHT * (gains[:-1] - gains[-1])
+    said = found[:, -len(answer) :]
+    evidence = prior.log_softmax(0)[:, None] + said[:-1].cumsum(1)  # [C,answer]
+    total = torch.cat((evidence.new_zeros(1), evidence.logsumexp(0)))
+    return Trace(
+        tokens=list(answer),
+        log_probs=total.diff().tolist(),
+        off_log_probs=said[-1].tolist(),
+        weights=evidence[:, -1].softmax(0).tolist(),
+    )
 
 
 def sigmoid(x: float) -> float:

@@ -111,7 +111,8 @@ def reconstruction_importance(
         logits = (queries @ keys.transpose(1, 2)).view(G, H // G, P, S + P)
         logits[..., S:] += bias
         weights = logits.softmax(-1)
-        scores.append(weights[:, :, P - T :, first:S].amax(dim=(1, 2)).float())
+        received = weights[:, :, P - T :, first:S]  # [G,R,T,T]
+        scores.append(received.amax(2).amax(1).float())  # far faster than both at once
         return (weights.view(G, -1, S + P) @ values).view(1, H, P, d)
 
     decoder.hidden(probe.unsqueeze(0), attend)

@@ -1,0 +1,1 @@
+"""Calibrations and adapters that ship with the project."""
