@@ -7,50 +7,14 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
-from app.errors import InvalidQuestion
 from app.models import Confidence
 from memory_models.generate import Decoding, Mixture, Trace, generate, sigmoid
 from memory_models.memory import Reading
+from memory_models.prompt import Prompt
 from memory_models.tokenizer import Tokenizer
 
-INSTRUCTION = "Answer the question about the story briefly."  # EXPERIMENTS.md: prompt wording
-LONGEST_QUESTION = 512  # tokens
 NOT_SUPPORTED = "(The document does not clearly support this answer.)"
 NO_ANSWER = "The document does not seem to answer this."
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """Token ids, and where in them the question stands."""
-
-    tokens: list[int]
-    question: slice
-
-
-def build_prompt(
-    tokenizer: Tokenizer, question: str, passage: str = "", instruction: str = INSTRUCTION
-) -> Prompt:
-    """The user turn that asks `question`; `passage` only where evaluation shows the page itself.
-
-    Raises InvalidQuestion for an empty question or one of more than 512 tokens.
-    """
-    asked = tokenizer.encode(question.strip())
-    if not asked:
-        raise InvalidQuestion("The question is empty; ask something.")
-    if len(asked) > LONGEST_QUESTION:
-        raise InvalidQuestion(
-            f"The question has {len(asked)} tokens, at most {LONGEST_QUESTION} are taken; "
-            "shorten it."
-        )
-    lead = f"{passage}\n\n{instruction}\nQuestion: " if passage else f"{instruction}\nQuestion: "
-    before = [*tokenizer.chat.opening, *tokenizer.encode(lead)]
-    tokens = [*before, *asked, *tokenizer.chat.closing]
-    return Prompt(tokens, slice(len(before), len(before) + len(asked)))
-
-
-def address_query(tokenizer: Tokenizer, question: str) -> list[int]:
-    """The question's tokens as addressing reads them."""
-    return tokenizer.encode(f"Question: {question.strip()}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,10 +271,7 @@ def ask(
 def _ask_file(
     library: Library, document_id: str, file: Path, scope: Scope, *, as_json: bool
 ) -> None:
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        asked = _parse_question(line, f"{file.name}, line {number}")
+    for asked in _parse_questions(file):
         stream = library.ask(document_id, str(asked["question"]), scope)
         for _ in stream:
             pass
@@ -283,6 +280,18 @@ def _ask_file(
             emit({"id": asked.get("id"), **answer.to_dict()})
         else:
             say(f"{asked['question']}\n  {answer.answer}")
+
+
+def _parse_questions(file: Path) -> list[dict[str, Any]]:
+    try:
+        lines = file.read_text("utf-8-sig").split("\n")  # other line ends may stand inside JSON
+    except UnicodeDecodeError as error:
+        raise InvalidQuestion(f"{file.name} is not UTF-8 text; save it as UTF-8.") from error
+    return [
+        _parse_question(line, f"{file.name}, line {number}")
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
 
 
 def _parse_question(line: str, where: str) -> dict[str, Any]:

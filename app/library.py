@@ -19,7 +19,7 @@ from functools import cached_property
 import torch
 from filelock import FileLock, Timeout
 
-from app.answers import Answer, AnswerStream, Source, address_query, build_prompt
+from app.answers import Answer, AnswerStream, Source
 from app.errors import Busy, InvalidSetting
 from app.models import (
     AnyMemory,
@@ -38,6 +38,7 @@ from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
 from memory_models.generate import Decoding
 from memory_models.memory import from_bytes, to_bytes
+from memory_models.prompt import address_query, build_prompt
 
 log = logging.getLogger(__name__)
 
@@ -168,8 +169,11 @@ class Library:
             created_at=moment,
             updated_at=moment,
         )
-        self.store.add_document(document, book, segments)
-        return document, False
+        with self.store.writing():
+            known = self.store.known(sha256, kind, config, self.backbone.sha256)
+            if known is None:  # nor has another process added it while this one parsed
+                self.store.add_document(document, book, segments)
+        return known or document, known is not None
 
     def _parse(
         self, data: bytes, file_name: str, memory: AnyMemory, password: str | None
@@ -196,7 +200,8 @@ class Library:
             book, segments = self._parse(data, file_name, self.memory_of(document), password)
             with self._alone(document):
                 fresh = self.store.document(document.id)
-                self.store.extend_document(fresh, book, list(segments), sha256, file_name)
+                if not self.store.has_source(document.id, sha256):
+                    self.store.extend_document(fresh, book, list(segments), sha256, file_name)
         return self.read(document.id, on_progress)
 
     def read(self, document_id: str, on_progress: OnProgress = quiet) -> Document:
@@ -210,7 +215,6 @@ class Library:
             document = self.store.document(document_id)
             if not document.ready:
                 self._read_on(document, on_progress)
-            if document.state_sha256 is None:
                 self.store.seal(document.id)
         return self.store.document(document.id)
 

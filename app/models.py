@@ -141,8 +141,9 @@ def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
     if kind == "infini":
         return _infini(backbone, InfiniConfig(update=settings.infini_update))
     if kind == "melodi":
-        sizes = {"short": max(1, settings.window // 4), "long": max(1, settings.window // 8)}
-        return _melodi(backbone, MelodiConfig(window=settings.window, **sizes))
+        W = settings.window  # noqa: N806 - the paper's letter
+        sizes = MelodiConfig(window=W, short=max(1, W // 4), long=max(1, W // 8))  # S128+L64
+        return _melodi(backbone, sizes)
     raise BookstateError(f"Memory {kind!r} is not known; choose adaptive, melodi or infini.")
 
 

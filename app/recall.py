@@ -15,9 +15,8 @@ from app.store import Document, Store
 from memory_models.address import AddressBook
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.infini import InfiniMemory
-from memory_models.memory import Reading, from_bytes
+from memory_models.memory import Bundle, Reading, from_bytes
 
-ADDRESS_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
 OPEN_BOOKS = 4
 
 
@@ -29,12 +28,17 @@ class Scope:
     as_of_chapter: int | None = None  # the book up to the end of this chapter
 
     def check(self, chapters: int) -> None:
-        """Raise InvalidQuestion for a chapter that is not there."""
+        """Raise InvalidQuestion for a chapter that is not there or not read yet by then."""
         for number in (self.chapter, self.as_of_chapter):
             if number is not None and not 1 <= number <= chapters:
                 raise InvalidQuestion(
                     f"Chapter {number} is not there; this document has chapters 1 to {chapters}."
                 )
+        if self.chapter and self.as_of_chapter and self.chapter > self.as_of_chapter:
+            raise InvalidQuestion(
+                f"Chapter {self.chapter} lies behind chapter {self.as_of_chapter}, where the "
+                "reading is to stop; ask about an earlier chapter or leave one of the two out."
+            )
 
     def holds(self, chapter: int) -> bool:
         """True for a chapter inside the scope."""
@@ -90,13 +94,10 @@ class StateReader:
         windows: int,
     ) -> Reading:
         book = self._address_book(document)
-        rows = book.rows(frozenset(inside))
-        scores = memory.address(question, book, rows).cpu()
-        best = scores.topk(min(windows, len(rows)))
-        chosen = [book.segments[row] for row in rows[best.indices].tolist()]
-        blobs = dict(self._store.blobs(document.id, "slots", chosen))
-        slots = {segment: from_bytes(blobs[segment]) for segment in chosen}
-        return memory.recall(slots, ADDRESS_WEIGHT * best.values)
+        chosen = memory.choose(question, book, book.rows(frozenset(inside)), windows)
+        blobs = dict(self._store.blobs(document.id, "slots", chosen.segments))
+        slots = {segment: from_bytes(blobs[segment]) for segment in chosen.segments}
+        return memory.recall(slots, chosen.prior)
 
     def _address_book(self, document: Document) -> AddressBook:
         key = (document.id, document.state_sha256)
@@ -113,7 +114,7 @@ class StateReader:
 
     def _carried(self, document: Document, memory: AnyMemory, inside: list[int]) -> Reading:
         assert not isinstance(memory, AdaptiveMemory)
-        end = self._carry_at(document, inside[-1])
+        end: Bundle = self._carry_at(document, inside[-1])
         if inside[0] > 0 and isinstance(memory, InfiniMemory) and memory.config.update == "linear":
             end = memory.subtract(end, self._carry_at(document, inside[0] - 1))
         return memory.recall(end)

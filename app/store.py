@@ -70,8 +70,8 @@ class Document:
 
     @property
     def ready(self) -> bool:
-        """True once every segment has been read."""
-        return self.segments_done == self.segments
+        """True once every segment has been read and the state is sealed."""
+        return self.segments_done == self.segments and self.state_sha256 is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +175,15 @@ class Store:
             raise
         db.conn.execute("COMMIT")
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Everything read inside is of one moment, whatever other processes write meanwhile."""
+        self.db.conn.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.db.conn.execute("ROLLBACK")
+
     def _table(self, name: str) -> Table:
         return self.db.table(name)
 
@@ -185,7 +194,9 @@ class Store:
         with self.writing():
             row = {name: getattr(document, name) for name in Document.__slots__}
             self._table("documents").insert({**row, "paged": int(document.paged)})
-            self._add_source(document.id, document.source_sha256, document.file_name, 0)
+            self.add_source(
+                document.id, document.source_sha256, document.file_name, 0, document.created_at
+            )
             self._add_text(document.id, book, segments, 0, 0, 0, 0)
 
     def extend_document(
@@ -198,7 +209,9 @@ class Store:
             length = self.db.execute(
                 "SELECT coalesce(max(end), 0) FROM chapters WHERE document_id = ?", [document.id]
             ).fetchone()[0]
-            self._add_source(document.id, sha256, file_name, document.segments)
+            self.add_source(document.id, sha256, file_name, document.segments)
+            if document.segments_done == document.segments:
+                self._snapshot_carry(document.id)
             self._add_text(document.id, book, segments, document.segments, chapters, pages, length)
             per_token = document.kv_cache_bytes // max(1, document.tokens)
             tokens = document.tokens + sum(s.tokens for s in segments)
@@ -222,7 +235,24 @@ class Store:
         ).fetchone()
         return int(row[0])
 
-    def _add_source(self, document_id: str, sha256: str, name: str, first_segment: int) -> None:
+    def _snapshot_carry(self, document_id: str) -> None:
+        """What was the end of the document becomes the end of a chapter inside it."""
+        self.db.execute(
+            "INSERT OR IGNORE INTO states (document_id, part, segment, blob) "
+            "SELECT document_id, 'snapshot', segment, blob FROM states "
+            "WHERE document_id = ? AND part = 'carry'",
+            [document_id],
+        )
+
+    def add_source(
+        self,
+        document_id: str,
+        sha256: str,
+        name: str,
+        first_segment: int,
+        created_at: str | None = None,
+    ) -> None:
+        """Note a file that the document is made of, behind those there are."""
         self._table("sources").insert(
             {
                 "document_id": document_id,
@@ -230,7 +260,7 @@ class Store:
                 "sha256": sha256,
                 "file_name": name,
                 "first_segment": first_segment,
-                "created_at": now(),
+                "created_at": created_at or now(),
             }
         )
 
@@ -285,10 +315,10 @@ class Store:
 
     def documents(self, search: str = "") -> list[Document]:
         """All documents, newest first; `search` matches title, author or file name."""
-        like = f"%{search.strip()}%"
+        wanted = search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        matches = (f"{column} LIKE ? ESCAPE '\\'" for column in ("title", "author", "file_name"))
         return self._documents(
-            "title LIKE ? OR author LIKE ? OR file_name LIKE ? ORDER BY created_at DESC, id",
-            [like, like, like],
+            f"{' OR '.join(matches)} ORDER BY created_at DESC, id", [f"%{wanted}%"] * 3
         )
 
     def document(self, document_id: str) -> Document:
@@ -333,13 +363,21 @@ class Store:
         )
 
     def update(self, document_id: str, **values: Any) -> None:
-        """Set columns of one document."""
-        self._table("documents").update(document_id, {**values, "updated_at": now()})
+        """Set columns of one document. Raises UnknownDocument once it was deleted."""
+        if not self._set("documents", document_id, values):
+            raise UnknownDocument(f"The document {document_id!r} has been deleted.")
+
+    def _set(self, table: str, key: str | int, values: Mapping[str, Any]) -> bool:
+        columns = {**values, "updated_at": now()}
+        sets = ", ".join(f"{name} = ?" for name in columns)
+        with self.writing() as db:
+            done = db.execute(f"UPDATE {table} SET {sets} WHERE id = ?", [*columns.values(), key])
+            return bool(done.rowcount)
 
     def remove(self, document_id: str) -> None:
         """Delete a document with everything that hangs on it."""
-        with self.writing():
-            self._table("documents").delete(document_id)
+        with self.writing() as db:
+            db.execute("DELETE FROM documents WHERE id = ?", [document_id])
 
     # Text
 
@@ -405,8 +443,10 @@ class Store:
         """Store what the latest segments left behind, atomically with how far the reading is.
 
         left: blobs by (part, segment); carry: what the next segment needs, replacing the last one.
+        Raises UnknownDocument once the document was deleted.
         """
         with self.writing():
+            self.update(document_id, segments_done=segments_done, seconds=seconds)
             blobs = [(part, segment, blob) for (part, segment), blob in left.items()]
             if carry is not None:
                 self._table("states").delete_where(
@@ -420,7 +460,12 @@ class Store:
                 ),
                 pk=("document_id", "part", "segment"),
             )
-            self.update(document_id, segments_done=segments_done, seconds=seconds)
+
+    def add_blob(self, document_id: str, part: str, segment: int, blob: bytes) -> None:
+        """Store one part of a state that was read elsewhere."""
+        self._table("states").insert(
+            {"document_id": document_id, "part": part, "segment": segment, "blob": blob}
+        )
 
     def seal(self, document_id: str) -> None:
         """Record size and SHA-256 of the finished state."""
@@ -448,6 +493,15 @@ class Store:
             f"SELECT segment, blob FROM states WHERE {where} ORDER BY segment", parameters
         )
         found: list[tuple[int, bytes]] = rows.fetchall()
+        return found
+
+    def state_index(self, document_id: str) -> list[tuple[str, int]]:
+        """(part, segment) of every blob of the state, in the order in which `seal` hashes them."""
+        rows = self.db.execute(
+            "SELECT part, segment FROM states WHERE document_id = ? ORDER BY part, segment",
+            [document_id],
+        )
+        found: list[tuple[str, int]] = rows.fetchall()
         return found
 
     def latest_blob(
@@ -495,8 +549,16 @@ class Store:
         return [Job(**row) for row in rows]
 
     def set_job(self, job_id: int, **values: Any) -> None:
-        """Set columns of one job."""
-        self._table("jobs").update(job_id, {**values, "updated_at": now()})
+        """Set columns of one job; nothing happens once it was deleted with its document."""
+        self._set("jobs", job_id, values)
+
+    def start_job(self, job_id: int) -> bool:
+        """Mark a queued job as running; False where it was cancelled or deleted meanwhile."""
+        with self.writing():
+            waiting = self.job_status(job_id) == "queued"
+            if waiting:
+                self.set_job(job_id, status="running", error="")
+            return waiting
 
     def cancel_job(self, document_id: str) -> None:
         """Ask that the reading of a document stop after its present segment."""
@@ -515,9 +577,10 @@ class Store:
 
     # Chats
 
-    def start_chat(self, document_id: str, title: str) -> int:
+    def start_chat(self, document_id: str, title: str, created_at: str | None = None) -> int:
         """A new chat about a document; returns its id."""
-        row = {"document_id": document_id, "title": title, "created_at": now()}
+        moment = created_at or now()
+        row = {"document_id": document_id, "title": title, "created_at": moment}
         return _key(self._table("chats").insert(row))
 
     def chats(self, document_id: str) -> list[Chat]:
@@ -539,6 +602,7 @@ class Store:
         text: str,
         confidence: float | None = None,
         sources: list[dict[str, Any]] | None = None,
+        created_at: str | None = None,
     ) -> None:
         """Append one message to a chat."""
         self._table("messages").insert(
@@ -548,7 +612,7 @@ class Store:
                 "text": text,
                 "confidence": confidence,
                 "sources": json.dumps(sources or [], ensure_ascii=False),
-                "created_at": now(),
+                "created_at": created_at or now(),
             }
         )
 

@@ -13,7 +13,6 @@ from time import perf_counter
 
 import torch
 
-from app.answers import build_prompt
 from app.errors import NotReady
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.models import AnyMemory, new_memory
@@ -24,6 +23,7 @@ from ingest.segments import split_book
 from memory_models.generate import Decoding, Mixture, Trace, generate, generate_each
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Bundle, Reading
+from memory_models.prompt import build_prompt
 
 ASK_WINDOW = "Summarize what happens in the text above in one or two sentences."
 ASK_WHOLE = "Summarize the text above in a short paragraph."
@@ -109,7 +109,12 @@ class Summarizer:
         return [whole_sentences(self._tokenizer.decode(row)) for row in rows]
 
     def _condense(self, text: str) -> str:
-        """Stream a short text through the machinery and ask its state for a summary."""
+        """Stream a short text through the machinery and ask its state for a summary.
+
+        Where the windows' summaries are no shorter than the text together, they are the summary.
+        """
+        if not text.strip():
+            return ""
         memory = new_memory("adaptive", self._library.backbone, self._library.settings)
         assert isinstance(memory, AdaptiveMemory)
         whole = Book(
@@ -128,8 +133,10 @@ class Summarizer:
         for first in range(0, len(segments), ROWS):
             part = {i: slots[i] for i in range(first, min(first + ROWS, len(segments)))}
             said += self._each(memory.recall(part, torch.zeros(len(part))), ASK_WHOLE, WHOLE_TOKENS)
-        said = [sentence for sentence in said if sentence]
-        return said[0] if len(said) <= 1 or len(segments) == 1 else self._condense("\n".join(said))
+        shorter = "\n".join(sentence for sentence in said if sentence)
+        if len(segments) == 1 or len(shorter) >= len(text):
+            return shorter
+        return self._condense(shorter)
 
     def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
         query = self._tokenizer.encode(ASK_WHOLE)

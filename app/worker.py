@@ -62,7 +62,8 @@ class Worker:
 
     def _work(self, job: Job) -> None:
         store = self._library.store
-        store.set_job(job.id, status="running", error="")
+        if not store.start_job(job.id):
+            return
 
         def on_progress(progress: ReadProgress) -> None:
             self.progress[job.document_id] = progress

@@ -168,9 +168,7 @@ def _would_repeat(said: list[int], run: int) -> list[int]:
     return [said[i + run - 1] for i in starts if said[i : i + run - 1] == tail]
 
 
-def score(
-    reading: Reading, prompt: Sequence[int], question: slice, answer: Sequence[int]
-) -> Trace:
+def score(reading: Reading, prompt: Sequence[int], question: slice, answer: Sequence[int]) -> Trace:
     """Teacher-forced: the log-probabilities of a given answer, in one pass over all its tokens.
 
     The same mixture as `Mixture.prefill` followed by feeding the answer token by token.

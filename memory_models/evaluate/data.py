@@ -41,7 +41,9 @@ def read_records(path: Path, split: str | None = None) -> list[Record]:
     """All records of a file, or those of one split. Raises BadData naming the line."""
     records = [record for record in _records(path) if split in (None, record.split)]
     if not records:
-        raise BadData(f"{path.name} has no record of split {split!r}; leave --split out to see all.")
+        raise BadData(
+            f"{path.name} has no record of split {split!r}; leave --split out to see all."
+        )
     return records
 
 

@@ -34,6 +34,8 @@ from memory_models.memories.slots import SLOT_BITS, pack, unpack
 from memory_models.memory import Bundle, Written
 
 REPEAT_REQUEST = "\n\nRepeat the text above."
+QUERY_DISTANCE = 20  # how far behind the prompt's place addressing queries stand
+ADDRESS_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def reconstruction_importance(
         weights = logits.softmax(-1)
         received = weights[:, :, P - T :, first:S]  # [G,R,T,T]
         scores.append(received.amax(2).amax(1).float())  # far faster than both at once
-        return (weights.view(G, -1, S + P) @ values).view(1, H, P, d)
+        mixed: Tensor = weights.view(G, -1, S + P) @ values
+        return mixed.view(1, H, P, d)
 
     decoder.hidden(probe.unsqueeze(0), attend)
     return torch.stack(scores)
@@ -129,6 +132,13 @@ def keep(importance: Tensor, share: float) -> Tensor:
     mask = torch.zeros(importance.numel(), dtype=torch.bool, device=importance.device)
     mask[order] = True
     return mask.view_as(importance)
+
+
+class Chosen(NamedTuple):
+    """Windows that a question addresses, best first."""
+
+    segments: tuple[int, ...]
+    prior: Tensor  # [len(segments)] log-weight of each, before the prompt
 
 
 class AdaptiveMemory:
@@ -181,17 +191,22 @@ class AdaptiveMemory:
         )
 
     @torch.inference_mode()
-    def address(self, question: Sequence[int], book: AddressBook, rows: Tensor) -> Tensor:
-        """Address score [len(rows)] of each window for the question's tokens."""
-        return address(
+    def choose(
+        self, question: Sequence[int], book: AddressBook, rows: Tensor, count: int
+    ) -> Chosen:
+        """The `count` best windows among the book's `rows` for the question's tokens."""
+        scores = address(
             self.backbone.decoder,
             self.sink,
             question,
             self.config.address_heads,
             book,
             rows,
-            at=self.prompt_place + 20,
-        )
+            at=self.prompt_place + QUERY_DISTANCE,
+        ).cpu()
+        best = scores.topk(min(count, len(rows)))
+        segments = tuple(book.segments[row] for row in rows[best.indices].tolist())
+        return Chosen(segments, ADDRESS_WEIGHT * best.values)
 
     @torch.inference_mode()
     def recall(self, windows: Mapping[int, Bundle], prior: Tensor) -> SlotReading:

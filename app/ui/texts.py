@@ -1,0 +1,158 @@
+"""Words and small pieces of HTML. Whatever comes from a book or a visitor is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from app.library import ReadProgress
+from app.progress import pace_text
+from app.store import BOOK, Document, Job, Summary
+from ingest.book import Chapter
+
+SENTENCE = "Read a book once, keep its memory state, ask for ever."
+EXPLANATION = (
+    "A document is streamed once through a language model; what stays is a memory state, and "
+    "answers and summaries come from that state alone."
+)
+NO_DOCUMENTS = "Drop a book to begin."
+NOT_OPEN = "No document is open. Choose one in the library, or above."
+MEMORY_NAMES = {"adaptive": "adaptive MELODI", "melodi": "MELODI", "infini": "Infini"}
+PART_NAMES = {
+    "slots": "kept slots",
+    "address": "addresses",
+    "carry": "carried memory",
+    "snapshot": "chapter snapshots",
+}
+
+
+def size(count: float) -> str:
+    """ "3.4 MB"."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count:.0f} bytes"
+
+
+def ratio(document: Document) -> str:
+    """How much smaller the state is than the KV cache of the same text."""
+    if not document.ready or not document.state_bytes:
+        return ""
+    return f"1/{document.kv_cache_bytes / document.state_bytes:.0f}"
+
+
+def status(document: Document, job: Job | None, progress: ReadProgress | None) -> str:
+    """Where the reading of a document stands, in a few words."""
+    if document.ready:
+        return "ready"
+    done = f"{document.segments_done}/{document.segments}"
+    if job is None or job.status == "cancelled":
+        return f"stopped at {done}"
+    if job.status == "failed":
+        return f"failed at {done}"
+    if job.status == "running" and progress:
+        done = f"{progress.segments_done}/{progress.segments}"
+        return f"reading {done}, {pace_text(progress)}"
+    return {"queued": f"waiting, {done}", "cancelling": f"stopping, {done}"}.get(
+        job.status, f"reading {done}"
+    )
+
+
+def pages(source: Mapping[str, Any]) -> str:
+    """ "page 37" or "pages 37-39", by printed labels where there are any."""
+    first = str(source.get("label_first") or source["page_first"])
+    last = str(source.get("label_last") or source["page_last"])
+    return f"page {first}" if first == last else f"pages {first}\u2013{last}"
+
+
+def note(text: str, kind: str = "quiet") -> str:
+    """A line of plain text as HTML; kind is quiet, good or warning."""
+    return f'<p class="bs-note bs-{kind}">{escape(text)}</p>' if text else ""
+
+
+def progress_html(document: Document, job: Job | None, progress: ReadProgress | None) -> str:
+    """A bar with what the reading of one document is doing."""
+    done = progress.segments_done if progress else document.segments_done
+    share = 100 * done / max(1, document.segments)
+    words = status(document, job, progress)
+    if job is not None and job.status == "failed":
+        words = f"{words}: {job.error}"
+    elif document.ready:
+        words = f"ready, {size(document.state_bytes)} of memory, read in {document.seconds:.0f} s"
+    return (
+        f'<div class="bs-reading"><div class="bs-title">{escape(document.title)}</div>'
+        f'<div class="bs-bar"><div style="width:{share:.1f}%"></div></div>'
+        f'<div class="bs-note">{escape(words)}</div></div>'
+    )
+
+
+def evidence_html(
+    confidence: float | None,
+    sources: Sequence[Mapping[str, Any]],
+    chapters: Sequence[Chapter],
+) -> str:
+    """An answer's confidence, and the places in the book where the memory looked for it."""
+    if confidence is None and not sources:
+        return ""
+    parts = [] if confidence is None else [_confidence(confidence)]
+    parts += [_source(source, chapters, is_first=i == 0) for i, source in enumerate(sources)]
+    return "".join(parts)
+
+
+def _confidence(confidence: float) -> str:
+    word = "high" if confidence >= 0.7 else "fair" if confidence >= 0.4 else "low"
+    return (
+        f'<div class="bs-confidence"><b>Confidence {confidence:.0%}</b> ({word})'
+        '<span class="bs-bar bs-short">'
+        f'<span style="width:{100 * confidence:.0f}%"></span></span></div>'
+    )
+
+
+def _source(source: Mapping[str, Any], chapters: Sequence[Chapter], *, is_first: bool) -> str:
+    weight = float(source["weight"])
+    number = int(source["chapter"])
+    title = chapters[number - 1].title if 0 < number <= len(chapters) else f"Chapter {number}"
+    text = escape(str(source["text"]).strip())
+    return (
+        f'<details class="bs-source"{" open" if is_first else ""}><summary>'
+        f'<span class="bs-weight">{weight:.0%}</span>'
+        f'<span class="bs-bar bs-short"><span style="width:{100 * weight:.0f}%"></span></span>'
+        f'<span class="bs-place">{escape(pages(source))}</span>'
+        f'<span class="bs-chapter">{escape(title)}</span></summary>'
+        f'<div class="bs-text">{text}</div></details>'
+    )
+
+
+def summaries_html(
+    document: Document, chapters: Sequence[Chapter], made: Mapping[int, Summary]
+) -> str:
+    """The book's summary, then every chapter with its summary or a remark that there is none."""
+    whole = made.get(BOOK)
+    blocks = [_summary("The book", whole.summary if whole else "")]
+    for number, chapter in enumerate(chapters, start=1):
+        found = made.get(number)
+        blocks.append(_summary(f"{number}. {chapter.title}", found.summary if found else ""))
+    return f'<div class="bs-title">{escape(document.title)}</div>{"".join(blocks)}'
+
+
+def _summary(title: str, text: str) -> str:
+    body = (
+        f'<div class="bs-text">{escape(text)}</div>'
+        if text
+        else '<div class="bs-note">not summarised yet</div>'
+    )
+    return f'<div class="bs-summary"><h4>{escape(title)}</h4>{body}</div>'
+
+
+def facts_html(facts: Mapping[str, str]) -> str:
+    """Names and values as a two-column list."""
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts.items()
+    )
+    return f'<table class="bs-facts">{rows}</table>'
+
+
+def chapter_choices(chapters: Sequence[Chapter]) -> list[tuple[str, int]]:
+    """Chapters as a dropdown shows them."""
+    return [(f"{n}. {c.title[:80]}", n) for n, c in enumerate(chapters, start=1)]

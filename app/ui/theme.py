@@ -1,0 +1,80 @@
+"""How it looks: bundled or system fonts only, so that no page load asks another host."""
+
+from __future__ import annotations
+
+from gradio.themes import Base
+from gradio.themes.utils.fonts import Font, LocalFont
+
+from app.ui.texts import EXPLANATION, SENTENCE
+
+
+def theme() -> Base:
+    """Quiet colours on paper."""
+    return Base(
+        primary_hue="teal",
+        secondary_hue="teal",
+        neutral_hue="stone",
+        radius_size="md",
+        font=(LocalFont("Source Sans 3", weights=(400, 600)), Font("sans-serif")),
+        font_mono=(LocalFont("IBM Plex Mono", weights=(400, 600)), Font("monospace")),
+    ).set(
+        body_background_fill="*neutral_50",
+        block_shadow="none",
+        block_label_text_color="*neutral_600",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_text_color="white",
+    )
+
+
+HEADER = (
+    '<header class="bs-header"><span class="bs-name">bookstate</span>'
+    f'<span class="bs-sentence">{SENTENCE}</span>'
+    f'<span class="bs-explanation">{EXPLANATION}</span></header>'
+)
+
+CSS = """
+.gradio-container { max-width: 1240px !important; margin: 0 auto; }
+.bs-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 14px;
+  padding: 10px 2px 4px; }
+.bs-name { font-size: 1.7rem; font-weight: 600; letter-spacing: -0.01em;
+  color: var(--primary-700); }
+.dark .bs-name { color: var(--primary-300); }
+.bs-sentence { font-size: 1.05rem; }
+.bs-explanation { flex-basis: 100%; color: var(--body-text-color-subdued); }
+.bs-title { font-weight: 600; font-size: 1.08rem; margin: 4px 0; overflow-wrap: anywhere; }
+.bs-note { color: var(--body-text-color-subdued); margin: 4px 0; overflow-wrap: anywhere; }
+.bs-good { color: var(--primary-700); }
+.dark .bs-good { color: var(--primary-300); }
+.bs-warning { color: var(--body-text-color); background: #fef3c7; border-radius: 6px;
+  padding: 8px 12px; }
+.dark .bs-warning { background: #57420a; }
+.bs-empty { text-align: center; padding: 56px 16px; font-size: 1.15rem;
+  border: 1px dashed var(--border-color-primary); border-radius: 10px;
+  color: var(--body-text-color-subdued); }
+.bs-bar { display: block; height: 6px; border-radius: 3px; overflow: hidden;
+  background: var(--border-color-primary); margin: 6px 0; }
+.bs-bar > * { display: block; height: 100%; background: var(--primary-600); }
+.bs-short { display: inline-block; width: 76px; margin: 0 10px; vertical-align: middle;
+  flex: none; }
+.bs-confidence { margin: 2px 0 10px; }
+.bs-source { border-top: 1px solid var(--border-color-primary); padding: 8px 0; }
+.bs-source summary { cursor: pointer; display: flex; align-items: center; flex-wrap: wrap; }
+.bs-weight { width: 3em; text-align: right; font-variant-numeric: tabular-nums;
+  font-weight: 600; }
+.bs-place { margin-right: 12px; white-space: nowrap; }
+.bs-chapter { color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
+.bs-text { white-space: pre-line; line-height: 1.55; margin: 8px 0 4px; max-width: 72ch;
+  font-family: Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif;
+  overflow-wrap: anywhere; max-height: 22em; overflow-y: auto; }
+.bs-summary { border-top: 1px solid var(--border-color-primary); padding: 10px 0; }
+.bs-summary h4 { margin: 0 0 2px; font-size: 1rem; overflow-wrap: anywhere; }
+.bs-facts { border-collapse: collapse; width: 100%; }
+.bs-facts th { text-align: left; font-weight: 400; color: var(--body-text-color-subdued);
+  padding: 5px 18px 5px 0; white-space: nowrap; vertical-align: top; }
+.bs-facts td { padding: 5px 0; overflow-wrap: anywhere; }
+@media (max-width: 640px) {
+  .bs-explanation { display: none; }
+  .bs-facts th { white-space: normal; }
+}
+"""

@@ -1,0 +1,102 @@
+"""Outcomes -> rows: means, recovered gains with bootstrap intervals, JSON and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memory_models.evaluate.harness import Outcome
+from memory_models.evaluate.scores import bootstrap, mean, recovered_gain
+
+OFF, GOLD = "none", "gold"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One condition over all cases (DESIGN 5); intervals are 95%, of the gain above them."""
+
+    memory: str
+    n: int
+    f1: float
+    exact_match: float
+    rouge_l: float
+    nats_per_token: float
+    recovered_gain: float | None  # of free-running F1
+    interval: tuple[float, float] | None
+    recovered_gain_nats: float | None  # of teacher-forced likelihood: a wiring check
+    interval_nats: tuple[float, float] | None
+    first_token_nats: float
+    recall_at_4: float | None
+    recall_at_8: float | None
+    state_bytes: int
+    kv_cache_bytes: int
+
+
+def make_rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
+    """outcomes: condition -> one outcome a case, in the same order of cases."""
+    return [_row(name, found, outcomes) for name, found in outcomes.items()]
+
+
+def _row(name: str, found: list[Outcome], outcomes: dict[str, list[Outcome]]) -> Row:
+    off, gold = outcomes.get(OFF), outcomes.get(GOLD)
+
+    def gain(attribute: str, indices: Sequence[int]) -> float | None:
+        if off is None or gold is None:
+            return None
+        columns = [
+            [float(getattr(column[i], attribute)) for i in indices] for column in (found, off, gold)
+        ]
+        return recovered_gain(columns[0], columns[1], columns[2])
+
+    every = range(len(found))
+    ranks = [o.rank for o in found if o.rank is not None]
+    return Row(
+        memory=name,
+        n=len(found),
+        f1=_mean(found, "f1"),
+        exact_match=_mean(found, "exact_match"),
+        rouge_l=_mean(found, "rouge_l"),
+        nats_per_token=_mean(found, "nats_per_token"),
+        recovered_gain=_rounded(gain("f1", every)),
+        interval=bootstrap(lambda chosen: gain("f1", chosen), len(found)),
+        recovered_gain_nats=_rounded(gain("nats_per_token", every)),
+        interval_nats=bootstrap(lambda chosen: gain("nats_per_token", chosen), len(found)),
+        first_token_nats=_mean(found, "first_token_nats"),
+        recall_at_4=round(mean([float(r < 4) for r in ranks]), 4) if ranks else None,
+        recall_at_8=round(mean([float(r < 8) for r in ranks]), 4) if ranks else None,
+        state_bytes=round(_mean(found, "state_bytes")),
+        kv_cache_bytes=round(_mean(found, "kv_cache_bytes")),
+    )
+
+
+def _mean(outcomes: list[Outcome], attribute: str) -> float:
+    return round(mean([float(getattr(o, attribute)) for o in outcomes]), 4)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """The table as it stands in the README."""
+    head = (
+        "| memory | n | F1 | ROUGE-L | nats/token | first token | gain in nats (95%) "
+        "| gain in F1 (95%) | recall@4 | state / KV cache |"
+    )
+    lines = [head, "|---" * 10 + "|"]
+    for r in rows:
+        size = f"1/{r.kv_cache_bytes / r.state_bytes:.1f}" if r.state_bytes else "-"
+        recall = "-" if r.recall_at_4 is None else f"{r.recall_at_4:.2f}"
+        nats = _with_interval(r.recovered_gain_nats, r.interval_nats)
+        lines.append(
+            f"| {r.memory} | {r.n} | {r.f1:.3f} | {r.rouge_l:.3f} | {r.nats_per_token:.2f} "
+            f"| {r.first_token_nats:.2f} | {nats} | {_with_interval(r.recovered_gain, r.interval)} "
+            f"| {recall} | {size} |"
+        )
+    return "\n".join(lines)
+
+
+def _with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "")

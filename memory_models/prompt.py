@@ -1,0 +1,43 @@
+"""The one prompt of the product: a user turn that asks for a short answer from the document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memory_models.errors import InvalidRequest
+from memory_models.tokenizer import Tokenizer
+
+INSTRUCTION = "Answer the question about the story briefly."  # EXPERIMENTS.md: prompt wording
+LONGEST_QUESTION = 512  # tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids, and where in them the question stands."""
+
+    tokens: list[int]
+    question: slice
+
+
+def build_prompt(tokenizer: Tokenizer, question: str, passage: str = "") -> Prompt:
+    """The user turn that asks `question`; `passage` only where evaluation shows the page itself.
+
+    Raises InvalidRequest for an empty question or one of more than 512 tokens.
+    """
+    asked = tokenizer.encode(question.strip())
+    if not asked:
+        raise InvalidRequest("The question is empty; ask something.")
+    if len(asked) > LONGEST_QUESTION:
+        raise InvalidRequest(
+            f"The question has {len(asked)} tokens, at most {LONGEST_QUESTION} are taken; "
+            "shorten it."
+        )
+    lead = f"{passage}\n\n{INSTRUCTION}\nQuestion: " if passage else f"{INSTRUCTION}\nQuestion: "
+    before = [*tokenizer.chat.opening, *tokenizer.encode(lead)]
+    tokens = [*before, *asked, *tokenizer.chat.closing]
+    return Prompt(tokens, slice(len(before), len(before) + len(asked)))
+
+
+def address_query(tokenizer: Tokenizer, question: str) -> list[int]:
+    """The question's tokens as addressing reads them."""
+    return tokenizer.encode(f"Question: {question.strip()}")
