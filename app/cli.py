@@ -10,26 +10,22 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from app import measure_cli
 from app.answers import Answer
 from app.archive import export_document, import_document
-from app.errors import BookstateError, InvalidQuestion
+from app.cli_common import Backbone, Existing, Json, emit, err, opened, say
+from app.errors import InvalidQuestion
 from app.library import Ingested, Library
 from app.models import MEMORY_NOTES, UNTRAINED, backbone_folder
 from app.progress import fetch_bar, reading_bar
 from app.recall import Scope
-from app.settings import read_settings
 from app.store import Document
-from app.summaries import Summarizer
-from ingest.book import InvalidBookError, UnreadableDocument
 from memory_models.backbone import DEFAULT_BACKBONE, fetch_default, is_present, pull
-from memory_models.errors import ModelError
 
 app = typer.Typer(
     name="bookstate",
@@ -40,16 +36,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="Backbones.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
-
-REFUSALS = (BookstateError, ModelError, UnreadableDocument, InvalidBookError)
-
-err = Console(stderr=True, highlight=False)
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]
-Backbone = Annotated[
-    str | None, typer.Option("--backbone", help="Folder or pulled name of a Llama-family model.")
-]
-Existing = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+measure_cli.register(app)
 
 
 def main() -> None:
@@ -58,34 +45,6 @@ def main() -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
     )
     app()
-
-
-@contextmanager
-def opened(backbone: str | None = None, **flags: Any) -> Iterator[Library]:
-    """A library for one command; turns every typed refusal into one line and exit code 1."""
-    try:
-        settings = read_settings(backbone=backbone, **flags)
-        with fetch_bar(err) as on_fetch:
-            library = Library(settings, on_fetch)
-            try:
-                yield library
-            finally:
-                library.close()
-    except REFUSALS as error:
-        err.print(" ".join(str(error).split()), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from error
-
-
-def emit(value: Any) -> None:
-    """One JSON value on one line of standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-
-
-def say(text: str) -> None:
-    """A line for people on standard output."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 @app.command()
@@ -330,6 +289,8 @@ def summarize(
     """Summarise from the state; what was made before is not made again."""
     if (chapter is not None) + chapters + book > 1:
         raise typer.BadParameter("give one of --chapter N, --chapters, --book")
+    from app.summaries import Summarizer  # its splitter takes a second to import
+
     with opened(backbone) as library, reading_bar(err, "Summarising") as on_progress:
         summarizer = Summarizer(library)
         document = library.store.document(document_id)

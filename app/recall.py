@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 
@@ -12,7 +13,8 @@ from torch import Tensor
 from app.errors import InvalidQuestion, NotReady
 from app.models import AnyMemory
 from app.store import Document, Store
-from memory_models.address import AddressBook
+from memory_models.address import AddressBook, key_heads
+from memory_models.errors import BrokenState
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.infini import InfiniMemory
 from memory_models.memory import Bundle, Reading, from_bytes
@@ -83,6 +85,7 @@ class StateReader:
         """The given segments' windows, a row each, none preferred."""
         blobs = self._store.blobs(document.id, "slots", segments)
         slots = {segment: from_bytes(blob) for segment, blob in blobs}
+        _check_slots(slots, memory)
         return memory.recall(slots, torch.zeros(len(slots)))
 
     def _addressed(
@@ -94,9 +97,11 @@ class StateReader:
         windows: int,
     ) -> Reading:
         book = self._address_book(document)
+        _check_address(book, memory)
         chosen = memory.choose(question, book, book.rows(frozenset(inside)), windows)
         blobs = dict(self._store.blobs(document.id, "slots", chosen.segments))
         slots = {segment: from_bytes(blobs[segment]) for segment in chosen.segments}
+        _check_slots(slots, memory)
         return memory.recall(slots, chosen.prior)
 
     def _address_book(self, document: Document) -> AddressBook:
@@ -128,3 +133,27 @@ class StateReader:
                 "remove the document and read it again."
             )
         return from_bytes(found[1])
+
+
+def _check_address(book: AddressBook, memory: AdaptiveMemory) -> None:
+    """An imported state may claim this backbone and have another's shapes."""
+    shape, heads = memory.backbone.config, memory.config.address_heads
+    inside = all(0 <= layer < shape.layers and 0 <= head < shape.heads for layer, head in heads)
+    expected = (len(key_heads(heads, shape.group)), shape.head_size)
+    if not inside or (book.keys.shape[1], book.keys.shape[3]) != expected:
+        raise BrokenState(
+            f"The state's address keys are {tuple(book.keys.shape)[1::2]}, this backbone needs "
+            f"{expected}; remove the document and read it again."
+        )
+
+
+def _check_slots(windows: Mapping[int, Bundle], memory: AdaptiveMemory) -> None:
+    shape = memory.backbone.config
+    expected = (shape.layers, shape.kv_heads, shape.head_size)
+    for segment, slots in windows.items():
+        found = (*slots["counts"].shape, *slots["keys"].shape[1:])
+        if found != expected:
+            raise BrokenState(
+                f"The state's segment {segment} has slots of (layers, heads, size) {found}, this "
+                f"backbone needs {expected}; remove the document and read it again."
+            )

@@ -178,6 +178,9 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Everything read inside is of one moment, whatever other processes write meanwhile."""
+        if self.db.conn.in_transaction:
+            yield
+            return
         self.db.conn.execute("BEGIN")
         try:
             yield
@@ -248,7 +251,7 @@ class Store:
         self,
         document_id: str,
         sha256: str,
-        name: str,
+        file_name: str,
         first_segment: int,
         created_at: str | None = None,
     ) -> None:
@@ -258,7 +261,7 @@ class Store:
                 "document_id": document_id,
                 "number": self._count("sources", document_id),
                 "sha256": sha256,
-                "file_name": name,
+                "file_name": file_name,
                 "first_segment": first_segment,
                 "created_at": created_at or now(),
             }
@@ -475,7 +478,7 @@ class Store:
             [document_id],
         )
         for part, segment, blob in rows:
-            total.update(f"{part}:{segment}:{len(blob)}\n".encode())
+            total.update(state_heading(part, segment, len(blob)))
             total.update(blob)
             size += len(blob)
         self.update(document_id, state_sha256=total.hexdigest(), state_bytes=size)
@@ -647,6 +650,11 @@ class Store:
             },
             pk=("document_id", "chapter"),
         )
+
+
+def state_heading(part: str, segment: int, size: int) -> bytes:
+    """What is hashed before each blob, in the order of part and segment."""
+    return f"{part}:{segment}:{size}\n".encode()
 
 
 def _key(inserted: Table) -> int:

@@ -53,6 +53,10 @@ class InvalidBookError(ValueError):
     """A Book, Chapter, Page or Segment that breaks its own rules; says value and limit."""
 
 
+class WindowTooSmallError(ValueError):
+    """One character alone has more tokens than the window; says both and what to do."""
+
+
 class Span(Protocol):
     """Anything that covers ``text[start:end]``."""
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from ingest.book import Book, InvalidBookError, Page, Segment, check_partition
+from ingest.book import Book, InvalidBookError, Page, Segment, WindowTooSmallError, check_partition
 from ingest.cuts import (
     CLAUSE_END,
     LINE_END,
@@ -25,10 +25,6 @@ _PROBES = 8
 _SEPARATORS = [PARAGRAPH_END, SENTENCE_END, LINE_END, CLAUSE_END, WORD_END, ""]
 
 Count = Callable[[str], int]
-
-
-class WindowTooSmallError(ValueError):
-    """One character alone has more tokens than the window; says both and what to do."""
 
 
 def split_book(book: Book, count_tokens: Count, window: int) -> tuple[Segment, ...]:

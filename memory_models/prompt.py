@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from memory_models.errors import InvalidRequest
 from memory_models.tokenizer import Tokenizer
 
-INSTRUCTION = "Answer the question about the story briefly."  # EXPERIMENTS.md: prompt wording
+INSTRUCTION = "Answer the question from the document in at most ten words."  # EXPERIMENTS.md
+CUE = "\nAnswer:"
 LONGEST_QUESTION = 512  # tokens
 
 
@@ -34,7 +35,7 @@ def build_prompt(tokenizer: Tokenizer, question: str, passage: str = "") -> Prom
         )
     lead = f"{passage}\n\n{INSTRUCTION}\nQuestion: " if passage else f"{INSTRUCTION}\nQuestion: "
     before = [*tokenizer.chat.opening, *tokenizer.encode(lead)]
-    tokens = [*before, *asked, *tokenizer.chat.closing]
+    tokens = [*before, *asked, *tokenizer.encode(CUE), *tokenizer.chat.closing]
     return Prompt(tokens, slice(len(before), len(before) + len(asked)))
 
 

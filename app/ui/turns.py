@@ -84,15 +84,16 @@ class Turns:
         self.model = Lock()
         """Held while the model speaks; summaries take it too."""
 
+    def check(self, document_id: str, question: str, scope: Scope) -> None:
+        """Raise InvalidQuestion for a question that would be refused, before anything is stored."""
+        self._library.ask(document_id, question, scope)
+        scope.check(len(self._library.store.chapters(document_id)))
+
     def start(
         self, document_id: str, question: str, scope: Scope, chat_id: int | None = None
     ) -> Turn:
-        """Begin an answer; with a chat, the question is stored now and the answer when it is made.
-
-        Raises InvalidQuestion before anything is stored.
-        """
+        """Begin an answer; a chat gets the question now and the answer when it is made."""
         stream = self._library.ask(document_id, question, scope)
-        scope.check(len(self._library.store.chapters(document_id)))
         if chat_id is not None:
             self._library.store.say(chat_id, "user", question.strip())
         turn = Turn(document_id, chat_id)

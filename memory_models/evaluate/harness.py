@@ -96,7 +96,8 @@ class Opened:
 class Condition(Protocol):
     """One row of the table."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def open(self, case: Case) -> Opened: ...
 

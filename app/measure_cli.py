@@ -1,0 +1,190 @@
+"""Commands that measure: evaluate, calibrate, bench."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli_common import Backbone, Json, emit, err, opened, say
+from app.errors import InvalidSetting
+from app.library import Library, OnProgress
+from app.progress import reading_bar
+from memory_models.evaluate.data import Record
+
+Split = Annotated[str | None, typer.Option(help="Questions of this split only.")]
+
+
+def evaluate_command(
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Records, .jsonl.gz.")],
+    split: Split = None,
+    memories: Annotated[
+        str, typer.Option(help="none wrong gold truncated adaptive adaptive@SHARE infini melodi.")
+    ] = "none,wrong,gold,adaptive",
+    distractors: Annotated[int, typer.Option(min=0, help="Windows of other documents.")] = 60,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most questions.")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+    answers: Annotated[bool, typer.Option("--answers", help="Show every answer too.")] = False,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """Compare memories on questions about documents: likelihood, free-running F1, addressing."""
+    from app.measure import Plan, evaluate, rows_json  # the harness is not needed to ask
+    from memory_models.evaluate.table import to_markdown
+
+    names = tuple(name.strip() for name in memories.split(",") if name.strip())
+    plan = Plan(data, split, names, distractors, limit, seed)
+    with opened(backbone) as library, reading_bar(err, "Evaluating") as on_progress:
+        rows, outcomes = evaluate(library, plan, on_progress)
+        if answers:
+            for name, found in outcomes.items():
+                for outcome in found:
+                    err.print(f"{name}: {outcome.answer}", markup=False)
+        emit(rows_json(rows)) if as_json else say(to_markdown(rows))
+
+
+def calibrate_command(
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Records, .jsonl.gz.")],
+    heads_split: Annotated[str, typer.Option(help="Split that chooses the heads.")] = "train",
+    confidence_split: Annotated[str, typer.Option(help="Split that fits confidence.")] = "val",
+    questions: Annotated[int, typer.Option(min=4, help="Questions for the heads.")] = 96,
+    answers: Annotated[int, typer.Option(min=4, help="Questions for confidence.")] = 115,
+    distractors: Annotated[int, typer.Option(min=1, help="Windows of other documents.")] = 60,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """Find the backbone's addressing heads and calibrate confidence; kept beside the backbone."""
+    from app.measure import Plan, calibrate
+
+    heads = Plan(data, heads_split, (), distractors, questions)
+    confidence = Plan(data, confidence_split, ("adaptive", "wrong"), distractors, answers)
+    with opened(backbone) as library, reading_bar(err, "Calibrating") as on_progress:
+        notes = calibrate(library, heads, confidence, on_progress)
+        if as_json:
+            emit(notes)
+            return
+        found = notes["addressing"]
+        say(
+            f"heads {found['heads']}: gold window first {found['recall_at_1']:.2f}, among 4 "
+            f"{found['recall_at_4']:.2f}, among 8 {found['recall_at_8']:.2f} "
+            f"of {found['questions']} questions"
+        )
+        fit = notes["confidence_fit"]
+        say(f"confidence: Brier {fit['brier']:.3f}, threshold {fit['threshold']:.2f}")
+
+
+bench_app = typer.Typer(help="Measure what the README claims.", no_args_is_help=True)
+
+Books = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books, .jsonl.gz.")]
+
+
+@contextmanager
+def _benching(backbone: str | None) -> Iterator[tuple[Library, OnProgress]]:
+    from app.bench import bench_settings
+
+    with opened(backbone) as library, reading_bar(err, "Measuring") as on_progress:
+        bench = Library(bench_settings(library.settings))
+        bench.__dict__["backbone"] = library.backbone  # loaded (or fetched) by the main library
+        try:
+            yield bench, on_progress
+        finally:
+            bench.close()
+
+
+def _book(data: Path, book_id: str) -> Record:
+    from memory_models.evaluate.data import read_records
+
+    for record in read_records(data):
+        if record.id == book_id:
+            return record
+    raise InvalidSetting(f"{data.name} has no book {book_id!r}; `id` names it there.")
+
+
+def _report(result: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        emit(result)
+        return
+    for name, value in result.items():
+        if not isinstance(value, list):
+            say(f"{name:22} {value}")
+    for row in result.get("answers", []):
+        say("  " + " | ".join(str(value) for value in row.values()))
+    for name, file in result.get("files", {}).items():
+        say(name)
+        for row in file["answers"]:
+            say("  " + " | ".join(str(value) for value in row.values()))
+
+
+@bench_app.command(name="planted")
+def planted_command(
+    data: Books,
+    book: Annotated[str, typer.Option(help="Id of the book to plant in.")] = "1661",
+    wrong: Annotated[str, typer.Option(help="Id of the wrong book.")] = "6455",
+    tokens: Annotated[int, typer.Option(min=1000)] = 33_000,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """Twenty facts planted in a book: asked of the state, the passage, memory off, a wrong book."""
+    with _benching(backbone) as (library, on_progress):
+        from app.bench import planted
+
+        books = _book(data, book), _book(data, wrong)
+        _report(planted(library, *books, tokens, on_progress), as_json=as_json)
+
+
+@bench_app.command(name="reading")
+def reading_command(
+    data: Books,
+    tokens: Annotated[int, typer.Option(min=10_000)] = 300_000,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """Reading speed over the first and the last tenth of a long document, and peak memory."""
+    with _benching(backbone) as (library, on_progress):
+        from app.bench import reading
+
+        _report(reading(library, data, tokens, on_progress), as_json=as_json)
+
+
+@bench_app.command(name="asking")
+def asking_command(
+    data: Books,
+    short: Annotated[int, typer.Option(min=1000)] = 6_000,
+    long: Annotated[int, typer.Option(min=1000)] = 130_000,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """First-token time on a short and a long document, and reopening in a new process."""
+    with _benching(backbone) as (library, on_progress):
+        from app.bench import asking
+
+        _report(asking(library, data, short, long, on_progress), as_json=as_json)
+
+
+@bench_app.command(name="novel")
+def novel_command(
+    data: Books,
+    book: Annotated[str, typer.Option(help="Id of the book.")] = "6455",
+    questions: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="One question a line.")
+    ] = None,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """One novel as text, EPUB and PDF: read, asked, summarised."""
+    with _benching(backbone) as (library, on_progress):
+        from app.bench import QUESTIONS, novel
+
+        lines = questions.read_text("utf-8").splitlines() if questions else QUESTIONS
+        asked = [line for line in lines if line.strip()]
+        _report(novel(library, _book(data, book), asked, on_progress), as_json=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Hang these commands on the main program."""
+    app.add_typer(bench_app, name="bench")
+    app.command(name="evaluate")(evaluate_command)
+    app.command(name="calibrate")(calibrate_command)

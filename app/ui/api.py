@@ -1,0 +1,123 @@
+"""What programs may call: named endpoints that answer with the same JSON as the command line.
+
+Annotations stay real objects here (no `from __future__ import annotations`): Gradio derives the
+API's documentation from them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.answers import Answer
+from app.cli import document_json
+from app.recall import Scope
+from app.summaries import Summarizer
+from app.ui.desk import MODEL, REFUSALS, Desk, refusal
+from app.ui.summaries_tab import summarise
+from app.ui.uploads import upload_box
+
+
+class Api:
+    """The public endpoints of one server."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        speaking: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": MODEL}
+        gr.api(self.list_documents, api_name="list_documents")
+        gr.api(self.status, api_name="status")
+        gr.api(self.ask, api_name="ask", **speaking)
+        gr.api(self.summarize, api_name="summarize", **speaking)
+        self._offer_upload()
+
+    def _offer_upload(self) -> None:
+        """`gr.api` does not check that a file was uploaded, so this one has real components."""
+        with gr.Group(visible=False):
+            fields = [
+                upload_box(label="file"),
+                gr.Textbox("", label="memory"),
+                gr.Textbox("", label="title"),
+                gr.Textbox("", label="password"),
+            ]
+            shown = gr.JSON()
+            gr.Button().click(self.add_document, fields, shown, api_name="add_document")
+
+    def list_documents(self) -> list[dict[str, Any]]:
+        """All documents, newest first."""
+        return [document_json(d) for d in self._desk.library.list()]
+
+    def add_document(
+        self, file: str | None, memory: str = "", title: str = "", password: str = ""
+    ) -> dict[str, Any]:
+        """Store a file and queue its reading; `memory` is adaptive, melodi or infini."""
+        if not file:
+            raise gr.Error("No file was given; upload one.", print_exception=False)
+        path = Path(file)
+        try:
+            document, known = self._desk.library.register(
+                path.read_bytes(),
+                path.name,
+                title=title,
+                memory=memory or None,
+                password=password or None,
+            )
+        except REFUSALS as error:
+            raise refusal(error, as_html=False) from error
+        finally:
+            path.unlink(missing_ok=True)
+        if not document.ready:
+            self._desk.enqueue(document.id)
+        return {"id": document.id, "title": document.title, "already_known": known}
+
+    def status(self, id: str) -> dict[str, Any]:
+        """How far a document has been read; `job` is the state of its latest reading."""
+        try:
+            document = self._desk.library.store.document(id)
+        except REFUSALS as error:
+            raise refusal(error, as_html=False) from error
+        job = self._desk.jobs().get(document.id)
+        progress = self._desk.worker.progress.get(document.id)
+        return {
+            "id": document.id,
+            "ready": document.ready,
+            "segments_done": progress.segments_done if progress else document.segments_done,
+            "segments": document.segments,
+            "job": job.status if job else None,
+            "error": job.error if job else "",
+        }
+
+    def ask(
+        self, id: str, question: str, chapter: int = 0, as_of_chapter: int = 0
+    ) -> Iterator[str | dict[str, Any]]:
+        """Stream the text of an answer as it grows, then the answer with its sources."""
+        try:
+            document = self._desk.ready(self._desk.library.store.document(id).id)
+            scope = Scope(chapter=chapter or None, as_of_chapter=as_of_chapter or None)
+            self._desk.turns.check(document.id, question, scope)
+            turn = self._desk.turns.start(document.id, question, scope)
+        except REFUSALS as error:
+            raise refusal(error, as_html=False) from error
+        try:
+            yield from turn.watch()
+        finally:
+            turn.stop()  # nobody is left to read on
+        if turn.error:
+            raise gr.Error(turn.error, print_exception=False)
+        yield _finished(turn.answer)
+
+    def summarize(self, id: str, chapter: int = 0) -> dict[str, Any]:
+        """One chapter's summary, or with chapter 0 the whole book's."""
+        try:
+            document = self._desk.ready(self._desk.library.store.document(id).id)
+            with self._desk.turns.model:
+                made = summarise(Summarizer(self._desk.library), document, chapter)
+        except REFUSALS as error:
+            raise refusal(error, as_html=False) from error
+        return {"chapter": made.chapter, "title": made.title, "summary": made.summary}
+
+
+def _finished(answer: Answer | None) -> dict[str, Any]:
+    if answer is None:
+        raise gr.Error("The answer failed; the server's log says why.", print_exception=False)
+    return answer.to_dict()

@@ -1,0 +1,222 @@
+"""Asking: a chat about the open document, streamed, with the places where the memory looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from app.recall import Scope
+from app.store import Message
+from app.ui.desk import MODEL, Desk, private, told
+from app.ui.texts import NOT_OPEN, chapter_choices, evidence_html
+from app.ui.turns import Turn
+
+WHOLE, ONLY, UP_TO = "whole book", "only chapter", "up to chapter"
+FAILED = "The answer could not be made; the server's log says why."
+PLACEHOLDER = "Ask something that the book says."
+
+
+class ChatTab:
+    """Components of the tab and what they do."""
+
+    def __init__(self, desk: Desk, picker: gr.Dropdown) -> None:
+        self._desk = desk
+        self._picker = picker
+        self.chat = gr.State(None)  # id of the chat that is open
+        with gr.Row(equal_height=True):
+            self._chats = gr.Dropdown(
+                [], label="Chats about this document", scale=4, min_width=220, filterable=False
+            )
+            self._new = gr.Button("New chat", size="sm", scale=1, min_width=90)
+            self._delete = gr.Button("Delete chat", size="sm", scale=1, min_width=90)
+        self._talk = gr.Chatbot(
+            show_label=False,
+            height=380,
+            placeholder=NOT_OPEN,
+            render_markdown=False,  # book text and answers are text, whatever they look like
+            sanitize_html=True,
+            allow_tags=False,
+            latex_delimiters=[],
+            buttons=["copy"],
+            layout="bubble",
+            elem_id="talk",
+        )
+        self._build_asking()
+        with gr.Accordion("Where the memory looked", open=True, visible=False) as self._looked:
+            self._evidence = gr.HTML()
+        self._view = [self.chat, self._chats, self._talk, self._looked, self._evidence]
+        self._wire()
+
+    def _build_asking(self) -> None:
+        with gr.Row(equal_height=True):
+            self._question = gr.Textbox(
+                placeholder="Your question", show_label=False, container=False, scale=8, max_lines=4
+            )
+            self._ask = gr.Button("Ask", variant="primary", scale=1, min_width=80)
+            self._stop = gr.Button("Stop", scale=1, min_width=80, interactive=False)
+        with gr.Row(equal_height=True):
+            self._part = gr.Radio(
+                [WHOLE, ONLY, UP_TO], value=WHOLE, label="Ask about the", scale=3, min_width=280
+            )
+            self._chapter = gr.Dropdown(
+                [], label="Chapter", visible=False, scale=3, min_width=220, interactive=True
+            )
+
+    def _wire(self) -> None:
+        asked = gr.on(
+            [self._ask.click, self._question.submit],
+            self.ask,
+            [self._picker, self.chat, self._question, self._part, self._chapter],
+            [*self._view, self._question, self._stop],
+            concurrency_limit=1,
+            concurrency_id=MODEL,
+            trigger_mode="once",
+            **private(),
+        )
+        self._stop.click(self.stop, self.chat, None, **private(queue=False))
+        leaving = private(cancels=[asked])  # the answer itself goes on and is stored
+        opened = gr.on(
+            [self._chats.input], self.open_chat, [self._picker, self._chats], self._view, **leaving
+        )
+        opened.then(self.follow, self.chat, [*self._view[2:], self._stop], **private())
+        self._new.click(self.new_chat, self._picker, self._view, **leaving)
+        self._delete.click(self.delete, [self._picker, self.chat], self._view, **leaving)
+        self._part.change(
+            lambda part: gr.update(visible=part != WHOLE), self._part, self._chapter, **private()
+        )
+        self._talk.select(
+            self.point,
+            [self._picker, self.chat],
+            [self._looked, self._evidence],
+            **private(queue=False),
+        )
+        self._picker.change(
+            self.open_document, self._picker, [*self._view, self._chapter, self._part], **leaving
+        ).then(self.follow, self.chat, [*self._view[2:], self._stop], **private())
+
+    # Looking
+
+    def open_document(self, document_id: str | None) -> list[Any]:
+        """The document's latest chat, and its chapters to choose from."""
+        document = self._desk.find(document_id)
+        chapters = (
+            chapter_choices(self._desk.library.store.chapters(document.id)) if document else []
+        )
+        chats = self._desk.library.store.chats(document.id) if document else []
+        view = self._show(document_id, chats[0].id if chats else None)
+        chapter = gr.update(choices=chapters, value=1 if chapters else None, visible=False)
+        return [*view, chapter, WHOLE]
+
+    def open_chat(self, document_id: str | None, chat_id: int | None) -> list[Any]:
+        """A stored chat as it was."""
+        return self._show(document_id, chat_id)
+
+    def new_chat(self, document_id: str | None) -> list[Any]:
+        """An empty page; it is stored with its first question."""
+        return self._show(document_id, None)
+
+    def delete(self, document_id: str | None, chat_id: int | None) -> list[Any]:
+        """Delete the open chat."""
+        if chat_id is not None:
+            self._desk.turns.stop_chat(chat_id)
+            self._desk.library.store.remove_chat(chat_id)
+        return self._show(document_id, None)
+
+    def _show(self, document_id: str | None, chat_id: int | None) -> list[Any]:
+        store = self._desk.library.store
+        document = self._desk.find(document_id)
+        chats = store.chats(document.id) if document else []
+        chat_id = chat_id if any(chat.id == chat_id for chat in chats) else None
+        messages = store.messages(chat_id) if chat_id is not None else []
+        choices = [(f"{c.title}  ({c.created_at[:10]})", c.id) for c in chats]
+        placeholder = PLACEHOLDER if document else NOT_OPEN
+        return [
+            chat_id,
+            gr.update(choices=choices, value=chat_id),
+            gr.update(value=self._bubbles(messages), placeholder=placeholder),
+            *self._evidence_of(document_id, self._last_answer(messages)),
+        ]
+
+    def _bubbles(self, messages: list[Message], growing: str | None = None) -> list[dict[str, str]]:
+        shown = [{"role": m.role, "content": m.text} for m in messages]
+        if growing is not None:
+            shown.append({"role": "assistant", "content": growing or "…"})
+        return shown
+
+    def _last_answer(self, messages: list[Message]) -> Message | None:
+        answers = [m for m in messages if m.role == "assistant"]
+        return answers[-1] if answers else None
+
+    def _evidence_of(self, document_id: str | None, message: Message | None) -> list[Any]:
+        if message is None or document_id is None:
+            return [gr.update(visible=False), ""]
+        chapters = self._desk.library.store.chapters(document_id)
+        shown = evidence_html(message.confidence, message.sources, chapters)
+        return [gr.update(visible=bool(shown)), shown]
+
+    def point(
+        self, document_id: str | None, chat_id: int | None, event: gr.SelectData
+    ) -> list[Any]:
+        """The evidence of the answer that was clicked."""
+        messages = self._desk.library.store.messages(chat_id) if chat_id is not None else []
+        index = event.index[0] if isinstance(event.index, list | tuple) else event.index
+        if not 0 <= index < len(messages) or messages[index].role != "assistant":
+            return [gr.skip(), gr.skip()]
+        return self._evidence_of(document_id, messages[index])
+
+    # Asking
+
+    def ask(
+        self,
+        document_id: str | None,
+        chat_id: int | None,
+        question: str,
+        part: str,
+        chapter: int | None,
+    ) -> Iterator[list[Any]]:
+        """Stream an answer into the chat; a new chat begins with its first question."""
+        scope = Scope(
+            chapter=chapter if part == ONLY else None,
+            as_of_chapter=chapter if part == UP_TO else None,
+        )
+        turns = self._desk.turns
+        with told():
+            document = self._desk.ready(document_id)
+            turns.check(document.id, question, scope)
+            if chat_id is None:
+                chat_id = turns.start_chat(document.id, question)
+            turn = turns.start(document.id, question, scope, chat_id)
+        chat, chats, *_ = self._show(document.id, chat_id)
+        first = True
+        for talk, looked, evidence, stop in self._watch(turn, chat_id):
+            head = [chat, chats if first else gr.skip(), talk, looked, evidence]
+            yield [*head, "" if first else gr.skip(), stop]
+            first = False
+
+    def follow(self, chat_id: int | None) -> Iterator[list[Any]]:
+        """Watch the answer that is being made for a chat, if there is one."""
+        turn = self._desk.turns.running(chat_id)
+        if turn is None or chat_id is None:
+            yield [gr.skip(), gr.skip(), gr.skip(), gr.update(interactive=False)]
+        else:
+            yield from self._watch(turn, chat_id)
+
+    def _watch(self, turn: Turn, chat_id: int) -> Iterator[list[Any]]:
+        store = self._desk.library.store
+        asked = store.messages(chat_id)
+        while asked and asked[-1].role != "user":  # a quick answer may be there already
+            asked.pop()
+        yield [self._bubbles(asked, ""), gr.update(visible=False), "", gr.update(interactive=True)]
+        for text in turn.watch():
+            yield [self._bubbles(asked, text), gr.skip(), gr.skip(), gr.skip()]
+        messages = store.messages(chat_id)
+        evidence = self._evidence_of(turn.document_id, self._last_answer(messages))
+        yield [self._bubbles(messages), *evidence, gr.update(interactive=False)]
+        if turn.answer is None and not turn.error:
+            raise gr.Error(FAILED, print_exception=False)
+
+    def stop(self, chat_id: int | None) -> None:
+        """End the generation; what was said so far is kept."""
+        self._desk.turns.stop_chat(chat_id)

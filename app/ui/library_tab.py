@@ -1,0 +1,250 @@
+"""The library: the table of documents, what the reader is doing, adding, renaming, deleting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.models import MEMORY_NOTES, UNTRAINED
+from app.store import Document
+from app.ui.desk import OPEN, REFUSALS, Desk, private, told
+from app.ui.texts import MEMORY_NAMES, NO_DOCUMENTS, note, progress_html, ratio, size, status
+from app.ui.uploads import upload_box
+
+HEADERS = ["Title", "Memory", "Pages", "Tokens", "State", "of KV cache", "Status", "Id"]
+WIDTHS = ["30%", "13%", "8%", "9%", "9%", "9%", "14%", "8%"]
+NOT_CALIBRATED = (
+    "This backbone is not calibrated: windows are addressed by guessed heads. "
+    "`bookstate calibrate` measures them."
+)
+
+
+class LibraryTab:
+    """Components of the tab and what they do."""
+
+    def __init__(self, desk: Desk, picker: gr.Dropdown) -> None:
+        self._desk = desk
+        self.picker = picker
+        self._seen = gr.State("")
+        self._timer = gr.Timer(1.0)
+        with gr.Row():
+            with gr.Column(scale=7, min_width=340):
+                self._build_table()
+            with gr.Column(scale=3, min_width=300):
+                self._build_upload()
+        self._view = [
+            self._table,
+            self._empty,
+            self.picker,
+            self._details,
+            self._reading,
+            self._read_on,
+            self._cancel,
+            self._seen,
+        ]
+        self._wire()
+
+    def _build_table(self) -> None:
+        self._search = gr.Textbox(
+            placeholder="Search titles, authors, file names", show_label=False, container=False
+        )
+        self._empty = gr.HTML(f'<div class="bs-empty">{NO_DOCUMENTS}</div>', visible=False)
+        self._table = gr.Dataframe(
+            headers=HEADERS,
+            datatype="str",
+            type="array",
+            column_widths=WIDTHS,
+            interactive=False,
+            wrap=True,
+            max_height=460,
+            buttons=[],
+            show_label=False,
+            elem_id="documents",
+        )
+        with gr.Column(visible=False) as self._details:
+            self._reading = gr.HTML()
+            with gr.Row():
+                self._read_on = gr.Button("Read on", size="sm", min_width=90)
+                self._cancel = gr.Button("Stop reading", size="sm", min_width=90)
+                self._delete = gr.Button("Delete", size="sm", min_width=90)
+            with gr.Row(equal_height=True):
+                self._new_title = gr.Textbox(
+                    placeholder="New title", show_label=False, container=False, scale=4
+                )
+                self._rename = gr.Button("Rename", size="sm", scale=1, min_width=90)
+            with gr.Row(visible=False) as self._confirm:
+                self._confirm_text = gr.HTML()
+                self._sure = gr.Button("Delete for good", variant="stop", size="sm", min_width=120)
+                self._keep = gr.Button("Keep it", size="sm", min_width=90)
+
+    def _build_upload(self) -> None:
+        limit = self._desk.library.settings.max_upload_mb
+        kind = self._desk.library.settings.memory
+        self._file = upload_box(
+            label=f"{NO_DOCUMENTS} PDF, EPUB, DOCX, HTML, Markdown, text; at most {limit} MB",
+            height=170,
+        )
+        self._title = gr.Textbox(label="Title", placeholder="as the file says", max_lines=1)
+        with gr.Accordion("Memory and password", open=False):
+            self._memory = gr.Radio(
+                [(MEMORY_NAMES[name], name) for name in MEMORY_NOTES], value=kind, label="Memory"
+            )
+            self._memory_note = gr.HTML(self.describe_memory(kind))
+            self._password = gr.Textbox(label="Password of the PDF", type="password", max_lines=1)
+        self._add = gr.Button("Read it", variant="primary")
+        self._said = gr.HTML()
+
+    def _wire(self) -> None:
+        looking = [self._search, self.picker]
+        renaming = [self.picker, self._new_title]
+        self._timer.tick(self.tick, [*looking, self._seen], self._view, **private(queue=False))
+        self._search.change(self.view, looking, self._view, **private(trigger_mode="always_last"))
+        self._table.select(self.open_row, None, self.picker, **private())
+        self._memory.change(self.describe_memory, self._memory, self._memory_note, **private())
+        self._add.click(
+            self.add,
+            [self._file, self._title, self._password, self._memory],
+            [self._file, self._title, self._password, self.picker, self._said],
+            **private(show_progress="minimal"),
+        ).then(self.view, looking, self._view, **private())
+        for button, act in ((self._read_on, self.read_on), (self._cancel, self.cancel)):
+            button.click(act, self.picker, None, **private()).then(
+                self.view, looking, self._view, **private()
+            )
+        gr.on(
+            [self._rename.click, self._new_title.submit],
+            self.rename,
+            renaming,
+            self._new_title,
+            **private(),
+        ).then(self.view, looking, self._view, **private())
+        confirming = [self._confirm, self._confirm_text]
+        self._delete.click(self.ask_delete, self.picker, confirming, **private())
+        self._keep.click(lambda: gr.Row(visible=False), None, self._confirm, **private())
+        self._sure.click(
+            self.delete, self.picker, [self.picker, self._confirm, self._said], **private()
+        ).then(self.view, looking, self._view, **private())
+
+    def on_open(self, blocks: gr.Blocks) -> None:
+        """Show what is there when the page loads, and follow the document that is open."""
+        looking = [self._search, self.picker]
+        blocks.load(self.view, looking, self._view, **private())
+        self.picker.change(self.view, looking, self._view, **private())
+        self.picker.change(lambda: gr.Row(visible=False), None, self._confirm, **private())
+
+    # Looking
+
+    def tick(self, search: str, selected: str | None, seen: str) -> Any:
+        """The view again, when anything has changed since it was last seen."""
+        if self._fingerprint(search, selected) == seen:
+            return [gr.skip()] * len(self._view)
+        return self.view(search, selected)
+
+    def _fingerprint(self, search: str, selected: str | None) -> str:
+        documents = [(d.id, d.updated_at, d.title) for d in self._desk.library.list(search)]
+        jobs = [(j.id, j.status) for j in self._desk.library.store.jobs()]
+        return repr((search, selected, documents, jobs, sorted(self._desk.worker.progress.items())))
+
+    def view(self, search: str, selected: str | None) -> list[Any]:
+        """The table, the picker, and what the reader does with the open document."""
+        seen = self._fingerprint(search, selected)
+        desk = self._desk
+        documents, jobs = desk.library.list(search), desk.jobs()
+        every = documents if not search.strip() else desk.library.list()
+        opened = desk.find(selected)
+        job = jobs.get(opened.id) if opened else None
+        is_open = job is not None and job.status in OPEN
+        waits = opened is not None and not opened.ready
+        shown = progress_html(opened, job, desk.worker.progress.get(opened.id)) if opened else ""
+        return [
+            gr.update(value=[self._row(d) for d in documents], visible=bool(every)),
+            gr.update(visible=not every),
+            gr.update(
+                choices=[(d.title, d.id) for d in every], value=opened.id if opened else None
+            ),
+            gr.update(visible=opened is not None),
+            shown,
+            gr.update(visible=waits and not is_open),
+            gr.update(visible=waits and is_open),
+            seen,
+        ]
+
+    def _row(self, document: Document) -> list[str]:
+        job = self._desk.jobs().get(document.id)
+        count = self._desk.library.store.page_count(document.id)
+        return [
+            document.title,
+            MEMORY_NAMES.get(document.memory, document.memory),
+            f"{count:,}" if document.paged else f"~{count:,}",
+            f"{document.tokens:,}",
+            size(document.state_bytes) if document.ready else "",
+            ratio(document),
+            status(document, job, self._desk.worker.progress.get(document.id)),
+            document.id,
+        ]
+
+    def open_row(self, event: gr.SelectData) -> Any:
+        """Open the document of the row that was clicked."""
+        document = self._desk.find(str(event.row_value[-1]))
+        return document.id if document else gr.skip()
+
+    def describe_memory(self, kind: str) -> str:
+        """What a memory is, with a warning where it has not been trained."""
+        text = note(MEMORY_NOTES.get(kind, ""))
+        if kind != "adaptive":
+            return text + note(UNTRAINED, "warning")
+        measured = self._desk.library.calibration.measured
+        return text + ("" if measured else note(NOT_CALIBRATED, "warning"))
+
+    # Doing
+
+    def add(self, file: str | None, title: str, password: str, memory: str) -> list[Any]:
+        """Parse the file now and let the background reader stream it."""
+        untouched = [gr.skip(), gr.skip(), gr.skip(), gr.skip()]
+        if not file:
+            return [*untouched, note("Choose a file first.", "warning")]
+        path = Path(file)
+        try:
+            document, known = self._desk.library.register(
+                path.read_bytes(), path.name, title=title, memory=memory, password=password or None
+            )
+        except REFUSALS as error:  # the file stays, so that a password can be added
+            return [*untouched, note(str(error), "warning")]
+        path.unlink(missing_ok=True)
+        if known and document.ready:
+            said = f"{document.title} was read before; it is open now."
+        else:
+            self._desk.enqueue(document.id)
+            said = f"{document.title} is being read; you may close this page meanwhile."
+        choice = gr.update(choices=[(document.title, document.id)], value=document.id)
+        return [None, "", "", choice, note(said, "good")]
+
+    def read_on(self, selected: str | None) -> None:
+        """Read an interrupted document to its end."""
+        if document := self._desk.find(selected):
+            self._desk.enqueue(document.id)
+
+    def cancel(self, selected: str | None) -> None:
+        """Stop the reading after the present segment."""
+        if selected:
+            self._desk.library.store.cancel_job(selected)
+
+    def rename(self, selected: str | None, title: str) -> str:
+        """Give the open document another title."""
+        with told():
+            self._desk.library.rename(selected or "", title)
+        return ""
+
+    def ask_delete(self, selected: str | None) -> list[Any]:
+        """Say what would be deleted."""
+        document = self._desk.find(selected)
+        words = f"Delete {document.title} with its memory, chats and summaries?" if document else ""
+        return [gr.update(visible=document is not None), note(words)]
+
+    def delete(self, selected: str | None) -> list[Any]:
+        """Delete the open document."""
+        with told():
+            removed = self._desk.remove(selected or "")
+        return [None, gr.update(visible=False), note(f"{removed.title} was deleted.")]

@@ -1,0 +1,98 @@
+"""The memory itself: what it is, what it weighs, and where the last answer looked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from app.models import MEMORY_NOTES
+from app.store import Document
+from app.ui import charts
+from app.ui.desk import Desk, private
+from app.ui.texts import MEMORY_NAMES, NOT_OPEN, facts_html, note, ratio, size
+
+NO_ANSWER = "Ask something in the chat; where the memory looked for the last answer is shown here."
+
+
+class MemoryTab:
+    """Components of the tab and what they do."""
+
+    def __init__(self, desk: Desk, picker: gr.Dropdown, chat: gr.State) -> None:
+        self._desk = desk
+        self._inputs = [picker, chat]
+        self._note = gr.HTML(note(NOT_OPEN))
+        with gr.Column(visible=False) as self._body:
+            with gr.Row():
+                with gr.Column(scale=1, min_width=300):
+                    self._facts = gr.HTML()
+                with gr.Column(scale=1, min_width=320):
+                    self._sizes = gr.Plot(label="What it weighs")
+            self._asked = gr.HTML()
+            self._attention = gr.Plot(label="Where the memory looked for the last answer")
+        self._view = [
+            self._note,
+            self._body,
+            self._facts,
+            self._sizes,
+            self._asked,
+            self._attention,
+        ]
+        picker.change(self.view, self._inputs, self._view, **private())
+
+    def on_open(self, tab: gr.Tab) -> None:
+        """Draw anew when the tab is opened."""
+        tab.select(self.view, self._inputs, self._view, **private())
+
+    def view(self, document_id: str | None, chat_id: int | None) -> list[Any]:
+        """Everything about the open document's memory."""
+        document = self._desk.find(document_id)
+        if document is None:
+            return [note(NOT_OPEN), gr.update(visible=False), "", None, "", None]
+        parts = self._desk.library.store.state_parts(document.id)
+        figure = charts.sizes(parts, document.kv_cache_bytes)
+        facts = facts_html(self._describe(document, sum(parts.values())))
+        return ["", gr.update(visible=True), facts, figure, *self._last(document, chat_id)]
+
+    def _describe(self, document: Document, held: int) -> dict[str, str]:
+        read = sum(
+            s.tokens
+            for s in self._desk.library.store.segments(document.id, 0, document.segments_done)
+        )
+        per_100k = size(held / read * 100_000) if read else "nothing is read yet"
+        state = f"{size(held)}, {ratio(document)} of the KV cache" if document.ready else size(held)
+        config = json.loads(document.memory_config)
+        return {
+            "Memory": MEMORY_NAMES.get(document.memory, document.memory),
+            "What it is": MEMORY_NOTES.get(document.memory, ""),
+            "State": state,
+            "16-bit KV cache": size(document.kv_cache_bytes),
+            "Per 100,000 tokens": per_100k,
+            "Read": f"{read:,} of {document.tokens:,} tokens in {document.segments} windows",
+            "Configuration": ", ".join(f"{name} {value}" for name, value in config.items()),
+            "Backbone": f"{document.backbone} {document.backbone_sha256[:12]}",
+            "Adapter": document.adapter or "none",
+            "SHA-256 of the state": document.state_sha256 or "not finished",
+        }
+
+    def _last(self, document: Document, chat_id: int | None) -> list[Any]:
+        store = self._desk.library.store
+        in_document = any(chat.id == chat_id for chat in store.chats(document.id))
+        messages = store.messages(chat_id) if in_document and chat_id is not None else []
+        answered = [i for i, m in enumerate(messages) if m.role == "assistant" and m.sources]
+        if not answered:
+            return [note(NO_ANSWER), None]
+        last = answered[-1]
+        question = messages[last - 1].text if last else ""
+        figure = charts.attention(messages[last].sources, document.segments, self._labels(document))
+        return [note(f"{question} \u2192 {messages[last].text}"), figure]
+
+    def _labels(self, document: Document) -> dict[int, str]:
+        store = self._desk.library.store
+        pages = {
+            number: next(store.segments(document.id, number, number + 1)).page_first
+            for number in charts.tick_segments(document.segments)
+        }
+        labels = store.page_labels(document.id, pages.values())
+        return {number: labels[page] for number, page in pages.items()}

@@ -1,0 +1,155 @@
+"""The web server: builds the page, launches it closed to the outside, and blocks until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+from threading import Event
+
+import gradio as gr
+from rich.console import Console
+
+from app.errors import InvalidSetting
+from app.library import Library
+from app.ui.api import Api
+from app.ui.chat_tab import ChatTab
+from app.ui.desk import Desk
+from app.ui.library_tab import LibraryTab
+from app.ui.memory_tab import MemoryTab
+from app.ui.summaries_tab import SummariesTab
+from app.ui.theme import CSS, HEADER, theme
+from app.ui.turns import Turns
+from app.worker import Worker
+
+HOUR = 3600
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+err = Console(stderr=True, highlight=False)
+
+
+def build_ui(library: Library, worker: Worker) -> gr.Blocks:
+    """The whole page with its public endpoints, not launched yet."""
+    return _build(Desk(library, worker, Turns(library)))
+
+
+def _build(desk: Desk) -> gr.Blocks:
+    # Uploads lie in the data folder, not in a temporary folder that all users of a machine share.
+    os.environ["GRADIO_TEMP_DIR"] = str(desk.library.settings.home / "uploads")
+    with gr.Blocks(
+        title="bookstate", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
+    ) as blocks:
+        Api(desk)  # first, so that no event of the page takes a public name
+        gr.HTML(HEADER)
+        picker = gr.Dropdown(
+            [], label="Open document", interactive=True, filterable=True, elem_id="open-document"
+        )
+        with gr.Tab("Library"):
+            LibraryTab(desk, picker).on_open(blocks)
+        with gr.Tab("Chat"):
+            chat = ChatTab(desk, picker)
+        with gr.Tab("Summaries") as summaries:
+            SummariesTab(desk, picker).on_open(summaries)
+        with gr.Tab("Memory") as memory:
+            MemoryTab(desk, picker, chat.chat).on_open(memory)
+    blocks.queue(default_concurrency_limit=8)
+    return blocks
+
+
+def launch_ui(
+    blocks: gr.Blocks, library: Library, host: str, port: int, auth_file: Path | None
+) -> str:
+    """Serve the page in the background; returns its address. Raises InvalidSetting."""
+    auth = read_auth(auth_file) if auth_file else None
+    try:
+        _, address, _ = blocks.launch(
+            server_name=host,
+            server_port=port or _free_port(host),
+            auth=auth,
+            share=False,
+            quiet=True,
+            show_error=False,
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            ssr_mode=False,
+            pwa=False,
+            allowed_paths=[],
+            max_file_size=library.settings.max_upload_mb * gr.FileSize.MB,
+            footer_links=["api"],
+            prevent_thread_lock=True,
+            theme=theme(),
+            css=CSS,
+        )
+    except OSError as error:
+        raise InvalidSetting(
+            f"Port {port} on {host} cannot be used; choose another with --port, or 0 for any."
+        ) from error
+    return str(address)
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host if ":" not in host else "127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def read_auth(file: Path) -> list[tuple[str, str]]:
+    """User names and passwords, a line each as `user:password`; # begins a remark line."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"The file {file} cannot be read: {error}.") from error
+    users = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        user, colon, password = line.partition(":")
+        if not (user.strip() and colon and password):
+            raise InvalidSetting(f"{file}, line {number} is not user:password; write it so.")
+        users.append((user.strip(), password))
+    if not users:
+        raise InvalidSetting(f"{file} names nobody; write lines of user:password.")
+    return users
+
+
+def serve_ui(
+    library: Library, host: str, port: int, auth_file: Path | None, *, open_browser: bool
+) -> None:
+    """Serve the page and read what is queued, until Ctrl-C."""
+    name = library.backbone.name  # loaded, or fetched the first time, before anybody waits for it
+    worker = Worker(library)
+    desk = Desk(library, worker, Turns(library))
+    blocks = _build(desk)
+    address = launch_ui(blocks, library, host, port, auth_file)
+    worker.start()
+    err.print(
+        f"bookstate is at {address} with {name}  (Ctrl-C ends it; readings go on at the next start)"
+    )
+    if host not in LOCAL and auth_file is None:
+        err.print(
+            f"Anybody who reaches {host} may use it; --auth-file limits that.", style="yellow"
+        )
+    if open_browser:
+        import webbrowser
+
+        webbrowser.open(address)
+    try:
+        _wait_for_signal()
+        err.print("Stopping after the present segment ...")
+    finally:
+        desk.turns.stop_all()
+        blocks.close(verbose=False)
+        worker.stop()
+
+
+def _wait_for_signal() -> None:
+    """Return at Ctrl-C or SIGTERM; a second one ends the program at once."""
+    stop = Event()
+    names = (signal.SIGINT, signal.SIGTERM)
+    before = {name: signal.signal(name, lambda *_: stop.set()) for name in names}
+    while not stop.wait(0.5):
+        pass
+    for name, handler in before.items():
+        signal.signal(name, handler)

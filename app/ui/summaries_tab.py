@@ -1,0 +1,108 @@
+"""Summaries: every chapter with what is stored for it; making one, or all and the book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import gradio as gr
+
+from app.store import Document, Summary
+from app.summaries import Summarizer
+from app.ui.desk import MODEL, Desk, private, told
+from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
+
+
+class SummariesTab:
+    """Components of the tab and what they do."""
+
+    def __init__(self, desk: Desk, picker: gr.Dropdown) -> None:
+        self._desk = desk
+        self._picker = picker
+        with gr.Row(equal_height=True):
+            self._chapter = gr.Dropdown(
+                [], label="Chapter", scale=3, min_width=220, interactive=True
+            )
+            self._one = gr.Button("Summarise this chapter", scale=1, min_width=150, size="sm")
+            self._all = gr.Button("Summarise all and the book", scale=1, min_width=150, size="sm")
+            self._stop = gr.Button("Stop", scale=1, min_width=80, size="sm", interactive=False)
+        self._said = gr.HTML()
+        self._shown = gr.HTML(note(NOT_OPEN))
+        self._wire()
+
+    def _wire(self) -> None:
+        speaking: dict[str, Any] = {
+            "outputs": [self._said, self._shown, self._stop],
+            "concurrency_limit": 1,
+            "concurrency_id": MODEL,
+            "trigger_mode": "once",
+            **private(),
+        }
+        self._one.click(self.summarise_one, [self._picker, self._chapter], **speaking)
+        self._all.click(self.summarise_all, self._picker, **speaking)
+        self._stop.click(self.stop, self._picker, self._said, **private(queue=False))
+        self._picker.change(
+            self.open_document, self._picker, [self._chapter, self._said, self._shown], **private()
+        )
+
+    def on_open(self, tab: gr.Tab) -> None:
+        """Show what was stored meanwhile when the tab is opened."""
+        tab.select(self.shown, self._picker, self._shown, **private())
+
+    def open_document(self, document_id: str | None) -> list[Any]:
+        """The document's chapters and summaries."""
+        document = self._desk.find(document_id)
+        chapters = self._desk.library.store.chapters(document.id) if document else []
+        choices = chapter_choices(chapters)
+        return [
+            gr.update(choices=choices, value=1 if choices else None),
+            "",
+            self.shown(document_id),
+        ]
+
+    def shown(self, document_id: str | None) -> str:
+        """All chapters with their stored summaries."""
+        document = self._desk.find(document_id)
+        if document is None:
+            return note(NOT_OPEN)
+        store = self._desk.library.store
+        return summaries_html(document, store.chapters(document.id), store.summaries(document.id))
+
+    def summarise_one(self, document_id: str | None, chapter: int | None) -> Iterator[list[Any]]:
+        """Make one chapter's summary, unless it is there."""
+        with told():
+            document = self._desk.ready(document_id)
+            yield from self._make(document, [chapter or 1])
+
+    def summarise_all(self, document_id: str | None) -> Iterator[list[Any]]:
+        """Make what is missing: every chapter's summary, then the book's."""
+        with told():
+            document = self._desk.ready(document_id)
+            count = len(self._desk.library.store.chapters(document.id))
+            yield from self._make(document, [*range(1, count + 1), 0])
+
+    def _make(self, document: Document, wanted: list[int]) -> Iterator[list[Any]]:
+        stop = self._desk.stops[document.id] = Event()
+        summarizer = Summarizer(self._desk.library)
+        for place, number in enumerate(wanted, start=1):
+            what = f"chapter {number}" if number else "the book"
+            words = note(f"Summarising {what} ({place} of {len(wanted)}) …")
+            yield [words, self.shown(document.id), gr.update(interactive=True)]
+            with self._desk.turns.model:
+                summarise(summarizer, document, number)
+            if stop.is_set():
+                break
+        done = "Stopped; what was made is kept." if stop.is_set() else "Done."
+        yield [note(done, "good"), self.shown(document.id), gr.update(interactive=False)]
+
+    def stop(self, document_id: str | None) -> str:
+        """End after the present chapter."""
+        if document_id in self._desk.stops:
+            self._desk.stops[document_id].set()
+        return note("Stopping after the present chapter …")
+
+
+def summarise(summarizer: Summarizer, document: Document, number: int) -> Summary:
+    """A chapter's summary, or with number 0 the book's; what is stored is not made again."""
+    return summarizer.chapter(document, number) if number else summarizer.book(document)

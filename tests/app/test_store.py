@@ -1,0 +1,245 @@
+"""The store by itself: schema, transactions, look-ups, chats, summaries, jobs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from novels import bare_document, shelve
+
+from app.errors import UnknownDocument
+from app.migrations import migrations
+from app.store import BOOK, Store, Summary
+
+TABLES = {
+    "documents",
+    "sources",
+    "chapters",
+    "pages",
+    "segments",
+    "states",
+    "jobs",
+    "chats",
+    "messages",
+    "summaries",
+}
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    opened = Store(home / "bookstate.db")
+    yield opened
+    opened.close()
+
+
+def count(store: Store, table: str) -> int:
+    return int(store.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def test_migrations_apply_once_and_keep_what_is_there(store: Store) -> None:
+    shelve(store, bare_document())
+    again = Store(store.path)
+    try:
+        applied = [m.name for m in migrations.applied(again.db)]
+        assert applied == ["0001_initial"]
+        assert [d.title for d in again.documents()] == ["Bare"]
+    finally:
+        again.close()
+
+
+def test_tables_are_strict_and_refuse_other_types(store: Store) -> None:
+    rows = store.db.execute("SELECT name, strict FROM pragma_table_list").fetchall()
+    assert {name for name, strict in rows if strict} >= TABLES
+    shelve(store, bare_document())
+    with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT"):
+        store.db.execute("UPDATE documents SET tokens = 'many'")
+
+
+def test_every_connection_has_wal_and_foreign_keys(store: Store) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def look() -> None:
+        mode = store.db.execute("PRAGMA journal_mode").fetchone()[0]
+        seen.append((mode, store.db.execute("PRAGMA foreign_keys").fetchone()[0]))
+
+    look()
+    thread = Thread(target=look)
+    thread.start()
+    thread.join()
+    assert seen == [("wal", 1)] * 2
+
+
+def test_removing_a_document_takes_everything_with_it(store: Store) -> None:
+    document = shelve(store, bare_document())
+    kept = shelve(store, bare_document("ffffffffffff", "Kept"))
+    for one in (document, kept):
+        store.checkpoint(
+            one.id, segments_done=1, seconds=1.0, left={("slots", 0): b"x"}, carry=b"c"
+        )
+        store.enqueue(one.id)
+        store.say(store.start_chat(one.id, "chat"), "user", "hello")
+        store.save_summary(one.id, Summary(1, "First", "short"))
+    before = {table: count(store, table) for table in TABLES}
+    store.remove(document.id)
+    assert all(number % 2 == 0 and number > 0 for number in before.values())
+    assert {table: count(store, table) for table in TABLES} == {
+        table: number // 2 for table, number in before.items()
+    }
+    with pytest.raises(UnknownDocument):
+        store.document(document.id)
+
+
+def test_text_of_a_deleted_document_cannot_be_referenced(store: Store) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        store.save_summary("nobody", Summary(1, "t", "s"))
+
+
+def test_a_checkpoint_is_all_or_nothing(store: Store) -> None:
+    document = shelve(store, bare_document())
+    store.checkpoint(
+        document.id, segments_done=1, seconds=1.0, left={("slots", 0): b"one"}, carry=b"first"
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        store.checkpoint(
+            document.id,
+            segments_done=2,
+            seconds=2.0,
+            left={("slots", 1): b"two", ("nonsense", 1): b"refused by the schema"},
+            carry=b"second",
+        )
+    assert store.document(document.id).segments_done == 1
+    assert store.blobs(document.id, "slots") == [(0, b"one")]
+    assert store.blobs(document.id, "carry") == [(0, b"first")]
+
+
+def test_an_exception_inside_a_transaction_leaves_the_old_state(store: Store) -> None:
+    document = shelve(store, bare_document())
+    with pytest.raises(KeyboardInterrupt), store.writing():
+        store.update(document.id, title="Changed")
+        store.checkpoint(document.id, segments_done=2, seconds=1, left={}, carry=b"new")
+        raise KeyboardInterrupt
+    unchanged = store.document(document.id)
+    assert (unchanged.title, unchanged.segments_done) == ("Bare", 0)
+    assert store.blobs(document.id, "carry") == []
+
+
+def test_a_checkpoint_keeps_one_carry_and_all_snapshots(store: Store) -> None:
+    document = shelve(store, bare_document())
+    for done in (1, 2):
+        store.checkpoint(
+            document.id,
+            segments_done=done,
+            seconds=1.0,
+            left={("snapshot", done - 1): b"snap%d" % done},
+            carry=b"carry%d" % done,
+        )
+    assert store.blobs(document.id, "carry") == [(1, b"carry2")]
+    assert store.blobs(document.id, "snapshot") == [(0, b"snap1"), (1, b"snap2")]
+    assert store.latest_blob(document.id, "snapshot", before=0) == (0, b"snap1")
+
+
+def test_documents_are_found_by_a_unique_beginning_of_their_id(store: Store) -> None:
+    shelve(store, bare_document("abc000000000", "A"))
+    shelve(store, bare_document("abd000000000", "B"))
+    assert store.document("abc").title == "A"
+    assert store.document(" abd000000000 ").title == "B"
+    with pytest.raises(UnknownDocument, match="2 documents"):
+        store.document("ab")
+    for missing in ("zzz", "", "%", "abc0000000000"):
+        with pytest.raises(UnknownDocument, match="No document"):
+            store.document(missing)
+
+
+def test_search_looks_at_title_author_and_file_and_takes_signs_literally(store: Store) -> None:
+    shelve(store, bare_document("aaaaaaaaaaaa", "100% Wool"))
+    shelve(store, bare_document("bbbbbbbbbbbb", "Under_score"))
+    store.update("bbbbbbbbbbbb", author="Ilse Amsel", file_name="odd.epub")
+    found = {text: [d.title for d in store.documents(text)] for text in ("100%", "r_s", "amsel")}
+    assert found == {"100%": ["100% Wool"], "r_s": ["Under_score"], "amsel": ["Under_score"]}
+    assert [d.title for d in store.documents("ODD.EPUB")] == ["Under_score"]
+    assert store.documents("0%0") == []
+    assert len(store.documents("  ")) == 2
+
+
+def test_chats_keep_their_messages_in_order(store: Store) -> None:
+    document = shelve(store, bare_document())
+    chat = store.start_chat(document.id, "About days")
+    later = store.start_chat(document.id, "Later")
+    store.say(chat, "user", "How many?")
+    store.say(chat, "assistant", "Two.", 0.75, [{"segment": 1, "text": "Two days.\n"}])
+    assert [c.title for c in store.chats(document.id)] == ["Later", "About days"]
+    said = store.messages(chat)
+    assert [(m.role, m.text, m.confidence) for m in said] == [
+        ("user", "How many?", None),
+        ("assistant", "Two.", 0.75),
+    ]
+    assert said[1].sources == [{"segment": 1, "text": "Two days.\n"}]
+    store.remove_chat(chat)
+    assert [c.id for c in store.chats(document.id)] == [later]
+    assert count(store, "messages") == 0
+
+
+def test_a_summary_is_replaced_and_the_book_has_number_zero(store: Store) -> None:
+    document = shelve(store, bare_document())
+    for summary in (Summary(1, "First", "old"), Summary(BOOK, "Bare", "all"), Summary(1, "F", "new")):
+        store.save_summary(document.id, summary)
+    assert store.summaries(document.id) == {0: Summary(0, "Bare", "all"), 1: Summary(1, "F", "new")}
+
+
+def test_a_document_has_one_open_job(store: Store) -> None:
+    document = shelve(store, bare_document())
+    job = store.enqueue(document.id)
+    assert store.enqueue(document.id) == job
+    assert store.start_job(job)
+    assert not store.start_job(job)
+    assert store.enqueue(document.id) == job
+    store.cancel_job(document.id)
+    assert store.job_status(job) == "cancelling"
+    assert store.enqueue(document.id) != job
+
+
+def test_a_cancelled_job_does_not_start(store: Store) -> None:
+    document = shelve(store, bare_document())
+    job = store.enqueue(document.id)
+    store.cancel_job(document.id)
+    assert not store.start_job(job)
+    assert store.job_status(job) == "cancelled"
+
+
+def test_two_threads_write_at_once(store: Store) -> None:
+    document = shelve(store, bare_document())
+    failures: list[sqlite3.Error] = []
+
+    def write(name: str) -> None:
+        try:
+            chat = store.start_chat(document.id, name)
+            for number in range(40):
+                store.say(chat, "user", f"{name} {number}")
+                store.update(document.id, seconds=float(number))
+        except sqlite3.Error as error:
+            failures.append(error)
+
+    threads = [Thread(target=write, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    said = {c.title: [m.text for m in store.messages(c.id)] for c in store.chats(document.id)}
+    assert said == {name: [f"{name} {n}" for n in range(40)] for name in ("one", "two")}
+
+
+def test_reading_sees_one_moment(store: Store) -> None:
+    document = shelve(store, bare_document())
+    other = Store(store.path)
+    try:
+        with store.reading():
+            assert store.document(document.id).title == "Bare"
+            other.update(document.id, title="Changed")
+            assert store.document(document.id).title == "Bare"
+        assert store.document(document.id).title == "Changed"
+    finally:
+        other.close()
