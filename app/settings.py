@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     backbone: str = Field("default", description="'default', or a folder of a Llama-family model")
     memory: MemoryKind = Field("adaptive", description="memory for new documents")
     window: int = Field(512, ge=16, le=8192, description="most tokens a segment (adaptive, melodi)")
-    share: float = Field(0.103, gt=0, le=1, description="share of slots kept (adaptive)")
+    share: float = Field(0.16, gt=0, le=1, description="share of slots kept (adaptive)")
     slot_bits: Literal[8, 16] = Field(8, description="bits of a slot's numbers (adaptive)")
     infini_update: Literal["linear", "delta"] = Field("delta", description="Infini's write rule")
     windows: int = Field(8, ge=1, le=64, description="windows that one question may address")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from app.answers import Answer
 from app.cli import document_json
@@ -25,10 +26,10 @@ class Api:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         speaking: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": MODEL}
-        gr.api(self.list_documents, api_name="list_documents")
-        gr.api(self.status, api_name="status")
-        gr.api(self.ask, api_name="ask", **speaking)
-        gr.api(self.summarize, api_name="summarize", **speaking)
+        api(self.list_documents, api_name="list_documents")
+        api(self.status, api_name="status")
+        api(self.ask, api_name="ask", **speaking)
+        api(self.summarize, api_name="summarize", **speaking)
         self._offer_upload()
 
     def _offer_upload(self) -> None:

@@ -13,8 +13,8 @@ from app.ui.desk import OPEN, REFUSALS, Desk, private, told
 from app.ui.texts import MEMORY_NAMES, NO_DOCUMENTS, note, progress_html, ratio, size, status
 from app.ui.uploads import upload_box
 
-HEADERS = ["Title", "Memory", "Pages", "Tokens", "State", "of KV cache", "Status", "Id"]
-WIDTHS = ["30%", "13%", "8%", "9%", "9%", "9%", "14%", "8%"]
+HEADERS = ["Title", "Memory", "Pages", "Tokens", "State", "vs KV cache", "Status", "Id"]
+WIDTHS: list[str | int] = ["25%", "13%", "8%", "9%", "9%", "8%", "14%", "14%"]
 NOT_CALIBRATED = (
     "This backbone is not calibrated: windows are addressed by guessed heads. "
     "`bookstate calibrate` measures them."
@@ -82,10 +82,8 @@ class LibraryTab:
     def _build_upload(self) -> None:
         limit = self._desk.library.settings.max_upload_mb
         kind = self._desk.library.settings.memory
-        self._file = upload_box(
-            label=f"{NO_DOCUMENTS} PDF, EPUB, DOCX, HTML, Markdown, text; at most {limit} MB",
-            height=170,
-        )
+        self._file = upload_box(label="Add a document", height=170, elem_id="upload")
+        gr.HTML(note(f"PDF, EPUB, DOCX, HTML, Markdown or text; at most {limit} MB."))
         self._title = gr.Textbox(label="Title", placeholder="as the file says", max_lines=1)
         with gr.Accordion("Memory and password", open=False):
             self._memory = gr.Radio(

@@ -91,7 +91,7 @@ class MemoryTab:
     def _labels(self, document: Document) -> dict[int, str]:
         store = self._desk.library.store
         pages = {
-            number: next(store.segments(document.id, number, number + 1)).page_first
+            number: store.segments(document.id, number, number + 1)[0].page_first
             for number in charts.tick_segments(document.segments)
         }
         labels = store.page_labels(document.id, pages.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -36,10 +37,11 @@ def build_ui(library: Library, worker: Worker) -> gr.Blocks:
 
 def _build(desk: Desk) -> gr.Blocks:
     # Uploads lie in the data folder, not in a temporary folder that all users of a machine share.
-    os.environ["GRADIO_TEMP_DIR"] = str(desk.library.settings.home / "uploads")
-    with gr.Blocks(
+    os.environ["GRADIO_TEMP_DIR"] = str(_uploads(desk.library))
+    blocks: gr.Blocks = gr.Blocks(
         title="bookstate", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
-    ) as blocks:
+    )
+    with blocks:
         Api(desk)  # first, so that no event of the page takes a public name
         gr.HTML(HEADER)
         picker = gr.Dropdown(
@@ -57,41 +59,49 @@ def _build(desk: Desk) -> gr.Blocks:
     return blocks
 
 
+def _uploads(library: Library) -> Path:
+    return library.settings.home / "uploads"
+
+
 def launch_ui(
     blocks: gr.Blocks, library: Library, host: str, port: int, auth_file: Path | None
 ) -> str:
     """Serve the page in the background; returns its address. Raises InvalidSetting."""
     auth = read_auth(auth_file) if auth_file else None
-    try:
-        _, address, _ = blocks.launch(
-            server_name=host,
-            server_port=port or _free_port(host),
-            auth=auth,
-            share=False,
-            quiet=True,
-            show_error=False,
-            run_history=False,
-            enable_monitoring=False,
-            mcp_server=False,
-            ssr_mode=False,
-            pwa=False,
-            allowed_paths=[],
-            max_file_size=library.settings.max_upload_mb * gr.FileSize.MB,
-            footer_links=["api"],
-            prevent_thread_lock=True,
-            theme=theme(),
-            css=CSS,
-        )
-    except OSError as error:
-        raise InvalidSetting(
-            f"Port {port} on {host} cannot be used; choose another with --port, or 0 for any."
-        ) from error
+    _, address, _ = blocks.launch(
+        server_name=host,
+        server_port=_usable_port(host, port),
+        auth=auth,
+        share=False,
+        quiet=True,
+        show_error=False,
+        run_history=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        ssr_mode=False,
+        pwa=False,
+        allowed_paths=[],
+        max_file_size=library.settings.max_upload_mb * gr.FileSize.MB,
+        footer_links=["api"],
+        prevent_thread_lock=True,
+        theme=theme(),
+        css=CSS,
+    )
     return str(address)
 
 
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host if ":" not in host else "127.0.0.1", 0))
+def _usable_port(host: str, port: int) -> int:
+    """The port itself, or a free one for 0. Raises InvalidSetting where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InvalidSetting(
+                f"Port {port} on {host} cannot be used ({error.strerror or error}); choose another "
+                "with --port, or 0 for any."
+            ) from error
         return int(probe.getsockname()[1])
 
 
@@ -119,6 +129,7 @@ def serve_ui(
 ) -> None:
     """Serve the page and read what is queued, until Ctrl-C."""
     name = library.backbone.name  # loaded, or fetched the first time, before anybody waits for it
+    shutil.rmtree(_uploads(library), ignore_errors=True)  # what an ended process left
     worker = Worker(library)
     desk = Desk(library, worker, Turns(library))
     blocks = _build(desk)
@@ -142,6 +153,7 @@ def serve_ui(
         desk.turns.stop_all()
         blocks.close(verbose=False)
         worker.stop()
+        shutil.rmtree(_uploads(library), ignore_errors=True)
 
 
 def _wait_for_signal() -> None:

@@ -15,7 +15,7 @@ def theme() -> Base:
         secondary_hue="teal",
         neutral_hue="stone",
         radius_size="md",
-        font=(LocalFont("Source Sans 3", weights=(400, 600)), Font("sans-serif")),
+        font=(LocalFont("Source Sans Pro", weights=(400, 700)), Font("sans-serif")),
         font_mono=(LocalFont("IBM Plex Mono", weights=(400, 600)), Font("monospace")),
     ).set(
         body_background_fill="*neutral_50",
@@ -35,6 +35,11 @@ HEADER = (
 
 CSS = """
 .gradio-container { max-width: 1240px !important; margin: 0 auto; }
+.html-container { padding: 0 !important; }
+#documents th, #documents [role=gridcell] * { font-family: var(--font); font-size: 0.95rem; }
+#documents [role=gridcell][data-col="7"] * { font-family: var(--font-mono); font-size: 0.75rem;
+  white-space: nowrap; }
+#documents [role=gridcell] { cursor: pointer; }
 .bs-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 14px;
   padding: 10px 2px 4px; }
 .bs-name { font-size: 1.7rem; font-weight: 600; letter-spacing: -0.01em;

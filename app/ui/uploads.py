@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio_client.utils import is_http_url_like
+from gradio_client.utils import is_http_url_like  # type: ignore[import-untyped]
 
 
 def upload_box(**more: Any) -> gr.File:
@@ -24,5 +24,5 @@ def upload_box(**more: Any) -> gr.File:
             )
         return await keep(given)
 
-    box.async_move_resource_to_block_cache = keep_uploads_only  # type: ignore[method-assign]
+    box.async_move_resource_to_block_cache = keep_uploads_only  # type: ignore[method-assign, assignment]
     return box

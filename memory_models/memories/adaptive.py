@@ -48,7 +48,7 @@ class AdaptiveConfig:
 
     address_heads: tuple[Head, ...]
     window: int = 512
-    share: float = 0.103
+    share: float = 0.16
     slot_bits: int = 8
 
     def __post_init__(self) -> None:

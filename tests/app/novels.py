@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
+from pathlib import Path
 
 from app.library import Library
+from app.settings import Settings
 from app.store import Document, Store, now
 from ingest.book import Book, Chapter, Page, Segment
 
@@ -34,6 +37,35 @@ QUESTION = "Who found the key in the harbour?"
 def read_novel(library: Library, seed: int = 0, memory: str | None = None) -> Document:
     """Add a novel of three chapters and return its document."""
     return library.add(novel(seed=seed), f"novel{seed}.md", memory=memory).document
+
+
+KINDS = ("adaptive", "infini-linear", "infini-delta", "melodi")
+
+
+def kind_settings(home: Path, backbone: Path, kind: str) -> Settings:
+    """Settings under which new documents get the memory called `kind` in the tests."""
+    memory, _, update = kind.partition("-")
+    return Settings.model_validate(
+        {
+            "home": home,
+            "backbone": str(backbone),
+            "memory": memory,
+            "infini_update": update or "delta",
+            "window": 32,
+            "windows": 4,
+            "share": 0.25,
+            "answer_tokens": 12,
+            "threads": 1,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A library for each kind of memory over one data folder, with the same novel in all."""
+
+    libraries: dict[str, Library]
+    documents: dict[str, Document]
 
 
 class Interrupted(Exception):

@@ -1,0 +1,158 @@
+"""Asking: all memories end to end, sources, scopes, determinism, and what reaches the prompt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from novels import KINDS, QUESTION, Shelf
+
+from app.answers import NOT_SUPPORTED, Answer
+from app.errors import InvalidQuestion
+from app.models import Confidence
+from app.recall import Scope
+from memory_models.errors import ModelError
+
+
+def ask(shelf: Shelf, kind: str, question: str = QUESTION, scope: Scope = Scope()) -> Answer:  # noqa: B008
+    library, document = shelf.libraries[kind], shelf.documents[kind]
+    stream = library.ask(document.id, question, scope)
+    pieces = list(stream)
+    answer = library.answer(document.id, stream)
+    assert len(pieces) > 1
+    assert "".join(pieces).strip() == answer.answer
+    return answer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_memory_answers_the_same_twice(shelf: Shelf, kind: str) -> None:
+    first, second = ask(shelf, kind), ask(shelf, kind)
+    assert first.answer and 0 <= first.confidence <= 1
+    assert 0 < first.first_token_seconds <= first.seconds
+    untimed = {"seconds": 0.0, "first_token_seconds": 0.0}
+    assert replace(first, **untimed) == replace(second, **untimed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_state_decides_the_answer(shelf: Shelf, kind: str) -> None:
+    """The first chapter alone and the whole book are different memories."""
+    whole, part = ask(shelf, kind), ask(shelf, kind, scope=Scope(as_of_chapter=1))
+    assert (whole.answer, whole.confidence) != (part.answer, part.confidence)
+
+
+@pytest.mark.parametrize("kind", ["adaptive", "melodi"])
+def test_sources_are_stored_segments_whose_weights_sum_to_one(shelf: Shelf, kind: str) -> None:
+    answer = ask(shelf, kind)
+    stored = shelf.libraries[kind].store.segments(shelf.documents[kind].id)
+    assert sum(s.weight for s in answer.sources) == pytest.approx(1, abs=1e-4 * len(stored))
+    assert [s.weight for s in answer.sources] == sorted(
+        (s.weight for s in answer.sources), reverse=True
+    )
+    for source in answer.sources:
+        segment = stored[source.segment]
+        assert source.text == segment.text
+        assert (source.chapter, source.page_first) == (segment.chapter, segment.page_first)
+        assert source.label_first
+    if kind == "adaptive":
+        assert len(answer.sources) == 4  # the windows that one question may address
+
+
+@pytest.mark.parametrize(
+    ("scope", "inside"),
+    [
+        (Scope(chapter=2), {2}),
+        (Scope(as_of_chapter=1), {1}),
+        (Scope(as_of_chapter=2), {1, 2}),
+        (Scope(chapter=1, as_of_chapter=2), {1}),
+    ],
+)
+def test_only_segments_inside_the_scope_are_sources(
+    shelf: Shelf, scope: Scope, inside: set[int]
+) -> None:
+    answer = ask(shelf, "adaptive", scope=scope)
+    assert answer.sources
+    assert {s.chapter for s in answer.sources} <= inside
+
+
+def test_as_of_chapter_is_kept_by_melodi(shelf: Shelf) -> None:
+    answer = ask(shelf, "melodi", scope=Scope(as_of_chapter=2))
+    assert {s.chapter for s in answer.sources} == {1, 2}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("scope", "reason"),
+    [
+        (Scope(chapter=4), "chapters 1 to 3"),
+        (Scope(chapter=0), "chapters 1 to 3"),
+        (Scope(as_of_chapter=-1), "chapters 1 to 3"),
+        (Scope(chapter=3, as_of_chapter=2), "Chapter 3 lies behind chapter 2"),
+    ],
+)
+def test_a_scope_outside_the_book_is_refused(
+    shelf: Shelf, kind: str, scope: Scope, reason: str
+) -> None:
+    library, document = shelf.libraries[kind], shelf.documents[kind]
+    with pytest.raises(InvalidQuestion, match=reason):
+        list(library.ask(document.id, QUESTION, scope))
+
+
+@pytest.mark.parametrize(("question", "reason"), [("  \n", "empty"), ("key " * 600, "at most 512")])
+def test_a_question_without_words_or_with_too_many_is_refused(
+    shelf: Shelf, question: str, reason: str
+) -> None:
+    with pytest.raises((InvalidQuestion, ModelError), match=reason):
+        shelf.libraries["adaptive"].ask(shelf.documents["adaptive"].id, question)
+
+
+def test_an_answer_that_the_state_does_not_support_says_so(shelf: Shelf) -> None:
+    library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
+    sure = library.calibration
+    strict = replace(sure, confidence=Confidence(bias=-9, gain=0, log_prob=0, threshold=0.5))
+    library.__dict__["calibration"] = strict  # a cached property
+    try:
+        stream = library.ask(document.id, QUESTION)
+        said = "".join(stream).strip()
+        answer = library.answer(document.id, stream)
+    finally:
+        library.__dict__["calibration"] = sure
+    assert not answer.supported
+    assert answer.answer == f"{said} {NOT_SUPPORTED}"
+
+
+def test_an_answer_can_be_stopped(shelf: Shelf) -> None:
+    library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
+    stream = library.ask(document.id, QUESTION)
+    pieces = iter(stream)
+    first = next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+    answer = library.answer(document.id, stream)
+    assert answer.answer == first.strip()
+    assert sum(s.weight for s in answer.sources) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_text_of_the_book_is_tokenised_to_answer(
+    shelf: Shelf, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, document = shelf.libraries[kind], shelf.documents[kind]
+    vocabulary = library.backbone.tokenizer.vocabulary
+    encode, encoded = vocabulary.encode, []
+
+    def spy(text: str) -> list[int]:
+        encoded.append(text)
+        return encode(text)
+
+    monkeypatch.setattr(vocabulary, "encode", spy)
+    stream = library.ask(document.id, "Say something.")
+    list(stream)
+    library.answer(document.id, stream)
+    assert any("Say something." in text for text in encoded)
+    sentences = {
+        sentence.strip()
+        for segment in library.store.segments(document.id)
+        for sentence in segment.text.split(".")
+        if len(sentence.strip()) > 8
+    }
+    assert len(sentences) > 10
+    assert [t for t in encoded for sentence in sentences if sentence in t] == []

@@ -1,0 +1,202 @@
+"""Adding, appending, renaming and removing documents; who may read what when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from novels import KINDS, QUESTION, Interrupted, kind_settings, novel, read_novel
+
+from app.errors import Busy, InvalidSetting, NotReady, UnknownDocument
+from app.library import Library, ReadProgress
+from app.recall import Scope
+from app.settings import Settings
+from app.store import Store
+from ingest.book import EmptyDocument
+
+
+def interrupt_at(segment: int) -> object:
+    """A progress that raises when so many segments are done."""
+
+    def on_progress(progress: ReadProgress) -> None:
+        if progress.segments_done == segment:
+            raise Interrupted
+
+    return on_progress
+
+
+def test_a_new_document_is_read_to_its_end(library: Library) -> None:
+    seen: list[ReadProgress] = []
+    done = library.add(novel(), "novel.md", title=" My Novel ", on_progress=seen.append)
+    document = done.document
+    assert document.ready and not done.resumed and not done.already_known
+    assert (document.title, document.format, done.chapters) == ("My Novel", "markdown", 3)
+    assert [p.segments_done for p in seen] == list(range(1, document.segments + 1))
+    assert seen[-1].seconds_left == pytest.approx(0, abs=1e-6)
+    segments = library.store.segments(document.id)
+    assert "".join(s.text for s in segments).split() == novel().decode().split()
+    assert document.tokens == sum(s.tokens for s in segments)
+    assert all(library.backbone.tokenizer.count(s.text) == s.tokens <= 32 for s in segments)
+    assert document.kv_cache_bytes == document.tokens * 3 * 2 * 8 * 2 * 2
+    assert document.state_bytes == sum(library.store.state_parts(document.id).values())
+
+
+def test_the_same_bytes_are_looked_up_not_read(library: Library) -> None:
+    first = read_novel(library)
+
+    def never(_: ReadProgress) -> None:
+        raise AssertionError("read again")
+
+    again = library.add(novel(), "other name.txt", title="Other", on_progress=never)
+    assert again.already_known and not again.resumed
+    assert again.document == first
+    assert len(library.list()) == 1
+
+
+def test_other_memories_and_other_settings_are_other_documents(
+    home: Path, tiny_backbone: Path
+) -> None:
+    ids = set()
+    for kind in KINDS:
+        library = Library(kind_settings(home, tiny_backbone, kind))
+        document = library.register(novel(chapters=1), "novel.md")[0]
+        ids.add(document.id)
+        assert document.memory == kind.partition("-")[0]
+        library.close()
+    assert len(ids) == len(KINDS)
+
+
+def test_two_processes_register_the_same_file_once(library: Library, settings: Settings) -> None:
+    other = Library(settings)
+    parse = other._parse
+
+    def overtaken(*args: object) -> object:
+        library.register(novel(), "novel.md")
+        return parse(*args)  # type: ignore[arg-type]
+
+    other._parse = overtaken  # type: ignore[method-assign,assignment]
+    document, known = other.register(novel(), "novel.md")
+    other.close()
+    assert known
+    assert [d.id for d in library.list()] == [document.id]
+
+
+def test_a_refused_file_leaves_nothing(library: Library) -> None:
+    with pytest.raises(EmptyDocument):
+        library.add(b"  \n ", "empty.txt")
+    assert library.list() == []
+
+
+def test_a_reading_goes_on_while_another_connection_writes(library: Library) -> None:
+    other = Store(library.settings.database)
+
+    def chat(progress: ReadProgress) -> None:
+        other.start_chat(progress.document_id, f"while at {progress.segments_done}")
+
+    document = library.add(novel(), "novel.md", on_progress=chat).document
+    other.close()
+    assert document.ready
+    assert len(library.store.chats(document.id)) == document.segments
+
+
+def test_an_unfinished_document_is_not_asked(library: Library) -> None:
+    with pytest.raises(Interrupted):
+        library.add(novel(), "novel.md", on_progress=interrupt_at(5))
+    document = library.list()[0]
+    assert (document.segments_done, document.ready) == (4, False)
+    with pytest.raises(NotReady, match=f"to segment 4 of {document.segments}"):
+        list(library.ask(document.id, QUESTION))
+    done = library.add(novel(), "novel.md")
+    assert done.resumed and done.document.ready
+
+
+def test_a_process_that_died_before_the_seal_is_finished(library: Library) -> None:
+    document = read_novel(library)
+    library.store.update(document.id, state_sha256=None, state_bytes=0)
+    assert not library.store.document(document.id).ready
+    done = library.add(novel(), "novel.md")
+    assert not done.already_known
+    assert done.document.state_sha256 == document.state_sha256
+    assert done.document.state_bytes == document.state_bytes
+
+
+def test_a_document_is_read_by_one_at_a_time(library: Library, settings: Settings) -> None:
+    other = Library(settings)
+    refused: list[str] = []
+
+    def meddle(progress: ReadProgress) -> None:
+        if not refused:
+            with pytest.raises(Busy, match="being read by another process") as caught:
+                other.read(progress.document_id)
+            refused.append(str(caught.value))
+
+    document = library.add(novel(), "novel.md", on_progress=meddle).document
+    assert refused and other.read(document.id) == document
+    other.close()
+
+
+def test_another_backbone_is_refused_by_name(
+    library: Library, settings: Settings, other_backbone: Path
+) -> None:
+    document = read_novel(library)
+    other = Library(settings.model_copy(update={"backbone": str(other_backbone)}))
+    with pytest.raises(InvalidSetting, match=r"backbone 'tiny' .* but 'other' .* --backbone"):
+        other.ask(document.id, QUESTION)
+    other.close()
+
+
+def test_append_leaves_the_windows_of_the_first_part_as_they_are(library: Library) -> None:
+    store = library.store
+    first = read_novel(library)
+    kept = {part: store.blobs(first.id, part) for part in ("slots", "address")}
+    texts = [s.text for s in store.segments(first.id)]
+    both = library.append(first.id, novel(chapters=2, seed=5), "more.md")
+    assert both.id == first.id and both.ready and both.state_sha256 != first.state_sha256
+    for part, blobs in kept.items():
+        assert store.blobs(first.id, part)[: first.segments] == blobs
+        assert len(store.blobs(first.id, part)) == both.segments
+    alone = library.add(novel(chapters=2, seed=5), "more.md").document
+    assert [s.text for s in store.segments(both.id)] == [
+        *texts,
+        *(s.text for s in store.segments(alone.id)),
+    ]
+    assert store.blobs(both.id, "slots")[first.segments :] == [
+        (first.segments + n, blob) for n, blob in store.blobs(alone.id, "slots")
+    ]
+    assert [s["file_name"] for s in store.sources(both.id)] == ["novel0.md", "more.md"]
+    assert len(store.chapters(both.id)) == 5
+    assert both.tokens == first.tokens + alone.tokens
+
+
+def test_appending_the_same_bytes_changes_nothing(library: Library) -> None:
+    first = read_novel(library)
+    assert library.append(first.id, novel(), "again.md") == first
+    library.append(first.id, novel(seed=5), "more.md")
+    both = library.store.document(first.id)
+    assert library.append(first.id, novel(seed=5), "more.md") == both
+    assert len(library.store.sources(first.id)) == 2
+
+
+@pytest.mark.parametrize("kind", ["infini-linear", "melodi"])
+def test_chapters_before_an_appended_part_can_still_be_asked(
+    home: Path, tiny_backbone: Path, kind: str
+) -> None:
+    library = Library(kind_settings(home, tiny_backbone, kind))
+    document = read_novel(library)
+    stream = library.ask(document.id, QUESTION, Scope(as_of_chapter=3))
+    before = "".join(stream)
+    library.append(document.id, novel(chapters=2, seed=5), "more.md")
+    assert "".join(library.ask(document.id, QUESTION, Scope(as_of_chapter=3))) == before
+    library.close()
+
+
+def test_rename_and_remove(library: Library) -> None:
+    document = read_novel(library)
+    assert library.rename(document.id[:6], "  Better ").title == "Better"
+    with pytest.raises(InvalidSetting, match="blank"):
+        library.rename(document.id, " \t")
+    assert library.remove(document.id[:6]).title == "Better"
+    assert library.list() == []
+    with pytest.raises(UnknownDocument):
+        library.remove(document.id)
+    assert library.add(novel(), "novel.md").already_known is False

@@ -1,0 +1,79 @@
+"""Flag, then environment, then TOML file, then default; bad values are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import InvalidSetting
+from app.settings import read_settings
+
+
+def write_toml(home: Path, text: str) -> None:
+    home.mkdir(parents=True)
+    (home / "config.toml").write_text(text, "utf-8")
+
+
+def test_each_source_goes_before_the_next(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().window == 512
+    write_toml(home, "window = 100\nshare = 0.5\n")
+    assert (read_settings().window, read_settings().share) == (100, 0.5)
+    monkeypatch.setenv("BOOKSTATE_WINDOW", "200")
+    assert (read_settings().window, read_settings().share) == (200, 0.5)
+    assert read_settings(window=300).window == 300
+    assert read_settings(window=None).window == 200
+
+
+def test_everything_lies_in_the_chosen_data_folder(home: Path) -> None:
+    settings = read_settings()
+    assert settings.home == home
+    assert settings.database == home / "bookstate.db"
+    assert settings.models == home / "models"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("window", "5", "'5'"),
+        ("window", "many", "'many'"),
+        ("share", "0", "'0'"),
+        ("share", "1.01", "'1.01'"),
+        ("slot_bits", "4", "'4'"),
+        ("memory", "rag", "'rag'"),
+        ("infini_update", "sum", "'sum'"),
+        ("windows", "65", "'65'"),
+    ],
+)
+def test_a_bad_value_is_named_wherever_it_comes_from(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, shown: str
+) -> None:
+    with pytest.raises(InvalidSetting, match=f"'{name}' cannot be {shown}"):
+        read_settings(**{name: value})
+    monkeypatch.setenv(f"BOOKSTATE_{name.upper()}", value)
+    with pytest.raises(InvalidSetting, match=f"'{name}' cannot be {shown}"):
+        read_settings()
+    monkeypatch.delenv(f"BOOKSTATE_{name.upper()}")
+    write_toml(home, f'{name} = "{value}"\n')
+    with pytest.raises(InvalidSetting, match=f"'{name}' cannot be {shown}"):
+        read_settings()
+
+
+def test_an_unknown_name_in_the_file_is_named(home: Path) -> None:
+    write_toml(home, "widnow = 100\n")
+    with pytest.raises(InvalidSetting, match="widnow"):
+        read_settings()
+
+
+def test_a_file_that_is_not_toml_is_refused_by_name(home: Path) -> None:
+    write_toml(home, "window: 100\n")
+    with pytest.raises(InvalidSetting, match=r"config\.toml"):
+        read_settings()
+
+
+def test_numbers_in_the_environment_are_read_as_numbers(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOKSTATE_SLOT_BITS", "16")
+    assert read_settings().slot_bits == 16
+    assert read_settings(slot_bits=8).slot_bits == 8

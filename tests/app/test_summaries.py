@@ -1,0 +1,66 @@
+"""Summaries: made once, kept, and never without end."""
+
+from __future__ import annotations
+
+import pytest
+from novels import KINDS, Shelf, read_novel
+
+from app.errors import InvalidQuestion, NotReady
+from app.library import Library
+from app.store import BOOK
+from app.summaries import Summarizer, whole_sentences
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_memory_makes_a_summary_of_a_chapter(shelf: Shelf, kind: str) -> None:
+    library, document = shelf.libraries[kind], shelf.documents[kind]
+    summary = Summarizer(library).chapter(document, 2)
+    assert (summary.chapter, summary.title) == (2, "Chapter 2")
+    assert library.store.summaries(document.id)[2] == summary
+
+
+def test_what_was_made_is_not_made_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = read_novel(library)
+    summarizer = Summarizer(library)
+    book = summarizer.book(document)
+    chapters = list(summarizer.chapters(document))
+    assert library.store.summaries(document.id) == {BOOK: book, **{s.chapter: s for s in chapters}}
+    monkeypatch.setattr(summarizer, "_each", None)
+    assert summarizer.book(document) == book
+    assert list(summarizer.chapters(document)) == chapters
+
+
+def test_a_memory_that_says_nothing_gives_an_empty_summary(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = read_novel(library)
+    summarizer = Summarizer(library)
+    monkeypatch.setattr(summarizer, "_each", lambda reading, *_: [""] * len(reading.segments))
+    assert summarizer.book(document).summary == ""
+
+
+def test_summaries_that_do_not_get_shorter_come_to_an_end(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = read_novel(library)
+    summarizer = Summarizer(library)
+    sentence = "Mara found the key in the harbour and Tobias painted the lamp by the mill."
+    monkeypatch.setattr(summarizer, "_each", lambda reading, *_: [sentence] * len(reading.segments))
+    assert set(summarizer.chapter(document, 1).summary.split("\n")) == {sentence}
+
+
+def test_what_is_not_there_is_not_summarised(library: Library) -> None:
+    document = read_novel(library)
+    summarizer = Summarizer(library)
+    with pytest.raises(InvalidQuestion, match="chapters 1 to 3"):
+        summarizer.chapter(document, 4)
+    library.store.update(document.id, segments_done=1)
+    with pytest.raises(NotReady, match="to segment 1 of"):
+        summarizer.book(library.store.document(document.id))
+
+
+def test_a_half_sentence_at_the_end_is_left_out() -> None:
+    assert whole_sentences("She left.  He\nstayed! And th") == "She left. He stayed!"
+    assert whole_sentences("no end at all") == "no end at all"

@@ -1,0 +1,454 @@
+"""The web UI through the real Gradio server, and its tabs through their handlers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import httpx
+import pytest
+from novels import QUESTION, novel, read_novel
+
+from app.answers import Answer
+from app.errors import InvalidSetting, NotReady
+from app.library import Library
+from app.recall import Scope
+from app.settings import Settings
+from app.store import BOOK
+from app.ui import charts
+from app.ui.chat_tab import ONLY, WHOLE, ChatTab
+from app.ui.desk import Desk
+from app.ui.library_tab import LibraryTab
+from app.ui.memory_tab import MemoryTab
+from app.ui.server import build_ui, launch_ui, read_auth
+from app.ui.summaries_tab import SummariesTab
+from app.ui.texts import evidence_html, facts_html, note, progress_html, summaries_html
+from app.ui.theme import theme
+from app.ui.turns import NOTHING_SAID, Turns
+from app.worker import Worker
+
+gr = pytest.importorskip("gradio")
+gradio_client = pytest.importorskip("gradio_client")
+
+PUBLIC = {"/list_documents", "/add_document", "/status", "/ask", "/summarize"}
+EVIL = "<img src=x onerror=alert(1)> ${alert(2)} *stars*"
+READING_PATIENCE = 20
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server and a client of it."""
+
+    library: Library
+    address: str
+    client: Any
+
+    def add(self, file: Path, **fields: str) -> dict[str, Any]:
+        """Upload a file and wait until it has been read."""
+        given = gradio_client.handle_file(str(file))
+        added = self.client.predict(file=given, api_name="/add_document", **fields)
+        deadline = time.monotonic() + READING_PATIENCE
+        while not self.client.predict(id=added["id"], api_name="/status")["ready"]:
+            assert time.monotonic() < deadline, "the background reader does not come on"
+            time.sleep(0.05)
+        return dict(added)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Iterator[Served]:
+    home = tmp_path_factory.mktemp("served")
+    library = Library(ui_settings(home, tiny_backbone))
+    worker = Worker(library, poll_seconds=0.05)
+    blocks = build_ui(library, worker)
+    address = launch_ui(blocks, library, "127.0.0.1", 0, None)
+    worker.start()
+    yield Served(library, address, gradio_client.Client(address, verbose=False))
+    blocks.close(verbose=False)
+    worker.stop()
+    library.close()
+
+
+def ui_settings(home: Path, backbone: Path, answer_tokens: int = 12) -> Settings:
+    return Settings.model_validate(
+        {
+            "home": home,
+            "backbone": str(backbone),
+            "window": 32,
+            "windows": 4,
+            "share": 0.25,
+            "answer_tokens": answer_tokens,
+            "threads": 1,
+            "max_upload_mb": 1,
+        }
+    )
+
+
+@pytest.fixture
+def desk(library: Library) -> Desk:
+    return Desk(library, Worker(library), Turns(library))
+
+
+@pytest.fixture
+def picker() -> Iterator[Any]:
+    with gr.Blocks(analytics_enabled=False):
+        yield gr.Dropdown([])
+
+
+def write(folder: Path, name: str, data: bytes) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(data)
+    return folder / name
+
+
+class TestEndpoints:
+    def test_only_the_public_ones_are_listed(self, served: Served) -> None:
+        listed = served.client.view_api(return_format="dict", print_info=False)
+        assert set(listed["named_endpoints"]) == PUBLIC
+        assert not listed["unnamed_endpoints"]
+
+    def test_the_pages_own_events_are_private(self, served: Served) -> None:
+        config = httpx.get(f"{served.address}config").json()
+        visible = {
+            f"/{d['api_name']}" for d in config["dependencies"] if d["api_visibility"] != "private"
+        }
+        assert visible == PUBLIC
+
+    def test_a_file_is_added_read_and_answered_from(self, served: Served, tmp_path: Path) -> None:
+        added = served.add(write(tmp_path, "novel.md", novel(seed=1)), title="Grüße an Zoë")
+        assert added["title"] == "Grüße an Zoë"
+        assert added["already_known"] is False
+        listed = served.client.predict(api_name="/list_documents")
+        assert added["id"] in [d["id"] for d in listed]
+        job = served.client.submit(id=added["id"], question=QUESTION, api_name="/ask")
+        *texts, answer = list(job)
+        assert job.result() == answer
+        assert set(answer) == set(Answer.__dataclass_fields__)
+        assert texts and all(b.startswith(a) for a, b in pairwise(texts))
+        assert answer["answer"].startswith(texts[-1].strip())
+        assert sum(s["weight"] for s in answer["sources"]) == pytest.approx(1, abs=0.01)
+        assert all(s["text"] for s in answer["sources"])
+
+    def test_scope_by_chapter(self, served: Served, tmp_path: Path) -> None:
+        added = served.add(write(tmp_path, "novel.md", novel(seed=1)))
+        ask = {"id": added["id"], "question": QUESTION, "api_name": "/ask"}
+        only = served.client.predict(chapter=2, **ask)
+        assert {s["chapter"] for s in only["sources"]} == {2}
+        until = served.client.predict(as_of_chapter=2, **ask)
+        assert {s["chapter"] for s in until["sources"]} <= {1, 2}
+
+    def test_the_same_bytes_are_known(self, served: Served, tmp_path: Path) -> None:
+        file = write(tmp_path, "same.md", novel(seed=2))
+        first, second = served.add(file), served.add(file)
+        assert second == {**first, "already_known": True}
+
+    def test_a_summary_is_made_once(self, served: Served, tmp_path: Path) -> None:
+        added = served.add(write(tmp_path, "novel.md", novel(seed=1)))
+        ask = {"id": added["id"], "api_name": "/summarize"}
+        made = served.client.predict(chapter=1, **ask)
+        assert set(made) == {"chapter", "title", "summary"}
+        stored = served.library.store.summaries(added["id"])[1]
+        assert stored.summary == made["summary"]
+        assert served.client.predict(chapter=1, **ask) == made
+        assert served.client.predict(**ask)["chapter"] == BOOK
+
+    def test_uploads_do_not_stay(self, served: Served, tmp_path: Path) -> None:
+        served.add(write(tmp_path, "gone.md", novel(seed=3)))
+        files = (served.library.settings.home / "uploads").rglob("*")
+        assert not [file for file in files if file.is_file() and file.stat().st_size]
+
+
+class TestRefusals:
+    def refused(self, served: Served, api_name: str, **fields: Any) -> str:
+        with pytest.raises(gradio_client.exceptions.AppError) as caught:
+            served.client.predict(api_name=api_name, **fields)
+        return str(caught.value)
+
+    def test_an_empty_file(self, served: Served, tmp_path: Path) -> None:
+        before = len(served.library.list())
+        file = gradio_client.handle_file(str(write(tmp_path, "blank.txt", b" \n")))
+        assert "empty" in self.refused(served, "/add_document", file=file)
+        assert len(served.library.list()) == before
+
+    def test_an_unknown_memory(self, served: Served, tmp_path: Path) -> None:
+        file = gradio_client.handle_file(str(write(tmp_path, "a.md", novel(seed=4))))
+        said = self.refused(served, "/add_document", file=file, memory="elephant")
+        assert "elephant" in said
+
+    def test_a_file_over_the_limit(self, served: Served, tmp_path: Path) -> None:
+        big = b"word " * 250_000
+        upload = httpx.post(
+            f"{served.address}gradio_api/upload", files={"files": ("big.txt", big)}, timeout=20
+        )
+        assert upload.status_code == 413
+        file = gradio_client.handle_file(str(write(tmp_path, "big.txt", big)))
+        with pytest.raises(ValueError, match="exceeds the maximum"):
+            served.client.predict(file=file, api_name="/add_document")
+
+    @pytest.mark.parametrize("path", ["/etc/hostname", "http://127.0.0.1:9/book.txt"])
+    def test_what_was_not_uploaded(self, served: Served, path: str) -> None:
+        before = len(served.library.list())
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        url = f"{served.address}gradio_api/call/add_document"
+        event = httpx.post(url, json={"data": [file, "", "", ""]}).json()["event_id"]
+        said = httpx.get(f"{url}/{event}", timeout=20).text
+        assert "event: error" in said
+        assert len(served.library.list()) == before
+
+    def test_an_unknown_document_question_or_chapter(self, served: Served, tmp_path: Path) -> None:
+        added = served.add(write(tmp_path, "novel.md", novel(seed=1)))
+        assert "zz" in self.refused(served, "/status", id="zz")
+        assert "empty" in self.refused(served, "/ask", id=added["id"], question=" ")
+        ask = {"id": added["id"], "question": QUESTION, "chapter": 9}
+        assert "Chapter 9" in self.refused(served, "/ask", **ask)
+
+
+class TestServer:
+    def test_users_must_log_in(self, library: Library, tmp_path: Path) -> None:
+        users = tmp_path / "users"
+        users.write_text("# people\nanna:pa:ss\n", "utf-8")
+        blocks = build_ui(library, Worker(library))
+        address = launch_ui(blocks, library, "127.0.0.1", 0, users)
+        try:
+            assert httpx.get(f"{address}config").status_code == 401
+            login = {"username": "anna", "password": "pa:ss"}
+            with httpx.Client() as client:
+                assert client.post(f"{address}login", data=login).status_code == 200
+                assert client.get(f"{address}config").status_code == 200
+        finally:
+            blocks.close(verbose=False)
+
+    @pytest.mark.parametrize("text", ["", "anna", "anna:", ":secret"])
+    def test_a_wrong_auth_file_is_refused(self, tmp_path: Path, text: str) -> None:
+        with pytest.raises(InvalidSetting):
+            read_auth(write(tmp_path, "users", text.encode()))
+
+    def test_a_port_in_use_is_refused(self, served: Served, library: Library) -> None:
+        port = int(served.address.rstrip("/").rpartition(":")[2])
+        with pytest.raises(InvalidSetting, match=str(port)):
+            launch_ui(build_ui(library, Worker(library)), library, "127.0.0.1", port, None)
+
+    def test_no_page_asks_another_host(self, served: Served) -> None:
+        assert not theme()._stylesheets
+        config = httpx.get(f"{served.address}config").json()
+        assert not config["analytics_enabled"]
+        assert not config["stylesheets"]
+
+
+class TestTurns:
+    def test_stopping_keeps_what_was_said(self, tmp_path: Path, tiny_backbone: Path) -> None:
+        library = Library(ui_settings(tmp_path, tiny_backbone, answer_tokens=1000))
+        document = read_novel(library)
+        turns = Turns(library)
+        chat = turns.start_chat(document.id, QUESTION)
+        turn = turns.start(document.id, QUESTION, Scope(), chat)
+        assert next(turn.watch())
+        turns.stop_chat(chat)
+        asked, answered = library.store.messages(chat)
+        assert (asked.role, asked.text) == ("user", QUESTION)
+        assert answered.text == turn.text.strip()
+        assert answered.sources
+        assert turn.answer and turn.answer.answer == answered.text
+        assert turns.running(chat) is None
+        library.close()
+
+    def test_one_speaks_at_a_time(self, desk: Desk) -> None:
+        document = read_novel(desk.library)
+        with desk.turns.model:
+            turn = desk.turns.start(document.id, QUESTION, Scope())
+            turn.stop()
+            time.sleep(0.05)
+            assert turn.answer is None
+        turn.wait()
+        assert turn.answer and turn.answer.answer == NOTHING_SAID
+
+    def test_an_answer_nobody_watches_is_stored(self, desk: Desk) -> None:
+        document = read_novel(desk.library)
+        chat = desk.turns.start_chat(document.id, "a " * 80)
+        desk.turns.start(document.id, QUESTION, Scope(), chat).wait()
+        assert [m.role for m in desk.library.store.messages(chat)] == ["user", "assistant"]
+        assert len(desk.library.store.chats(document.id)[0].title) <= 60
+
+
+class TestChatTab:
+    def test_a_chat_is_stored_and_opened_again(self, desk: Desk, picker: Any) -> None:
+        document = read_novel(desk.library)
+        tab = ChatTab(desk, picker)
+        *_, last = tab.ask(document.id, None, QUESTION, WHOLE, None)
+        chat, bubbles = last[0], last[2]
+        assert [b["role"] for b in bubbles] == ["user", "assistant"]
+        again = tab.open_chat(document.id, chat)
+        assert again[0] == chat
+        assert again[2]["value"] == bubbles
+        assert "Confidence" in again[4]
+        assert tab.open_document(document.id)[0] == chat
+        *_, more = tab.ask(document.id, chat, QUESTION, ONLY, 1)
+        assert len(more[2]) == 4
+        assert tab.new_chat(document.id)[0] is None
+        assert tab.delete(document.id, chat)[0] is None
+        assert not desk.library.store.chats(document.id)
+
+    def test_a_refused_question_leaves_nothing(self, desk: Desk, picker: Any) -> None:
+        document = read_novel(desk.library)
+        tab = ChatTab(desk, picker)
+        for question, part, chapter in ((" ", WHOLE, None), (QUESTION, ONLY, 7)):
+            with pytest.raises(gr.Error):
+                list(tab.ask(document.id, None, question, part, chapter))
+        assert not desk.library.store.chats(document.id)
+
+    def test_nothing_is_open(self, desk: Desk, picker: Any) -> None:
+        tab = ChatTab(desk, picker)
+        assert tab.open_document(None)[0] is None
+        with pytest.raises(gr.Error, match="open"):
+            list(tab.ask(None, None, QUESTION, WHOLE, None))
+
+
+class TestLibraryTab:
+    def test_adding_queues_and_knows_again(self, desk: Desk, picker: Any, tmp_path: Path) -> None:
+        tab = LibraryTab(desk, picker)
+        file = write(tmp_path / "up", "a.md", novel())
+        said = tab.add(str(file), "Mine", "", "adaptive")[-1]
+        assert "being read" in said
+        (document,) = desk.library.list()
+        assert desk.jobs()[document.id].status == "queued"
+        assert tab.view("", document.id)[0]["value"][0][0] == "Mine"
+        tab.cancel(document.id)
+        assert "stopped" in tab.view("", document.id)[4]
+        tab.read_on(document.id)
+        desk.library.read(document.id)
+        file = write(tmp_path / "up", "a.md", novel())
+        assert "read before" in tab.add(str(file), "", "", "adaptive")[-1]
+
+    def test_an_unreadable_file_is_one_sentence(
+        self, desk: Desk, picker: Any, tmp_path: Path
+    ) -> None:
+        said = LibraryTab(desk, picker).add(str(write(tmp_path, "b.txt", b"")), "", "", "adaptive")
+        assert "empty" in said[-1]
+        assert not desk.library.list()
+
+    def test_rename_and_delete(self, desk: Desk, picker: Any) -> None:
+        document = read_novel(desk.library)
+        tab = LibraryTab(desk, picker)
+        tab.rename(document.id, EVIL)
+        assert "<img" not in tab.view("", document.id)[4]
+        with pytest.raises(gr.Error):
+            tab.rename(document.id, "  ")
+        assert "&lt;img" in tab.ask_delete(document.id)[1]
+        tab.delete(document.id)
+        assert not desk.library.list()
+
+    def test_a_document_is_deleted_while_it_is_read(
+        self, desk: Desk, picker: Any, tmp_path: Path
+    ) -> None:
+        tab = LibraryTab(desk, picker)
+        tab.add(str(write(tmp_path, "long.md", novel(4, 60))), "", "", "adaptive")
+        (document,) = desk.library.list()
+        desk.worker.start()
+        deadline = time.monotonic() + READING_PATIENCE
+        while document.id not in desk.worker.progress and time.monotonic() < deadline:
+            time.sleep(0.01)
+        tab.delete(document.id)
+        assert not desk.library.list()
+        other = read_novel(desk.library)
+        assert other.ready
+        desk.worker.stop()
+
+    def test_the_view_is_skipped_while_nothing_changes(self, desk: Desk, picker: Any) -> None:
+        read_novel(desk.library)
+        tab = LibraryTab(desk, picker)
+        seen = tab.view("", None)[-1]
+        assert tab.tick("", None, seen)[0] == gr.skip()
+        assert tab.tick("nothing", None, seen)[0] != gr.skip()
+
+    def test_untrained_memories_are_warned_of(self, desk: Desk, picker: Any) -> None:
+        tab = LibraryTab(desk, picker)
+        assert "No trained adapter" in tab.describe_memory("melodi")
+        assert "No trained adapter" not in tab.describe_memory("adaptive")
+
+
+class TestSummariesTab:
+    def test_all_and_the_book_are_made_once(self, desk: Desk, picker: Any) -> None:
+        document = read_novel(desk.library)
+        tab = SummariesTab(desk, picker)
+        *_, last = tab.summarise_all(document.id)
+        assert set(desk.library.store.summaries(document.id)) == {BOOK, 1, 2, 3}
+        assert "not summarised" not in last[1]
+        before = desk.library.store.summaries(document.id)
+        list(tab.summarise_one(document.id, 2))
+        assert desk.library.store.summaries(document.id) == before
+
+    def test_stop_keeps_what_was_made(self, desk: Desk, picker: Any) -> None:
+        document = read_novel(desk.library)
+        tab = SummariesTab(desk, picker)
+        making = tab.summarise_all(document.id)
+        next(making)
+        tab.stop(document.id)
+        *_, last = making
+        assert "Stopped" in last[0]
+        assert set(desk.library.store.summaries(document.id)) == {1}
+
+    def test_an_unread_document_is_refused(self, desk: Desk) -> None:
+        document, _ = desk.library.register(novel(), "a.md")
+        with pytest.raises(NotReady):
+            desk.ready(document.id)
+
+
+class TestMemoryTab:
+    def test_sizes_and_attention(self, desk: Desk, picker: Any) -> None:
+        document = read_novel(desk.library)
+        *_, said = ChatTab(desk, picker).ask(document.id, None, QUESTION, WHOLE, None)
+        tab = MemoryTab(desk, picker, gr.State())
+        _, _, facts, weighs, _, looked = tab.view(document.id, said[0])
+        assert "adaptive MELODI" in facts
+        parts = desk.library.store.state_parts(document.id)
+        drawn = sum(sum(bar.x) for bar in weighs.data)
+        assert drawn == pytest.approx((sum(parts.values()) + document.kv_cache_bytes) / 1e6)
+        assert sum(looked.data[0].y) == pytest.approx(1, abs=0.01)
+        json.loads(looked.to_json())
+        assert tab.view(document.id, None)[-1] is None
+        assert tab.view(None, None)[-1] is None
+
+    @pytest.mark.parametrize("segments", [1, 2, 7, 400])
+    def test_ticks(self, segments: int) -> None:
+        ticks = charts.tick_segments(segments)
+        assert ticks[0] == 0
+        assert ticks[-1] == segments - 1
+        assert len(ticks) <= charts.TICKS
+
+
+class TestEscaping:
+    def test_no_markup_comes_through(self, desk: Desk) -> None:
+        document = read_novel(desk.library)
+        desk.library.rename(document.id, EVIL)
+        document = desk.library.store.document(document.id)
+        chapters = desk.library.store.chapters(document.id)
+        source = {
+            "segment": 0,
+            "chapter": 9,
+            "page_first": 1,
+            "page_last": 2,
+            "weight": 1.0,
+            "text": EVIL,
+            "label_first": EVIL,
+            "label_last": EVIL,
+        }
+        for shown in (
+            evidence_html(0.5, [source], chapters),
+            progress_html(document, None, None),
+            summaries_html(document, chapters, {}),
+            facts_html({EVIL: EVIL}),
+            note(EVIL),
+        ):
+            assert "&lt;img" in shown
+            assert "<img" not in shown
+
+
+def test_stopping_flag_is_per_document(desk: Desk, picker: Any) -> None:
+    desk.stops["other"] = Event()
+    SummariesTab(desk, picker).stop("mine")
+    assert not desk.stops["other"].is_set()

@@ -1,0 +1,159 @@
+"""The background reader: queue, cancel, resume, restart, deletion."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+
+import pytest
+from novels import novel
+
+from app.library import Library, OnProgress
+from app.store import Document
+from app.worker import Worker
+
+PATIENCE = 30  # seconds
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it never happened"
+        time.sleep(0.005)
+
+
+@contextmanager
+def working(library: Library) -> Iterator[Worker]:
+    worker = Worker(library, poll_seconds=0.02)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        assert not worker._thread.is_alive()
+
+
+def statuses(library: Library) -> list[str]:
+    return [job.status for job in library.store.jobs()]
+
+
+def queued(library: Library, seed: int = 0) -> Document:
+    document, _ = library.register(novel(seed=seed), f"novel{seed}.md")
+    library.store.enqueue(document.id)
+    return document
+
+
+class Gate:
+    """Holds a reading before it goes on behind a given segment, until the test opens it."""
+
+    def __init__(self, library: Library, segment: int) -> None:
+        self.reached, self.opened = Event(), Event()
+        self._read, self._segment = library.read, segment
+        library.read = self._gated  # type: ignore[method-assign]
+
+    def _gated(self, document_id: str, on_progress: OnProgress) -> Document:
+        def held(progress: object) -> None:
+            if getattr(progress, "segments_done", 0) == self._segment:
+                self.reached.set()
+                assert self.opened.wait(PATIENCE)
+            on_progress(progress)  # type: ignore[arg-type]
+
+        return self._read(document_id, held)
+
+
+def test_queued_documents_are_read_in_turn(library: Library) -> None:
+    first, second = queued(library, 0), queued(library, 1)
+    with working(library) as worker:
+        wait_for(lambda: statuses(library) == ["done", "done"])
+        assert worker.progress == {}
+        third = queued(library, 2)
+        worker.wake()
+        wait_for(lambda: statuses(library) == ["done"] * 3)
+    for document in (first, second, third):
+        assert library.store.document(document.id).ready
+    assert all(job.tokens_per_second > 0 for job in library.store.jobs())
+
+
+def test_a_cancelled_job_stops_and_a_new_one_goes_on(library: Library) -> None:
+    document = queued(library)
+    gate = Gate(library, 5)
+    with working(library) as worker:
+        assert gate.reached.wait(PATIENCE)
+        assert worker.progress[document.id].segments_done == 4
+        library.store.cancel_job(document.id)
+        gate.opened.set()
+        wait_for(lambda: statuses(library) == ["cancelled"])
+        assert library.store.document(document.id).segments_done == 4
+        library.store.enqueue(document.id)
+        worker.wake()
+        wait_for(lambda: statuses(library) == ["cancelled", "done"])
+    assert library.store.document(document.id).ready
+
+
+def test_stopping_keeps_the_job_for_the_next_start(library: Library) -> None:
+    document = queued(library)
+    gate = Gate(library, 5)
+    worker = Worker(library, poll_seconds=0.02)
+    worker.start()
+    assert gate.reached.wait(PATIENCE)
+    worker._stop.set()
+    gate.opened.set()
+    worker.stop()
+    assert statuses(library) == ["queued"]
+    assert not library.store.document(document.id).ready
+    with working(library):
+        wait_for(lambda: statuses(library) == ["done"])
+
+
+@pytest.mark.parametrize(("left", "then"), [("running", "done"), ("cancelling", "cancelled")])
+def test_what_a_dead_process_left_is_taken_up(library: Library, left: str, then: str) -> None:
+    document = queued(library)
+    job = library.store.jobs()[0]
+    library.store.set_job(job.id, status=left)
+    with working(library):
+        wait_for(lambda: statuses(library) == [then])
+    assert library.store.document(document.id).ready == (then == "done")
+
+
+def test_deleting_a_document_while_it_is_read_does_not_stop_the_worker(library: Library) -> None:
+    document = queued(library, 0)
+    gate = Gate(library, 3)
+    with working(library) as worker:
+        assert gate.reached.wait(PATIENCE)
+        library.remove(document.id)
+        second = queued(library, 1)
+        gate.opened.set()
+        wait_for(lambda: statuses(library) == ["done"])
+        assert document.id not in worker.progress
+    assert [d.id for d in library.list()] == [second.id]
+
+
+def test_deleting_a_document_just_before_a_checkpoint_does_not_either(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = queued(library, 0)
+    checkpoint, deleted = library.store.checkpoint, Event()
+
+    def late(document_id: str, **values: object) -> None:
+        if document_id == document.id and not deleted.is_set():
+            library.store.remove(document_id)
+            deleted.set()
+        checkpoint(document_id, **values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(library.store, "checkpoint", late)
+    with working(library):
+        assert deleted.wait(PATIENCE)
+        queued(library, 1)
+        wait_for(lambda: statuses(library) == ["done"])
+    assert library.store.db.execute("SELECT count(*) FROM states").fetchone()[0] > 0
+    assert library.store.state_parts(document.id) == {}
+
+
+def test_a_refusal_fails_the_job_with_its_reason(library: Library, settings: object) -> None:
+    document = queued(library)
+    library.store.update(document.id, backbone_sha256="0" * 64)
+    with working(library):
+        wait_for(lambda: statuses(library) == ["failed"])
+    assert "choose it with --backbone" in library.store.jobs()[0].error
