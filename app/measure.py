@@ -63,6 +63,7 @@ class Plan:
     distractors: int
     limit: int | None
     seed: int = 0
+    documents: int | None = None  # ask about the first so many documents only
 
 
 def evaluate(
@@ -100,7 +101,7 @@ def cases_of(library: Library, plan: Plan) -> list[Case]:
 
 def _enough(tokenizer: Tokenizer, records: Sequence[Record], plan: Plan) -> list[Record]:
     """Records of the split, and as many others as the distractors may need."""
-    asked = [r for r in records if plan.split in (None, r.split)]
+    asked = [r for r in records if plan.split in (None, r.split)][: plan.documents]
     others = [r for r in records if plan.split not in (None, r.split)]
     windows = sum(len(r.text) for r in asked) // 2500  # a window holds some 2,000 characters
     kept = list(asked)

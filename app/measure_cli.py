@@ -59,7 +59,7 @@ def calibrate_command(
     """Find the backbone's addressing heads and calibrate confidence; kept beside the backbone."""
     from app.measure import Plan, calibrate
 
-    heads = Plan(data, heads_split, (), distractors, questions)
+    heads = Plan(data, heads_split, (), distractors, questions, documents=24)
     confidence = Plan(data, confidence_split, ("adaptive", "wrong"), distractors, answers)
     with opened(backbone) as library, reading_bar(err, "Calibrating") as on_progress:
         notes = calibrate(library, heads, confidence, on_progress)

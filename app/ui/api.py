@@ -15,7 +15,7 @@ from app.answers import Answer
 from app.cli import document_json
 from app.recall import Scope
 from app.summaries import Summarizer
-from app.ui.desk import MODEL, REFUSALS, Desk, refusal
+from app.ui.desk import MODEL, REFUSALS, Desk
 from app.ui.summaries_tab import summarise
 from app.ui.uploads import upload_box
 
@@ -64,7 +64,7 @@ class Api:
                 password=password or None,
             )
         except REFUSALS as error:
-            raise refusal(error, as_html=False) from error
+            raise _refusal(error) from error
         finally:
             path.unlink(missing_ok=True)
         if not document.ready:
@@ -76,7 +76,7 @@ class Api:
         try:
             document = self._desk.library.store.document(id)
         except REFUSALS as error:
-            raise refusal(error, as_html=False) from error
+            raise _refusal(error) from error
         job = self._desk.jobs().get(document.id)
         progress = self._desk.worker.progress.get(document.id)
         return {
@@ -98,7 +98,7 @@ class Api:
             self._desk.turns.check(document.id, question, scope)
             turn = self._desk.turns.start(document.id, question, scope)
         except REFUSALS as error:
-            raise refusal(error, as_html=False) from error
+            raise _refusal(error) from error
         try:
             yield from turn.watch()
         finally:
@@ -114,8 +114,12 @@ class Api:
             with self._desk.turns.model:
                 made = summarise(Summarizer(self._desk.library), document, chapter)
         except REFUSALS as error:
-            raise refusal(error, as_html=False) from error
+            raise _refusal(error) from error
         return {"chapter": made.chapter, "title": made.title, "summary": made.summary}
+
+
+def _refusal(error: Exception) -> gr.Error:
+    return gr.Error(" ".join(str(error).split()), print_exception=False)
 
 
 def _finished(answer: Answer | None) -> dict[str, Any]:

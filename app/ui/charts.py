@@ -80,7 +80,7 @@ def _calm(figure: go.Figure, height: int) -> go.Figure:
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": 13},
+        font={"size": 14, "family": "Source Sans Pro, sans-serif", "color": "#78716c"},
         legend={"orientation": "h", "y": 1.15, "x": 0},
         bargap=0.35,
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import gradio as gr
 
 from app.recall import Scope
 from app.store import Message
-from app.ui.desk import MODEL, Desk, private, told
-from app.ui.texts import NOT_OPEN, chapter_choices, evidence_html
+from app.ui.desk import MODEL, REFUSALS, Desk, private
+from app.ui.texts import NOT_OPEN, chapter_choices, evidence_html, note
 from app.ui.turns import Turn
 
 WHOLE, ONLY, UP_TO = "whole book", "only chapter", "up to chapter"
@@ -25,29 +26,37 @@ class ChatTab:
         self._desk = desk
         self._picker = picker
         self.chat = gr.State(None)  # id of the chat that is open
-        with gr.Row(equal_height=True):
-            self._chats = gr.Dropdown(
-                [], label="Chats about this document", scale=4, min_width=220, filterable=False
-            )
-            self._new = gr.Button("New chat", size="sm", scale=1, min_width=90)
-            self._delete = gr.Button("Delete chat", size="sm", scale=1, min_width=90)
+        with gr.Row():
+            with gr.Column(scale=3, min_width=340):
+                self._build_talk()
+                self._build_asking()
+                self._said = gr.HTML()
+            with gr.Column(scale=2, min_width=320):
+                self._build_chats()
+                with gr.Accordion("Where the memory looked", visible=False) as self._looked:
+                    self._evidence = gr.HTML()
+        self._view = [self.chat, self._chats, self._talk, self._looked, self._evidence]
+        self._wire()
+
+    def _build_chats(self) -> None:
+        self._chats = gr.Dropdown([], label="Chats about this document", filterable=False)
+        with gr.Row():
+            self._new = gr.Button("New chat", size="sm", min_width=90)
+            self._delete = gr.Button("Delete chat", size="sm", min_width=90)
+
+    def _build_talk(self) -> None:
         self._talk = gr.Chatbot(
             show_label=False,
-            height=380,
+            height=430,
             placeholder=NOT_OPEN,
-            render_markdown=False,  # book text and answers are text, whatever they look like
+            render_markdown=False,  # HTML is still rendered: `_bubbles` escapes
             sanitize_html=True,
             allow_tags=False,
             latex_delimiters=[],
-            buttons=["copy"],
+            buttons=[],
             layout="bubble",
             elem_id="talk",
         )
-        self._build_asking()
-        with gr.Accordion("Where the memory looked", open=True, visible=False) as self._looked:
-            self._evidence = gr.HTML()
-        self._view = [self.chat, self._chats, self._talk, self._looked, self._evidence]
-        self._wire()
 
     def _build_asking(self) -> None:
         with gr.Row(equal_height=True):
@@ -69,7 +78,7 @@ class ChatTab:
             [self._ask.click, self._question.submit],
             self.ask,
             [self._picker, self.chat, self._question, self._part, self._chapter],
-            [*self._view, self._question, self._stop],
+            [*self._view, self._question, self._stop, self._said],
             concurrency_limit=1,
             concurrency_id=MODEL,
             trigger_mode="once",
@@ -80,7 +89,7 @@ class ChatTab:
         opened = gr.on(
             [self._chats.input], self.open_chat, [self._picker, self._chats], self._view, **leaving
         )
-        opened.then(self.follow, self.chat, [*self._view[2:], self._stop], **private())
+        opened.then(self.follow, self.chat, [*self._view[2:], self._stop, self._said], **private())
         self._new.click(self.new_chat, self._picker, self._view, **leaving)
         self._delete.click(self.delete, [self._picker, self.chat], self._view, **leaving)
         self._part.change(
@@ -94,7 +103,7 @@ class ChatTab:
         )
         self._picker.change(
             self.open_document, self._picker, [*self._view, self._chapter, self._part], **leaving
-        ).then(self.follow, self.chat, [*self._view[2:], self._stop], **private())
+        ).then(self.follow, self.chat, [*self._view[2:], self._stop, self._said], **private())
 
     # Looking
 
@@ -140,10 +149,10 @@ class ChatTab:
         ]
 
     def _bubbles(self, messages: list[Message], growing: str | None = None) -> list[dict[str, str]]:
-        shown = [{"role": m.role, "content": m.text} for m in messages]
+        shown = [(m.role, m.text) for m in messages]
         if growing is not None:
-            shown.append({"role": "assistant", "content": growing or "…"})
-        return shown
+            shown.append(("assistant", growing or "…"))
+        return [{"role": role, "content": escape(text, quote=False)} for role, text in shown]
 
     def _last_answer(self, messages: list[Message]) -> Message | None:
         answers = [m for m in messages if m.role == "assistant"]
@@ -182,24 +191,26 @@ class ChatTab:
             as_of_chapter=chapter if part == UP_TO else None,
         )
         turns = self._desk.turns
-        with told():
+        try:
             document = self._desk.ready(document_id)
             turns.check(document.id, question, scope)
-            if chat_id is None:
-                chat_id = turns.start_chat(document.id, question)
+            chat_id = chat_id or turns.start_chat(document.id, question)
             turn = turns.start(document.id, question, scope, chat_id)
+        except REFUSALS as error:
+            yield [*[gr.skip()] * 7, note(str(error), "warning")]
+            return
         chat, chats, *_ = self._show(document.id, chat_id)
         first = True
-        for talk, looked, evidence, stop in self._watch(turn, chat_id):
+        for talk, looked, evidence, stop, said in self._watch(turn, chat_id):
             head = [chat, chats if first else gr.skip(), talk, looked, evidence]
-            yield [*head, "" if first else gr.skip(), stop]
+            yield [*head, "" if first else gr.skip(), stop, said]
             first = False
 
     def follow(self, chat_id: int | None) -> Iterator[list[Any]]:
         """Watch the answer that is being made for a chat, if there is one."""
         turn = self._desk.turns.running(chat_id)
         if turn is None or chat_id is None:
-            yield [gr.skip(), gr.skip(), gr.skip(), gr.update(interactive=False)]
+            yield [*[gr.skip()] * 3, gr.update(interactive=False), ""]
         else:
             yield from self._watch(turn, chat_id)
 
@@ -208,14 +219,14 @@ class ChatTab:
         asked = store.messages(chat_id)
         while asked and asked[-1].role != "user":  # a quick answer may be there already
             asked.pop()
-        yield [self._bubbles(asked, ""), gr.update(visible=False), "", gr.update(interactive=True)]
+        hidden, stoppable = gr.update(visible=False), gr.update(interactive=True)
+        yield [self._bubbles(asked, ""), hidden, "", stoppable, ""]
         for text in turn.watch():
-            yield [self._bubbles(asked, text), gr.skip(), gr.skip(), gr.skip()]
+            yield [self._bubbles(asked, text), *[gr.skip()] * 4]
         messages = store.messages(chat_id)
         evidence = self._evidence_of(turn.document_id, self._last_answer(messages))
-        yield [self._bubbles(messages), *evidence, gr.update(interactive=False)]
-        if turn.answer is None and not turn.error:
-            raise gr.Error(FAILED, print_exception=False)
+        said = "" if turn.answer or turn.error else note(FAILED, "warning")
+        yield [self._bubbles(messages), *evidence, gr.update(interactive=False), said]
 
     def stop(self, chat_id: int | None) -> None:
         """End the generation; what was said so far is kept."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from html import escape
 from threading import Event
 from time import monotonic, sleep
 from typing import Any
-
-import gradio as gr
 
 from app.errors import BookstateError, NotReady
 from app.library import Library
@@ -72,22 +67,6 @@ class Desk:
                 break
             sleep(0.05)
         return self.library.remove(document_id)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Show typed refusals to the visitor as one sentence; anything else stays a fault."""
-    try:
-        yield
-    except REFUSALS as error:
-        raise refusal(error) from error
-
-
-def refusal(error: Exception, *, as_html: bool = True) -> gr.Error:
-    """The error for a page, where the message is HTML, or for a program, where it is text."""
-    text = " ".join(str(error).split())
-    shown = escape(text) if as_html else text
-    return gr.Error(shown, title="Not possible", print_exception=False)
 
 
 def private(**more: Any) -> dict[str, Any]:

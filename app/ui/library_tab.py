@@ -9,7 +9,7 @@ import gradio as gr
 
 from app.models import MEMORY_NOTES, UNTRAINED
 from app.store import Document
-from app.ui.desk import OPEN, REFUSALS, Desk, private, told
+from app.ui.desk import OPEN, REFUSALS, Desk, private
 from app.ui.texts import MEMORY_NAMES, NO_DOCUMENTS, note, progress_html, ratio, size, status
 from app.ui.uploads import upload_box
 
@@ -66,14 +66,14 @@ class LibraryTab:
         with gr.Column(visible=False) as self._details:
             self._reading = gr.HTML()
             with gr.Row():
-                self._read_on = gr.Button("Read on", size="sm", min_width=90)
-                self._cancel = gr.Button("Stop reading", size="sm", min_width=90)
-                self._delete = gr.Button("Delete", size="sm", min_width=90)
+                self._read_on = gr.Button("Read on", size="sm", scale=0, min_width=130)
+                self._cancel = gr.Button("Stop reading", size="sm", scale=0, min_width=130)
+                self._delete = gr.Button("Delete", size="sm", scale=0, min_width=130)
             with gr.Row(equal_height=True):
                 self._new_title = gr.Textbox(
                     placeholder="New title", show_label=False, container=False, scale=4
                 )
-                self._rename = gr.Button("Rename", size="sm", scale=1, min_width=90)
+                self._rename = gr.Button("Rename", size="sm", scale=0, min_width=130)
             with gr.Row(visible=False) as self._confirm:
                 self._confirm_text = gr.HTML()
                 self._sure = gr.Button("Delete for good", variant="stop", size="sm", min_width=120)
@@ -229,11 +229,13 @@ class LibraryTab:
         if selected:
             self._desk.library.store.cancel_job(selected)
 
-    def rename(self, selected: str | None, title: str) -> str:
+    def rename(self, selected: str | None, title: str) -> list[Any]:
         """Give the open document another title."""
-        with told():
+        try:
             self._desk.library.rename(selected or "", title)
-        return ""
+        except REFUSALS as error:
+            return [gr.skip(), note(str(error), "warning")]
+        return ["", ""]
 
     def ask_delete(self, selected: str | None) -> list[Any]:
         """Say what would be deleted."""
@@ -243,6 +245,8 @@ class LibraryTab:
 
     def delete(self, selected: str | None) -> list[Any]:
         """Delete the open document."""
-        with told():
-            removed = self._desk.remove(selected or "")
-        return [None, gr.update(visible=False), note(f"{removed.title} was deleted.")]
+        try:
+            said = note(f"{self._desk.remove(selected or '').title} was deleted.")
+        except REFUSALS as error:
+            said = note(str(error), "warning")
+        return [None, gr.update(visible=False), said]

@@ -28,9 +28,10 @@ class MemoryTab:
                 with gr.Column(scale=1, min_width=300):
                     self._facts = gr.HTML()
                 with gr.Column(scale=1, min_width=320):
-                    self._sizes = gr.Plot(label="What it weighs")
+                    self._sizes = gr.Plot(show_label=False)
+            gr.HTML('<div class="bs-title">Where the memory looked for the last answer</div>')
             self._asked = gr.HTML()
-            self._attention = gr.Plot(label="Where the memory looked for the last answer")
+            self._attention = gr.Plot(show_label=False)
         self._view = [
             self._note,
             self._body,

@@ -43,10 +43,11 @@ def _build(desk: Desk) -> gr.Blocks:
     )
     with blocks:
         Api(desk)  # first, so that no event of the page takes a public name
-        gr.HTML(HEADER)
-        picker = gr.Dropdown(
-            [], label="Open document", interactive=True, filterable=True, elem_id="open-document"
-        )
+        with gr.Row(equal_height=True):
+            with gr.Column(scale=3, min_width=300):
+                gr.HTML(HEADER)
+            with gr.Column(scale=2, min_width=260):
+                picker = gr.Dropdown([], label="Open document", interactive=True)
         with gr.Tab("Library"):
             LibraryTab(desk, picker).on_open(blocks)
         with gr.Tab("Chat"):

@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from app.store import Document, Summary
+from app.store import BOOK, Document, Summary
 from app.summaries import Summarizer
-from app.ui.desk import MODEL, Desk, private, told
+from app.ui.desk import MODEL, REFUSALS, Desk, private
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
 
 
@@ -20,7 +20,7 @@ class SummariesTab:
     def __init__(self, desk: Desk, picker: gr.Dropdown) -> None:
         self._desk = desk
         self._picker = picker
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_classes="bs-actions"):
             self._chapter = gr.Dropdown(
                 [], label="Chapter", scale=3, min_width=220, interactive=True
             )
@@ -71,30 +71,32 @@ class SummariesTab:
 
     def summarise_one(self, document_id: str | None, chapter: int | None) -> Iterator[list[Any]]:
         """Make one chapter's summary, unless it is there."""
-        with told():
-            document = self._desk.ready(document_id)
-            yield from self._make(document, [chapter or 1])
+        yield from self._make(document_id, [chapter or 1])
 
     def summarise_all(self, document_id: str | None) -> Iterator[list[Any]]:
         """Make what is missing: every chapter's summary, then the book's."""
-        with told():
-            document = self._desk.ready(document_id)
-            count = len(self._desk.library.store.chapters(document.id))
-            yield from self._make(document, [*range(1, count + 1), 0])
+        chapters = self._desk.library.store.chapters(document_id or "")
+        yield from self._make(document_id, [*range(1, len(chapters) + 1), BOOK])
 
-    def _make(self, document: Document, wanted: list[int]) -> Iterator[list[Any]]:
-        stop = self._desk.stops[document.id] = Event()
-        summarizer = Summarizer(self._desk.library)
-        for place, number in enumerate(wanted, start=1):
-            what = f"chapter {number}" if number else "the book"
-            words = note(f"Summarising {what} ({place} of {len(wanted)}) …")
-            yield [words, self.shown(document.id), gr.update(interactive=True)]
-            with self._desk.turns.model:
-                summarise(summarizer, document, number)
-            if stop.is_set():
-                break
+    def _make(self, document_id: str | None, wanted: list[int]) -> Iterator[list[Any]]:
+        idle = gr.update(interactive=False)
+        try:
+            document = self._desk.ready(document_id)
+            stop = self._desk.stops[document.id] = Event()
+            summarizer = Summarizer(self._desk.library)
+            for place, number in enumerate(wanted, start=1):
+                what = f"chapter {number}" if number else "the book"
+                words = note(f"Summarising {what} ({place} of {len(wanted)}) …")
+                yield [words, self.shown(document.id), gr.update(interactive=True)]
+                with self._desk.turns.model:
+                    summarise(summarizer, document, number)
+                if stop.is_set():
+                    break
+        except REFUSALS as error:
+            yield [note(str(error), "warning"), gr.skip(), idle]
+            return
         done = "Stopped; what was made is kept." if stop.is_set() else "Done."
-        yield [note(done, "good"), self.shown(document.id), gr.update(interactive=False)]
+        yield [note(done, "good"), self.shown(document.id), idle]
 
     def stop(self, document_id: str | None) -> str:
         """End after the present chapter."""

@@ -17,6 +17,7 @@ EXPLANATION = (
     "answers and summaries come from that state alone."
 )
 NO_DOCUMENTS = "Drop a book to begin."
+SHORT_TITLE = 5  # "I", "XVII": a number alone would not be understood
 NOT_OPEN = "No document is open. Choose one in the library, or above."
 MEMORY_NAMES = {"adaptive": "adaptive MELODI", "melodi": "MELODI", "infini": "Infini"}
 PART_NAMES = {
@@ -112,7 +113,8 @@ def _confidence(confidence: float) -> str:
 def _source(source: Mapping[str, Any], chapters: Sequence[Chapter], *, is_first: bool) -> str:
     weight = float(source["weight"])
     number = int(source["chapter"])
-    title = chapters[number - 1].title if 0 < number <= len(chapters) else f"Chapter {number}"
+    title = chapters[number - 1].title if 0 < number <= len(chapters) else str(number)
+    title = title if len(title) > SHORT_TITLE else f"chapter {title}"
     text = escape(str(source["text"]).strip())
     return (
         f'<details class="bs-source"{" open" if is_first else ""}><summary>'

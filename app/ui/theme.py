@@ -24,6 +24,9 @@ def theme() -> Base:
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_text_color="white",
+        button_cancel_background_fill="#b91c1c",
+        button_cancel_background_fill_hover="#991b1b",
+        button_cancel_text_color="white",
     )
 
 
@@ -54,6 +57,9 @@ CSS = """
 .bs-warning { color: var(--body-text-color); background: #fef3c7; border-radius: 6px;
   padding: 8px 12px; }
 .dark .bs-warning { background: #57420a; }
+input[role="listbox"] { text-overflow: ellipsis; padding-right: 2em !important; }
+.bs-actions { align-items: flex-end; }
+#talk button[aria-label="Clear"] { display: none; }
 .bs-empty { text-align: center; padding: 56px 16px; font-size: 1.15rem;
   border: 1px dashed var(--border-color-primary); border-radius: 10px;
   color: var(--body-text-color-subdued); }
@@ -74,12 +80,18 @@ CSS = """
   overflow-wrap: anywhere; max-height: 22em; overflow-y: auto; }
 .bs-summary { border-top: 1px solid var(--border-color-primary); padding: 10px 0; }
 .bs-summary h4 { margin: 0 0 2px; font-size: 1rem; overflow-wrap: anywhere; }
-.bs-facts { border-collapse: collapse; width: 100%; }
+.bs-facts { border-collapse: collapse; width: 100%; border: 0 !important; }
 .bs-facts th { text-align: left; font-weight: 400; color: var(--body-text-color-subdued);
   padding: 5px 18px 5px 0; white-space: nowrap; vertical-align: top; }
 .bs-facts td { padding: 5px 0; overflow-wrap: anywhere; }
+.bs-facts th, .bs-facts td, .bs-facts tr { border: 0 !important; background: none !important; }
 @media (max-width: 640px) {
   .bs-explanation { display: none; }
   .bs-facts th { white-space: normal; }
+  #documents [aria-colindex]:not([aria-colindex="1"], [aria-colindex="7"]) { display: none; }
+  #documents [aria-colindex="1"] { width: 200px !important; min-width: 200px !important;
+    max-width: 200px !important; flex: 0 0 200px !important; }
+  #documents [aria-colindex="7"] { width: 130px !important; min-width: 130px !important;
+    max-width: 130px !important; flex: 0 0 130px !important; }
 }
 """

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from novels import KINDS, Shelf, kind_settings, novel
 
+from app.archive import export_document
 from app.library import Library
+from app.store import Store
+
 
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Iterator[Shelf]:
@@ -22,3 +25,27 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Iter
     yield Shelf(libraries, documents)
     for library in libraries.values():
         library.close()
+
+
+@pytest.fixture(autouse=True)
+def short_summaries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random model never stops by itself."""
+    monkeypatch.setattr("app.summaries.WINDOW_TOKENS", 6)
+    monkeypatch.setattr("app.summaries.WHOLE_TOKENS", 8)
+
+
+@pytest.fixture(scope="session")
+def exported(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The shelf's documents as exported files, by kind."""
+    folder = tmp_path_factory.mktemp("exported")
+    for kind in KINDS:
+        export_document(shelf.libraries[kind].store, shelf.documents[kind].id, folder / kind)
+    return {kind: folder / kind for kind in KINDS}
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    """An empty database."""
+    opened = Store(home / "bookstate.db")
+    yield opened
+    opened.close()

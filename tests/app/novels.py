@@ -11,10 +11,36 @@ from app.settings import Settings
 from app.store import Document, Store, now
 from ingest.book import Book, Chapter, Page, Segment
 
-NOUNS = "lamp key boat letter gull storm cellar clock garden lantern violin map coat bell".split()
-NAMES = "Mara Tobias Ilse Anton Greta Joren Petra Wim".split()
-DEEDS = "found hid lost mended painted sold carried forgot borrowed buried".split()
-PLACES = "in the harbour,by the mill,under the stairs,at the inn,behind the church".split(",")
+NOUNS = [
+    "lamp",
+    "key",
+    "boat",
+    "letter",
+    "gull",
+    "storm",
+    "cellar",
+    "clock",
+    "garden",
+    "lantern",
+    "violin",
+    "map",
+    "coat",
+    "bell",
+]
+NAMES = ["Mara", "Tobias", "Ilse", "Anton", "Greta", "Joren", "Petra", "Wim"]
+DEEDS = [
+    "found",
+    "hid",
+    "lost",
+    "mended",
+    "painted",
+    "sold",
+    "carried",
+    "forgot",
+    "borrowed",
+    "buried",
+]
+PLACES = ["in the harbour", "by the mill", "under the stairs", "at the inn", "behind the church"]
 
 
 def novel(chapters: int = 3, sentences: int = 6, seed: int = 0) -> bytes:

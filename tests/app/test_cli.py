@@ -216,9 +216,7 @@ def test_models_and_doctor(known: str) -> None:
     assert all(c.keys() == {"check", "ok", "detail"} and c["ok"] for c in checks)
 
 
-def test_doctor_fails_without_a_backbone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_fails_without_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOKSTATE_BACKBONE", "default")
     result = run("doctor", "--json")
     assert result.exit_code == 1

@@ -19,7 +19,9 @@ def test_interrupted_at_every_segment_it_ends_in_the_same_state(
     data = novel(CHAPTERS, SENTENCES, seed=3)
     undisturbed = Library(kind_settings(home / "undisturbed", tiny_backbone, kind))
     whole = undisturbed.add(data, "novel.md").document
-    blobs = {p: undisturbed.store.blobs(whole.id, p) for p in undisturbed.store.state_parts(whole.id)}
+    blobs = {
+        p: undisturbed.store.blobs(whole.id, p) for p in undisturbed.store.state_parts(whole.id)
+    }
     undisturbed.close()
     assert whole.segments > CHECKPOINT_SEGMENTS
     library = Library(kind_settings(home / "disturbed", tiny_backbone, kind))

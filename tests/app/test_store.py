@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -26,13 +24,6 @@ TABLES = {
     "messages",
     "summaries",
 }
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    opened = Store(home / "bookstate.db")
-    yield opened
-    opened.close()
 
 
 def count(store: Store, table: str) -> int:
@@ -184,7 +175,11 @@ def test_chats_keep_their_messages_in_order(store: Store) -> None:
 
 def test_a_summary_is_replaced_and_the_book_has_number_zero(store: Store) -> None:
     document = shelve(store, bare_document())
-    for summary in (Summary(1, "First", "old"), Summary(BOOK, "Bare", "all"), Summary(1, "F", "new")):
+    for summary in (
+        Summary(1, "First", "old"),
+        Summary(BOOK, "Bare", "all"),
+        Summary(1, "F", "new"),
+    ):
         store.save_summary(document.id, summary)
     assert store.summaries(document.id) == {0: Summary(0, "Bare", "all"), 1: Summary(1, "F", "new")}
 

@@ -19,9 +19,7 @@ def test_every_memory_makes_a_summary_of_a_chapter(shelf: Shelf, kind: str) -> N
     assert library.store.summaries(document.id)[2] == summary
 
 
-def test_what_was_made_is_not_made_again(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_made_is_not_made_again(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     document = read_novel(library)
     summarizer = Summarizer(library)
     book = summarizer.book(document)

@@ -11,7 +11,7 @@ import pytest
 from novels import novel
 
 from app.library import Library, OnProgress
-from app.store import Document
+from app.store import Document, Job
 from app.worker import Worker
 
 PATIENCE = 30  # seconds
@@ -90,6 +90,26 @@ def test_a_cancelled_job_stops_and_a_new_one_goes_on(library: Library) -> None:
         worker.wake()
         wait_for(lambda: statuses(library) == ["cancelled", "done"])
     assert library.store.document(document.id).ready
+
+
+def test_a_job_that_is_cancelled_while_it_is_taken_up_does_not_start(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = queued(library)
+    jobs, taken = library.store.jobs, Event()
+
+    def overtaken(*wanted: str) -> list[Job]:
+        found = jobs(*wanted)
+        if wanted == ("queued",) and found:
+            library.store.cancel_job(document.id)
+            taken.set()
+        return found
+
+    monkeypatch.setattr(library.store, "jobs", overtaken)
+    with working(library):
+        assert taken.wait(PATIENCE)
+    assert statuses(library) == ["cancelled"]
+    assert library.store.document(document.id).segments_done == 0
 
 
 def test_stopping_keeps_the_job_for_the_next_start(library: Library) -> None:

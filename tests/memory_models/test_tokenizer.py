@@ -24,7 +24,23 @@ def tokenizer(tiny_backbone: Path) -> Tokenizer:
 def sentencepiece_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sentencepiece")
     text = folder / "text.txt"
-    words = "the lamp was lit every evening before fog came in from sea and cat slept".split()
+    words = [
+        "the",
+        "lamp",
+        "was",
+        "lit",
+        "every",
+        "evening",
+        "before",
+        "fog",
+        "came",
+        "in",
+        "from",
+        "sea",
+        "and",
+        "cat",
+        "slept",
+    ]
     text.write_text("\n".join(" ".join(words[i:] + words[:i]) for i in range(len(words))), "utf-8")
     sentencepiece.SentencePieceTrainer.Train(
         input=str(text),
