@@ -38,6 +38,7 @@ class Answer:
     answer: str
     confidence: float
     supported: bool
+    notice: str  # what the answer says where it is not supported, else empty
     sources: list[Source]
     first_token_seconds: float
     seconds: float
@@ -83,6 +84,9 @@ class AnswerStream:
             if not text.endswith("\ufffd") and len(text) > len(shown):  # half a character waits
                 yield text[len(shown) :]
                 shown = text
+        rest = self._tokenizer.decode(self.trace.tokens).lstrip()[len(shown) :]
+        if rest:
+            yield rest
 
     def _look(self, reading: Reading, mixture: Mixture) -> None:
         weights = mixture.log_weights.exp().tolist()
@@ -113,10 +117,13 @@ class AnswerStream:
     def finish(self, sources: list[Source]) -> Answer:
         """The answer with its evidence; says so where the memory does not support it."""
         text = self._tokenizer.decode(self.trace.tokens).strip()
+        supported = self.supported and bool(text)
+        notice = "" if supported else NOT_SUPPORTED if text else NO_ANSWER
         return Answer(
-            answer=NO_ANSWER if not text else text if self.supported else f"{text} {NOT_SUPPORTED}",
+            answer=f"{text} {notice}".strip(),
             confidence=round(self.confidence, 4),
-            supported=self.supported and bool(text),
+            supported=supported,
+            notice=notice,
             sources=sources,
             first_token_seconds=round(self._first_token_seconds, 4),
             seconds=round(perf_counter() - self._started, 4),

@@ -264,8 +264,7 @@ def _parse_question(line: str, where: str) -> dict[str, Any]:
 
 
 def _finish_line(library: Library, answer: Answer) -> None:
-    said = answer.answer if not answer.supported else ""
-    say("" if answer.supported else f"\n{said}")
+    say("" if answer.supported else f" {answer.notice}")
     err.print(f"confidence {answer.confidence:.2f}, {answer.seconds:.1f} s", style="dim")
     for source in answer.sources[:3]:
         pages = source.label_first

@@ -15,6 +15,10 @@ class NotReady(BookstateError):
     """A document that has not been read to its end."""
 
 
+class StoreFailed(BookstateError):
+    """The database could not be written."""
+
+
 class Busy(BookstateError):
     """Another process is reading this document."""
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -39,12 +40,19 @@ class Settings(BaseSettings):
     memory: MemoryKind = Field("adaptive", description="memory for new documents")
     window: int = Field(512, ge=16, le=8192, description="most tokens a segment (adaptive, melodi)")
     share: float = Field(0.16, gt=0, le=1, description="share of slots kept (adaptive)")
-    slot_bits: Literal[8, 16] = Field(8, description="bits of a slot's numbers (adaptive)")
+    slot_bits: int = Field(8, description="bits of a slot's numbers, 8 or 16 (adaptive)")
     infini_update: Literal["linear", "delta"] = Field("delta", description="Infini's write rule")
     windows: int = Field(8, ge=1, le=64, description="windows that one question may address")
     answer_tokens: int = Field(64, ge=1, le=1024, description="longest answer")
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 leaves torch's choice")
     max_upload_mb: int = Field(100, ge=1, le=2048, description="largest file the web UI takes")
+
+    @field_validator("slot_bits")
+    @classmethod
+    def _known_bits(cls, bits: int) -> int:
+        if bits not in (8, 16):
+            raise ValueError("slots have 8 or 16 bits")
+        return bits
 
     @classmethod
     def settings_customise_sources(
@@ -73,6 +81,9 @@ def read_settings(**flags: Any) -> Settings:
     """Settings with the given flags on top; None flags count as not given."""
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except TOMLDecodeError as error:
+        file = data_folder() / "config.toml"
+        raise InvalidSetting(f"{file} is not TOML ({error}); mend or remove it.") from error
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

@@ -28,7 +28,7 @@ from typing import Any
 from sqlite_utils import Database
 from sqlite_utils.db import Table
 
-from app.errors import UnknownDocument
+from app.errors import StoreFailed, UnknownDocument
 from app.migrations import migrations
 from ingest.book import Book, Chapter, Page, Segment
 
@@ -167,13 +167,20 @@ class Store:
         if db.conn.in_transaction:
             yield db
             return
-        db.conn.execute("BEGIN IMMEDIATE")
         try:
-            yield db
-        except BaseException:
-            db.conn.execute("ROLLBACK")
-            raise
-        db.conn.execute("COMMIT")
+            db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.conn.execute("COMMIT")
+            except BaseException:
+                if db.conn.in_transaction:  # a full disk rolls back by itself
+                    db.conn.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise StoreFailed(
+                f"{self.path.name} could not be written ({error}); free some disk space or close "
+                "the program that locks it, then run the command again."
+            ) from error
 
     @contextmanager
     def reading(self) -> Iterator[None]:

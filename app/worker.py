@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from threading import Event, Thread
 
-from app.errors import BookstateError
+from app.errors import BookstateError, StoreFailed
 from app.library import Library, ReadProgress
 from app.store import Job
 from ingest.book import UnreadableDocument
@@ -55,10 +55,17 @@ class Worker:
         while not self._stop.is_set():
             waiting = self._library.store.jobs("queued")
             if not waiting:
-                self._wake.wait(self._poll_seconds)
-                self._wake.clear()
+                self._pause()
                 continue
-            self._work(waiting[0])
+            try:
+                self._work(waiting[0])
+            except StoreFailed as error:  # not even the failure could be stored; try again later
+                log.error("The background reader waits: %s", error)
+                self._pause()
+
+    def _pause(self) -> None:
+        self._wake.wait(self._poll_seconds)
+        self._wake.clear()
 
     def _work(self, job: Job) -> None:
         store = self._library.store
@@ -67,9 +74,9 @@ class Worker:
 
         def on_progress(progress: ReadProgress) -> None:
             self.progress[job.document_id] = progress
-            store.set_job(job.id, tokens_per_second=progress.tokens_per_second)
             if self._stop.is_set() or store.job_status(job.id) != "running":
-                raise Stopped
+                raise Stopped  # also where the document, and its job with it, was deleted
+            store.set_job(job.id, tokens_per_second=progress.tokens_per_second)
 
         try:
             self._library.read(job.document_id, on_progress)

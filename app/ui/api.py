@@ -16,8 +16,8 @@ from app.cli import document_json
 from app.recall import Scope
 from app.summaries import Summarizer
 from app.ui.desk import MODEL, REFUSALS, Desk
+from app.ui.inputs import upload_box
 from app.ui.summaries_tab import summarise
-from app.ui.uploads import upload_box
 
 
 class Api:

@@ -11,6 +11,7 @@ import gradio as gr
 from app.recall import Scope
 from app.store import Message
 from app.ui.desk import MODEL, REFUSALS, Desk, private
+from app.ui.inputs import choice_list
 from app.ui.texts import NOT_OPEN, chapter_choices, evidence_html, note
 from app.ui.turns import Turn
 
@@ -39,7 +40,7 @@ class ChatTab:
         self._wire()
 
     def _build_chats(self) -> None:
-        self._chats = gr.Dropdown([], label="Chats about this document", filterable=False)
+        self._chats = choice_list("Chats about this document", filterable=False)
         with gr.Row():
             self._new = gr.Button("New chat", size="sm", min_width=90)
             self._delete = gr.Button("Delete chat", size="sm", min_width=90)
@@ -69,9 +70,7 @@ class ChatTab:
             self._part = gr.Radio(
                 [WHOLE, ONLY, UP_TO], value=WHOLE, label="Ask about the", scale=3, min_width=280
             )
-            self._chapter = gr.Dropdown(
-                [], label="Chapter", visible=False, scale=3, min_width=220, interactive=True
-            )
+            self._chapter = choice_list("Chapter", visible=False, scale=3, min_width=220)
 
     def _wire(self) -> None:
         asked = gr.on(

@@ -10,8 +10,8 @@ import gradio as gr
 from app.models import MEMORY_NOTES, UNTRAINED
 from app.store import Document
 from app.ui.desk import OPEN, REFUSALS, Desk, private
+from app.ui.inputs import upload_box
 from app.ui.texts import MEMORY_NAMES, NO_DOCUMENTS, note, progress_html, ratio, size, status
-from app.ui.uploads import upload_box
 
 HEADERS = ["Title", "Memory", "Pages", "Tokens", "State", "vs KV cache", "Status", "Id"]
 WIDTHS: list[str | int] = ["25%", "13%", "8%", "9%", "9%", "8%", "14%", "14%"]
@@ -115,7 +115,7 @@ class LibraryTab:
             [self._rename.click, self._new_title.submit],
             self.rename,
             renaming,
-            self._new_title,
+            [self._new_title, self._said],
             **private(),
         ).then(self.view, looking, self._view, **private())
         confirming = [self._confirm, self._confirm_text]
@@ -143,7 +143,9 @@ class LibraryTab:
     def _fingerprint(self, search: str, selected: str | None) -> str:
         documents = [(d.id, d.updated_at, d.title) for d in self._desk.library.list(search)]
         jobs = [(j.id, j.status) for j in self._desk.library.store.jobs()]
-        return repr((search, selected, documents, jobs, sorted(self._desk.worker.progress.items())))
+        return repr(
+            (search, selected, documents, jobs, sorted(dict(self._desk.worker.progress).items()))
+        )
 
     def view(self, search: str, selected: str | None) -> list[Any]:
         """The table, the picker, and what the reader does with the open document."""

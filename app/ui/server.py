@@ -17,6 +17,7 @@ from app.library import Library
 from app.ui.api import Api
 from app.ui.chat_tab import ChatTab
 from app.ui.desk import Desk
+from app.ui.inputs import choice_list
 from app.ui.library_tab import LibraryTab
 from app.ui.memory_tab import MemoryTab
 from app.ui.summaries_tab import SummariesTab
@@ -47,7 +48,7 @@ def _build(desk: Desk) -> gr.Blocks:
             with gr.Column(scale=3, min_width=300):
                 gr.HTML(HEADER)
             with gr.Column(scale=2, min_width=260):
-                picker = gr.Dropdown([], label="Open document", interactive=True)
+                picker = choice_list("Open document")
         with gr.Tab("Library"):
             LibraryTab(desk, picker).on_open(blocks)
         with gr.Tab("Chat"):

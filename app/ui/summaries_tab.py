@@ -11,6 +11,7 @@ import gradio as gr
 from app.store import BOOK, Document, Summary
 from app.summaries import Summarizer
 from app.ui.desk import MODEL, REFUSALS, Desk, private
+from app.ui.inputs import choice_list
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
 
 
@@ -21,9 +22,7 @@ class SummariesTab:
         self._desk = desk
         self._picker = picker
         with gr.Row(elem_classes="bs-actions"):
-            self._chapter = gr.Dropdown(
-                [], label="Chapter", scale=3, min_width=220, interactive=True
-            )
+            self._chapter = choice_list("Chapter", scale=3, min_width=220)
             self._one = gr.Button("Summarise this chapter", scale=1, min_width=150, size="sm")
             self._all = gr.Button("Summarise all and the book", scale=1, min_width=150, size="sm")
             self._stop = gr.Button("Stop", scale=1, min_width=80, size="sm", interactive=False)

@@ -37,7 +37,8 @@ HEADER = (
 )
 
 CSS = """
-.gradio-container { max-width: 1240px !important; margin: 0 auto; }
+.gradio-container { max-width: min(1240px, 100vw) !important; margin: 0 auto; }
+.gradio-container .wrap, .gradio-container .column, #documents { max-width: 100%; }
 .html-container { padding: 0 !important; }
 #documents th, #documents [role=gridcell] * { font-family: var(--font); font-size: 0.95rem; }
 #documents [role=gridcell][data-col="7"] * { font-family: var(--font-mono); font-size: 0.75rem;
@@ -57,7 +58,7 @@ CSS = """
 .bs-warning { color: var(--body-text-color); background: #fef3c7; border-radius: 6px;
   padding: 8px 12px; }
 .dark .bs-warning { background: #57420a; }
-input[role="listbox"] { text-overflow: ellipsis; padding-right: 2em !important; }
+.secondary-wrap input { text-overflow: ellipsis; padding-right: 2em !important; }
 .bs-actions { align-items: flex-end; }
 #talk button[aria-label="Clear"] { display: none; }
 .bs-empty { text-align: center; padding: 56px 16px; font-size: 1.15rem;

@@ -164,7 +164,7 @@ class Turns:
             self._speak(turn, stream)
         answer = self._library.answer(turn.document_id, stream)
         if turn.stopped:  # half an answer is shown as it is, without a verdict on it
-            answer = replace(answer, answer=turn.text.strip() or NOTHING_SAID)
+            answer = replace(answer, answer=turn.text.strip() or NOTHING_SAID, notice="")
         turn.answer = answer
 
     def _keep(self, turn: Turn) -> None:

@@ -133,7 +133,6 @@ def test_an_answer_can_be_stopped(shelf: Shelf) -> None:
     assert sum(s.weight for s in answer.sources) == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.xfail(strict=True, reason="app/answers.py keeps back half a character at the end")
 def test_what_was_streamed_is_the_answer_when_it_ends_in_half_a_character(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,18 +65,12 @@ def test_an_unknown_name_in_the_file_is_named(home: Path) -> None:
         read_settings()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="app/settings.py lets tomllib's error out"
-)
 def test_a_file_that_is_not_toml_is_refused_by_name(home: Path) -> None:
     write_toml(home, "window: 100\n")
     with pytest.raises(InvalidSetting, match=r"config\.toml"):
         read_settings()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=InvalidSetting, reason="slot_bits takes no text, so no environment variable"
-)
 def test_numbers_in_the_environment_are_read_as_numbers(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

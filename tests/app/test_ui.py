@@ -172,6 +172,41 @@ class TestEndpoints:
         assert not [file for file in files if file.is_file() and file.stat().st_size]
 
 
+class TestPage:
+    """Private events as a browser calls them, so that outputs fit the components they fill."""
+
+    def press(self, served: Served, api_name: str, *data: Any) -> list[Any]:
+        config = httpx.get(f"{served.address}config").json()
+        (number,) = [d["id"] for d in config["dependencies"] if d["api_name"] == api_name]
+        queue, session = f"{served.address}gradio_api/queue", "browser"
+        call = {"data": list(data), "fn_index": number, "session_hash": session}
+        assert httpx.post(f"{queue}/join", json=call).status_code == 200
+        with httpx.stream("GET", f"{queue}/data?session_hash={session}", timeout=20) as events:
+            for line in events.iter_lines():
+                message = json.loads(line.removeprefix("data: ") or "{}")
+                if message.get("msg") == "process_completed":
+                    assert message["success"], message
+                    return list(message["output"]["data"])
+        raise AssertionError("no completion")
+
+    def test_every_kind_of_event(self, served: Served, tmp_path: Path) -> None:
+        id = served.add(write(tmp_path, "novel.md", novel(seed=5)))["id"]
+        assert self.press(served, "rename", id, "Another") == ["", ""]
+        assert served.library.store.document(id).title == "Another"
+        assert self.press(served, "view", "", id)[3]["visible"]
+        assert self.press(served, "tick", "", id, "")[3]["visible"]
+        assert "Choose a file" in self.press(served, "add", None, "", "", "adaptive")[-1]
+        assert self.press(served, "open_document", id)[1]["choices"] == []
+        self.press(served, "ask_1", id, None, QUESTION, WHOLE, 1)
+        (chat,) = served.library.store.chats(id)
+        assert len(served.library.store.messages(chat.id)) == 2
+        assert len(self.press(served, "open_chat", id, chat.id)) == 5
+        self.press(served, "summarise_one", id, 1)
+        assert len(served.library.store.summaries(id)) == 1
+        assert self.press(served, "ask_delete", id)[0]["visible"]
+        assert "deleted" in self.press(served, "delete_1", id)[-1]
+
+
 class TestRefusals:
     def refused(self, served: Served, api_name: str, **fields: Any) -> str:
         with pytest.raises(gradio_client.exceptions.AppError) as caught:

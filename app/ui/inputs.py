@@ -1,4 +1,4 @@
-"""Files that visitors send: kept only until they are parsed, and never fetched from elsewhere."""
+"""Inputs that differ from Gradio's own: uploads that stay uploads, lists that outlive a restart."""
 
 from __future__ import annotations
 
@@ -25,4 +25,19 @@ def upload_box(**more: Any) -> gr.File:
         return await keep(given)
 
     box.async_move_resource_to_block_cache = keep_uploads_only  # type: ignore[method-assign, assignment]
+    return box
+
+
+def choice_list(label: str, **more: Any) -> gr.Dropdown:
+    """A dropdown whose choices come from the database while the page is open.
+
+    Gradio knows the choices that it sent to a page until the server restarts, and then refuses
+    the page's value; here the handlers look up the value themselves.
+    """
+    box = gr.Dropdown([], label=label, interactive=True, **more)
+
+    def as_sent(value: Any) -> Any:
+        return value if isinstance(value, str | int) else None
+
+    box.preprocess = as_sent  # type: ignore[method-assign]
     return box
