@@ -75,7 +75,8 @@ def evaluate(
     outcomes: dict[str, list[Outcome]] = {c.name: [] for c in conditions}
     decoding = Decoding(max_tokens=library.settings.answer_tokens)
     folder = _cache(library)
-    made_by = f"{library.backbone.sha256}/{library.settings.model_dump_json()}"
+    heads = library.calibration.address_heads
+    made_by = f"{library.backbone.sha256}/{library.settings.model_dump_json()}/{heads}"
     log = folder / f"outcomes-{hashlib.sha256(made_by.encode()).hexdigest()[:16]}.jsonl"
     for number, name, outcome in run(conditions, cases, library.backbone, decoding, log):
         outcomes[name].append(outcome)

@@ -39,5 +39,5 @@ def choice_list(label: str, **more: Any) -> gr.Dropdown:
     def as_sent(value: Any) -> Any:
         return value if isinstance(value, str | int) else None
 
-    box.preprocess = as_sent  # type: ignore[method-assign]
+    box.preprocess = as_sent  # type: ignore[method-assign, assignment]
     return box

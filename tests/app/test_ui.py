@@ -193,8 +193,9 @@ class TestPage:
         id = served.add(write(tmp_path, "novel.md", novel(seed=5)))["id"]
         assert self.press(served, "rename", id, "Another") == ["", ""]
         assert served.library.store.document(id).title == "Another"
-        assert self.press(served, "view", "", id)[3]["visible"]
         assert self.press(served, "tick", "", id, "")[3]["visible"]
+        assert self.press(served, "view", "", id)[3]["visible"]
+        assert "visible" not in self.press(served, "tick", "", id, "")[3]  # nothing is new
         assert "Choose a file" in self.press(served, "add", None, "", "", "adaptive")[-1]
         assert self.press(served, "open_document", id)[1]["choices"] == []
         self.press(served, "ask_1", id, None, QUESTION, WHOLE, 1)
@@ -204,7 +205,7 @@ class TestPage:
         self.press(served, "summarise_one", id, 1)
         assert len(served.library.store.summaries(id)) == 1
         assert self.press(served, "ask_delete", id)[0]["visible"]
-        assert "deleted" in self.press(served, "delete_1", id)[-1]
+        assert "deleted" in self.press(served, "delete", id)[-1]
 
 
 class TestRefusals:
