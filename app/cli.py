@@ -19,6 +19,7 @@ from app import measure_cli
 from app.answers import Answer
 from app.archive import export_document, import_document
 from app.cli_common import Backbone, Existing, Json, emit, err, opened, say
+from app.documents_json import document_json, ingested_json, shown_json
 from app.errors import InvalidQuestion
 from app.library import Ingested, Library
 from app.models import MEMORY_NOTES, UNTRAINED, backbone_folder
@@ -100,23 +101,6 @@ def ingest(
             say(_ingested_line(done))
 
 
-def ingested_json(done: Ingested) -> dict[str, Any]:
-    """What `ingest --json` prints."""
-    d = done.document
-    return {
-        "id": d.id,
-        "title": d.title,
-        "chapters": done.chapters,
-        "segments": d.segments,
-        "tokens": d.tokens,
-        "state_bytes": d.state_bytes,
-        "kv_cache_bytes": d.kv_cache_bytes,
-        "seconds": d.seconds,
-        "resumed": done.resumed,
-        "already_known": done.already_known,
-    }
-
-
 def _ingested_line(done: Ingested) -> str:
     d = done.document
     how = "already known" if done.already_known else "resumed and read" if done.resumed else "read"
@@ -129,37 +113,6 @@ def _ingested_line(done: Ingested) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count:,} bytes"
-
-
-def document_json(document: Document) -> dict[str, Any]:
-    """A document as `list --json` prints it."""
-    names = (
-        "id title author file_name format memory backbone adapter segments segments_done tokens "
-        "state_bytes state_sha256 kv_cache_bytes seconds source_sha256 created_at updated_at"
-    )
-    return {name: getattr(document, name) for name in names.split()} | {"ready": document.ready}
-
-
-def shown_json(library: Library, document: Document) -> dict[str, Any]:
-    """A document as `show --json` prints it."""
-    chapters = library.store.chapters(document.id)
-    inside = library.store.segment_chapters(document.id)
-    return document_json(document) | {
-        "chapters": [
-            {
-                "number": n,
-                "title": c.title,
-                "characters": c.end - c.start,
-                "segments": inside.count(n),
-            }
-            for n, c in enumerate(chapters, start=1)
-        ],
-        "pages": library.store.page_count(document.id),
-        "paged": document.paged,
-        "memory_config": json.loads(document.memory_config),
-        "state_parts": library.store.state_parts(document.id),
-        "sources": library.store.sources(document.id),
-    }
 
 
 @app.command(name="list")

@@ -249,12 +249,12 @@ class Library:
             )
 
     @contextmanager
-    def _alone(self, document: Document) -> Iterator[None]:
+    def _alone(self, document: Document, patience_seconds: float = 0) -> Iterator[None]:
         """The operating system drops this lock with the process, however it ends."""
         folder = self.settings.home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(folder / f"{document.id}.lock", timeout=0):
+            with FileLock(folder / f"{document.id}.lock", timeout=patience_seconds):
                 yield
         except Timeout as error:
             raise Busy(
@@ -331,8 +331,9 @@ class Library:
         return self.store.document(document.id)
 
     def remove(self, document_id: str) -> Document:
-        """Delete a document with its state, chats and summaries."""
+        """Delete a document with its state, chats and summaries; a reading of it ends first."""
         document = self.store.document(document_id)
         self.store.cancel_job(document.id)
-        self.store.remove(document.id)
+        with self._alone(document, patience_seconds=30):
+            self.store.remove(document.id)
         return document

@@ -138,7 +138,8 @@ class Store:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._opening = threading.Lock()
         migrations.apply(self.db)
 
     @property
@@ -148,17 +149,27 @@ class Store:
             connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
             for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
                 connection.execute(f"PRAGMA {pragma}").close()
-            self._opened.append(connection)
+            self._close_finished()
+            with self._opening:
+                self._opened.append((threading.current_thread(), connection))
             self._local.db = Database(connection)
         db: Database = self._local.db
         return db
 
     def close(self) -> None:
         """Close every connection this store opened."""
-        for connection in self._opened:
+        for _, connection in self._opened:
             connection.close()
         self._opened.clear()
         self._local = threading.local()
+
+    def _close_finished(self) -> None:
+        """Close the connections of threads that have ended; a web server's come and go."""
+        with self._opening:
+            ended = [pair for pair in self._opened if not pair[0].is_alive()]
+            self._opened = [pair for pair in self._opened if pair[0].is_alive()]
+        for _, connection in ended:
+            connection.close()
 
     @contextmanager
     def writing(self) -> Iterator[Database]:

@@ -1,4 +1,4 @@
-"""Addressing: which windows of a book a question is about (DESIGN 3.3).
+"""Addressing: which windows of a book a question is about.
 
 Some attention heads of the backbone already match a question with the place that answers it. All
 keys of those heads are kept (int8, rotated at their place). A window's score for a head is the mean

@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.events import api
 
 from app.answers import Answer
-from app.cli import document_json
+from app.documents_json import document_json
 from app.recall import Scope
 from app.summaries import Summarizer
 from app.ui.desk import MODEL, REFUSALS, Desk

@@ -44,6 +44,8 @@ CSS = """
 #documents [role=gridcell][data-col="7"] * { font-family: var(--font-mono); font-size: 0.75rem;
   white-space: nowrap; }
 #documents [role=gridcell] { cursor: pointer; }
+#documents th * { font-size: 0.85rem; }
+@media (max-width: 1180px) { #documents [aria-colindex="8"] { display: none; } }
 .bs-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 14px;
   padding: 10px 2px 4px; }
 .bs-name { font-size: 1.7rem; font-weight: 600; letter-spacing: -0.01em;

@@ -13,7 +13,7 @@ OFF, GOLD = "none", "gold"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One condition over all cases (DESIGN 5); intervals are 95%, of the gain above them."""
+    """One condition over all cases; intervals are 95%, of the gain above them."""
 
     memory: str
     n: int

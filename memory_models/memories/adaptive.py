@@ -1,4 +1,4 @@
-"""Adaptive MELODI: exact kept slots, importance-weighted budgets, addressed windows (DESIGN 3.3).
+"""Adaptive MELODI: exact kept slots, importance-weighted budgets, addressed windows.
 
 MELODI's hierarchy (arXiv 2410.03156) with its published limits lifted, and nothing to train:
 

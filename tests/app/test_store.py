@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -238,3 +239,14 @@ def test_reading_sees_one_moment(store: Store) -> None:
         assert store.document(document.id).title == "Changed"
     finally:
         other.close()
+
+
+def test_connections_of_ended_threads_are_closed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "many.db")
+    for _ in range(5):
+        thread = Thread(target=store.documents)
+        thread.start()
+        thread.join()
+    store.documents()
+    assert len(store._opened) <= 2
+    store.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 from novels import novel
@@ -142,9 +142,12 @@ def test_deleting_a_document_while_it_is_read_does_not_stop_the_worker(library: 
     gate = Gate(library, 3)
     with working(library) as worker:
         assert gate.reached.wait(PATIENCE)
-        library.remove(document.id)
-        second = queued(library, 1)
+        removal = Thread(target=library.remove, args=[document.id])
+        removal.start()
+        wait_for(lambda: statuses(library) == ["cancelling"])
         gate.opened.set()
+        removal.join(PATIENCE)
+        second = queued(library, 1)
         wait_for(lambda: statuses(library) == ["done"])
         assert document.id not in worker.progress
     assert [d.id for d in library.list()] == [second.id]
