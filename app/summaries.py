@@ -25,8 +25,8 @@ from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Bundle, Reading
 from memory_models.prompt import build_prompt
 
-ASK_WINDOW = "Summarize what happens in the text above in one or two sentences."
-ASK_WHOLE = "Summarize the text above in a short paragraph."
+REQUEST = "What happens in the text above? Who does what?"
+LEAD = "In this part, "  # without these words an untrained model reviews instead of telling
 WINDOW_TOKENS = 64
 WHOLE_TOKENS = 160
 WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
@@ -98,12 +98,12 @@ class Summarizer:
         said: list[str] = []
         for first in range(0, len(inside), ROWS):
             reading = self._states.windows(document, memory, inside[first : first + ROWS])
-            said += self._each(reading, ASK_WINDOW, WINDOW_TOKENS)
+            said += self._each(reading, WINDOW_TOKENS)
         said = [sentence for sentence in said if sentence]
         return said[0] if len(said) == 1 else self._condense("\n".join(said))
 
-    def _each(self, reading: Reading, request: str, tokens: int) -> list[str]:
-        prompt = self._tokenizer.user_turn(request)
+    def _each(self, reading: Reading, tokens: int) -> list[str]:
+        prompt = [*self._tokenizer.user_turn(REQUEST), *self._tokenizer.encode(LEAD)]
         decoding = Decoding(max_tokens=tokens, no_repeat=4)
         rows = generate_each(reading, prompt, self._tokenizer.chat.stops, decoding)
         return [whole_sentences(self._tokenizer.decode(row)) for row in rows]
@@ -132,16 +132,16 @@ class Summarizer:
         said: list[str] = []
         for first in range(0, len(segments), ROWS):
             part = {i: slots[i] for i in range(first, min(first + ROWS, len(segments)))}
-            said += self._each(memory.recall(part, torch.zeros(len(part))), ASK_WHOLE, WHOLE_TOKENS)
+            said += self._each(memory.recall(part, torch.zeros(len(part))), WHOLE_TOKENS)
         shorter = "\n".join(sentence for sentence in said if sentence)
         if len(segments) == 1 or len(shorter) >= len(text):
             return shorter
         return self._condense(shorter)
 
     def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
-        query = self._tokenizer.encode(ASK_WHOLE)
+        query = self._tokenizer.encode(REQUEST)
         reading = self._states.open(document, memory, query, scope, ROWS)
-        prompt = build_prompt(self._tokenizer, ASK_WHOLE)
+        prompt = build_prompt(self._tokenizer, REQUEST)
         mixture = Mixture(reading)
         mixture.prefill(prompt.tokens, prompt.question)
         trace = Trace()
