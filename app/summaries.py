@@ -9,6 +9,7 @@ memory (Infini, MELODI) has no windows: its chapter state is asked directly.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from time import perf_counter
 
 import torch
@@ -115,8 +116,7 @@ class Summarizer:
         """
         if not text.strip():
             return ""
-        memory = new_memory("adaptive", self._library.backbone, self._library.settings)
-        assert isinstance(memory, AdaptiveMemory)
+        memory = self._whole_memory()
         whole = Book(
             "summaries",
             text,
@@ -137,6 +137,13 @@ class Summarizer:
         if len(segments) == 1 or len(shorter) >= len(text):
             return shorter
         return self._condense(shorter)
+
+    def _whole_memory(self) -> AdaptiveMemory:
+        """Adaptive MELODI that keeps every slot: these states are small and thrown away."""
+        memory = new_memory("adaptive", self._library.backbone, self._library.settings)
+        assert isinstance(memory, AdaptiveMemory)
+        config = replace(memory.config, share=1.0, slot_bits=16)
+        return AdaptiveMemory(self._library.backbone, config)
 
     def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
         query = self._tokenizer.encode(REQUEST)
