@@ -75,13 +75,21 @@ def evaluate(
     outcomes: dict[str, list[Outcome]] = {c.name: [] for c in conditions}
     decoding = Decoding(max_tokens=library.settings.answer_tokens)
     folder = _cache(library)
-    heads = library.calibration.address_heads
-    made_by = f"{library.backbone.sha256}/{library.settings.model_dump_json()}/{heads}"
-    log = folder / f"outcomes-{hashlib.sha256(made_by.encode()).hexdigest()[:16]}.jsonl"
+    log = folder / f"outcomes-{_fingerprint(library)}.jsonl"
     for number, name, outcome in run(conditions, cases, library.backbone, decoding, log):
         outcomes[name].append(outcome)
         on_progress(ReadProgress("", number + 1, len(cases), 0.0, None))
     return make_rows(outcomes), outcomes
+
+
+def _fingerprint(library: Library) -> str:
+    """Everything that an outcome depends on beside its case and its condition's name."""
+    settings = library.settings.model_dump(
+        include={"window", "share", "slot_bits", "windows", "answer_tokens", "infini_update"}
+    )
+    heads = library.calibration.address_heads
+    made_by = repr((library.backbone.sha256, sorted(settings.items()), heads))
+    return hashlib.sha256(made_by.encode()).hexdigest()[:16]
 
 
 def cases_of(library: Library, plan: Plan) -> list[Case]:
