@@ -361,10 +361,14 @@ class Store:
     def known(
         self, sha256: str, memory: str, memory_config: str, backbone_sha256: str
     ) -> Document | None:
-        """The document that the same bytes gave before under the same memory and backbone."""
+        """The document that the same bytes gave before under the same memory and backbone.
+
+        A newer calibration does not make the book another one: addressing heads do not count.
+        """
         found = self._documents(
-            "source_sha256 = ? AND memory = ? AND memory_config = ? AND backbone_sha256 = ?",
-            [sha256, memory, memory_config, backbone_sha256],
+            "source_sha256 = ? AND memory = ? AND backbone_sha256 = ? AND "
+            "json_remove(memory_config, '$.address_heads') = json_remove(?, '$.address_heads')",
+            [sha256, memory, backbone_sha256, memory_config],
         )
         return found[0] if found else None
 

@@ -200,3 +200,16 @@ def test_rename_and_remove(library: Library) -> None:
     with pytest.raises(UnknownDocument):
         library.remove(document.id)
     assert library.add(novel(), "novel.md").already_known is False
+
+
+def test_a_newer_calibration_does_not_make_a_known_file_unknown(library: Library) -> None:
+    first = library.add(novel(), "novel.md").document
+    calibration = library.backbone.folder / "calibration.json"
+    before = calibration.read_text("utf-8")
+    try:
+        calibration.write_text(before.replace("[1, 2]", "[0, 3]"), "utf-8")
+        again = library.add(novel(), "novel.md")
+    finally:
+        calibration.write_text(before, "utf-8")
+    assert "[1, 2]" in before
+    assert again.already_known and again.document.id == first.id
