@@ -13,7 +13,12 @@ from app.library import Library, OnProgress, ReadProgress, quiet
 from app.models import CALIBRATION, Calibration, Confidence, new_memory
 from ingest.book import Book, Chapter, Page
 from ingest.segments import split_book
-from memory_models.evaluate.calibrate import choose_heads, fit_confidence
+from memory_models.evaluate.calibrate import (
+    ConfidenceFit,
+    choose_heads,
+    fit_confidence,
+    is_right,
+)
 from memory_models.evaluate.data import Record, read_records
 from memory_models.evaluate.harness import (
     Adaptive,
@@ -22,10 +27,13 @@ from memory_models.evaluate.harness import (
     Outcome,
     PromptOnly,
     Recurrent,
+    Window,
     WindowStates,
     build_cases,
+    planted_cases,
     run,
 )
+from memory_models.evaluate.planted import plant
 from memory_models.evaluate.table import Row, make_rows
 from memory_models.generate import Decoding
 from memory_models.memories.adaptive import AdaptiveMemory
@@ -168,6 +176,41 @@ def rows_json(rows: Sequence[Row]) -> dict[str, Any]:
     return {"rows": [asdict(row) for row in rows]}
 
 
+PLANTED_WINDOWS = 66
+
+
+def confidence_fit(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> ConfidenceFit:
+    """Fit confidence on the plan's questions and on facts planted in its documents."""
+    cases = cases_of(library, plan)
+    book, wrong = _answers(library, cases, on_progress)
+    texts = [record.text for record in read_records(plan.data, plan.split)]
+    joined = "\n\n".join(texts)
+    ranges = split_text(library, joined)
+    strange = [Window(1, s, e, joined[s:e]) for s, e in ranges[-PLANTED_WINDOWS:]]
+    planted = plant(joined[: ranges[min(PLANTED_WINDOWS, len(ranges)) - 1][1]])
+    facts = planted_cases(planted, lambda text: split_text(library, text), strange)
+    fact_book, fact_wrong = _answers(library, facts, on_progress)
+    right = [
+        is_right(outcome, case.question.answers)
+        for outcome, case in zip([*book, *fact_book], [*cases, *facts], strict=True)
+    ]
+    return fit_confidence([*book, *fact_book], right, [*wrong, *fact_wrong])
+
+
+def _answers(
+    library: Library, cases: Sequence[Case], on_progress: OnProgress
+) -> tuple[list[Outcome], list[Outcome]]:
+    """Outcomes of adaptive MELODI and of a wrong book on the cases."""
+    found: dict[str, list[Outcome]] = {"adaptive": [], "wrong": []}
+    conditions = [_condition(library, name) for name in found]
+    decoding = Decoding(max_tokens=library.settings.answer_tokens)
+    log = _cache(library) / f"outcomes-{_fingerprint(library)}.jsonl"
+    for number, name, outcome in run(conditions, cases, library.backbone, decoding, log):
+        found[name].append(outcome)
+        on_progress(ReadProgress("", number + 1, len(cases), 0.0, None))
+    return found["adaptive"], found["wrong"]
+
+
 def calibrate(
     library: Library,
     heads_plan: Plan,
@@ -189,8 +232,7 @@ def calibrate(
         "addressing": {"data": heads_plan.data.name, "split": heads_plan.split, **asdict(choice)},
     }
     path.write_text(heads_only.to_json(**notes), "utf-8")
-    _, outcomes = evaluate(library, confidence_plan, on_progress)
-    fit = fit_confidence(outcomes["adaptive"], outcomes["wrong"])
+    fit = confidence_fit(library, confidence_plan, on_progress)
     confidence = Confidence(fit.bias, fit.gain, fit.log_prob, fit.threshold)
     notes["confidence_fit"] = {
         "data": confidence_plan.data.name,

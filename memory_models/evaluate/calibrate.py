@@ -18,6 +18,7 @@ from memory_models.address import Head, question_queries, standardize
 from memory_models.backbone import Backbone
 from memory_models.errors import InvalidRequest
 from memory_models.evaluate.harness import Case, Outcome, Window
+from memory_models.evaluate.scores import contains
 from memory_models.memories.adaptive import QUERY_DISTANCE, read_tokens
 from memory_models.prompt import address_query
 
@@ -149,12 +150,18 @@ class ConfidenceFit:
     right: int
 
 
-def fit_confidence(book: Sequence[Outcome], wrong: Sequence[Outcome]) -> ConfidenceFit:
-    """Fit "right" on (gain, log_prob): answers from the book by F1, those of wrong books never.
+def is_right(outcome: Outcome, answers: Sequence[str]) -> bool:
+    """True for an answer that matches an accepted one by half or more, or contains it."""
+    return outcome.f1 >= RIGHT_F1 or any(contains(outcome.answer, gold) for gold in answers)
+
+
+def fit_confidence(
+    book: Sequence[Outcome], right: Sequence[bool], wrong: Sequence[Outcome]
+) -> ConfidenceFit:
+    """Fit "right" on (gain, log_prob): answers from the book as told, those of wrong books never.
 
     The threshold separates right answers from wrong-book ones best (Youden's index).
     """
-    right = [o.f1 >= RIGHT_F1 for o in book]
     if not any(right) or not wrong:
         raise InvalidRequest(
             f"{sum(right)} right answers and {len(wrong)} wrong-book answers are too few to "
@@ -167,7 +174,7 @@ def fit_confidence(book: Sequence[Outcome], wrong: Sequence[Outcome]) -> Confide
     labels = torch.tensor([*map(float, right), *[0.0] * len(wrong)], dtype=torch.float64)
     weights = _logistic(features, labels)
     probabilities = (features @ weights).sigmoid()
-    of_right = probabilities[: len(book)][torch.tensor(right)]
+    of_right = probabilities[: len(book)][torch.tensor(list(right))]
     of_wrong = probabilities[len(book) :]
     cuts = probabilities.unique()
     youden = [float((of_right >= c).double().mean() + (of_wrong < c).double().mean()) for c in cuts]

@@ -29,6 +29,7 @@ from memory_models.address import AddressBook
 from memory_models.backbone import Backbone
 from memory_models.errors import InvalidRequest
 from memory_models.evaluate.data import Question, Record
+from memory_models.evaluate.planted import Planted
 from memory_models.evaluate.scores import exact_match, rouge_l, token_f1
 from memory_models.generate import Decoding, Mixture, Trace, generate, score
 from memory_models.memories.adaptive import (
@@ -121,6 +122,20 @@ def build_cases(
     ]
     asked = _choose_questions(records, limit, seed, only)
     return [_case(records, windows, i, question, distractors, seed) for i, question in asked]
+
+
+def planted_cases(
+    planted: Planted, split: Callable[[str], Sequence[tuple[int, int]]], wrong: Sequence[Window]
+) -> list[Case]:
+    """A case for every planted fact: the whole planted text is the document."""
+    windows = tuple(Window(0, s, e, planted.text[s:e]) for s, e in split(planted.text))
+    cases = []
+    for fact, where in zip(planted.facts, planted.where, strict=True):
+        end = where + len(fact.sentence)
+        gold = frozenset(i for i, w in enumerate(windows) if w.start < end and w.end > where)
+        question = Question(fact.question, (fact.answer,), (where, end))
+        cases.append(Case(0, question, fact.sentence, windows, gold, tuple(wrong), planted.text))
+    return cases
 
 
 def _choose_questions(

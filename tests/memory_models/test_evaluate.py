@@ -183,7 +183,8 @@ def test_confidence_separates_right_from_wrong() -> None:
         outcome(0.0, 0.1 * i) for i in range(20)
     ]
     wrong = [outcome(0.0, -0.5 + 0.05 * i) for i in range(20)]
-    fit = fit_confidence(book, wrong)
+    right = [o.f1 >= 0.5 for o in book]
+    fit = fit_confidence(book, right, wrong)
     assert fit.gain > 0 and fit.right_kept > 0.9 and fit.wrong_book_flagged > 0.9
     with pytest.raises(InvalidRequest, match="0 right"):
-        fit_confidence([outcome(0.0, 1.0)], wrong)
+        fit_confidence([outcome(0.0, 1.0)], [False], wrong)
