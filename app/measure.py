@@ -78,16 +78,22 @@ def evaluate(
     library: Library, plan: Plan, on_progress: OnProgress = quiet
 ) -> tuple[list[Row], dict[str, list[Outcome]]]:
     """Run the harness; what an earlier run of the same plan had done is not done again."""
-    cases = cases_of(library, plan)
-    conditions = [_condition(library, name) for name in plan.memories]
-    outcomes: dict[str, list[Outcome]] = {c.name: [] for c in conditions}
-    decoding = Decoding(max_tokens=library.settings.answer_tokens)
-    folder = _cache(library)
-    log = folder / f"outcomes-{_fingerprint(library)}.jsonl"
-    for number, name, outcome in run(conditions, cases, library.backbone, decoding, log):
-        outcomes[name].append(outcome)
-        on_progress(ReadProgress("", number + 1, len(cases), 0.0, None))
+    outcomes = _outcomes(library, cases_of(library, plan), plan.memories, on_progress)
     return make_rows(outcomes), outcomes
+
+
+def _outcomes(
+    library: Library, cases: Sequence[Case], names: Sequence[str], on_progress: OnProgress
+) -> dict[str, list[Outcome]]:
+    """Outcomes of each condition on the cases, in the order of the cases."""
+    conditions = [_condition(library, name) for name in names]
+    found: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
+    decoding = Decoding(max_tokens=library.settings.answer_tokens)
+    log = _cache(library) / f"outcomes-{_fingerprint(library)}.jsonl"
+    for number, name, outcome in run(conditions, cases, library.backbone, decoding, log):
+        found[name].append(outcome)
+        on_progress(ReadProgress("", number + 1, len(cases), 0.0, None))
+    return found
 
 
 def _fingerprint(library: Library) -> str:
@@ -177,38 +183,26 @@ def rows_json(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 PLANTED_WINDOWS = 66
+CONFIDENCE_CONDITIONS = ("adaptive", "wrong")
 
 
 def confidence_fit(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> ConfidenceFit:
     """Fit confidence on the plan's questions and on facts planted in its documents."""
     cases = cases_of(library, plan)
-    book, wrong = _answers(library, cases, on_progress)
+    asked = _outcomes(library, cases, CONFIDENCE_CONDITIONS, on_progress)
     texts = [record.text for record in read_records(plan.data, plan.split)]
     joined = "\n\n".join(texts)
     ranges = split_text(library, joined)
     strange = [Window(1, s, e, joined[s:e]) for s, e in ranges[-PLANTED_WINDOWS:]]
     planted = plant(joined[: ranges[min(PLANTED_WINDOWS, len(ranges)) - 1][1]])
     facts = planted_cases(planted, lambda text: split_text(library, text), strange)
-    fact_book, fact_wrong = _answers(library, facts, on_progress)
+    told = _outcomes(library, facts, CONFIDENCE_CONDITIONS, on_progress)
+    book, wrong = ([*asked[name], *told[name]] for name in CONFIDENCE_CONDITIONS)
     right = [
         is_right(outcome, case.question.answers)
-        for outcome, case in zip([*book, *fact_book], [*cases, *facts], strict=True)
+        for outcome, case in zip(book, [*cases, *facts], strict=True)
     ]
-    return fit_confidence([*book, *fact_book], right, [*wrong, *fact_wrong])
-
-
-def _answers(
-    library: Library, cases: Sequence[Case], on_progress: OnProgress
-) -> tuple[list[Outcome], list[Outcome]]:
-    """Outcomes of adaptive MELODI and of a wrong book on the cases."""
-    found: dict[str, list[Outcome]] = {"adaptive": [], "wrong": []}
-    conditions = [_condition(library, name) for name in found]
-    decoding = Decoding(max_tokens=library.settings.answer_tokens)
-    log = _cache(library) / f"outcomes-{_fingerprint(library)}.jsonl"
-    for number, name, outcome in run(conditions, cases, library.backbone, decoding, log):
-        found[name].append(outcome)
-        on_progress(ReadProgress("", number + 1, len(cases), 0.0, None))
-    return found["adaptive"], found["wrong"]
+    return fit_confidence(book, right, wrong)
 
 
 def calibrate(
