@@ -87,7 +87,9 @@ def question_queries(
         seen[layer] = q[0, :, len(sink) :]
         return dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
 
-    decoder.hidden(tokens, attend)
+    x = decoder.embed(tokens)
+    for layer in range(1 + max(layer for layer, _ in heads)):  # nothing behind it is looked at
+        x = decoder.layer(layer)(x, layer, attend)
     chosen = torch.stack([seen[layer][head] for layer, head in heads])  # [heads,T,d]
     return decoder.rope(chosen, torch.tensor([at], device=decoder.device))
 

@@ -20,10 +20,13 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from memory_models.decoder import Decoder, DecoderConfig
 from memory_models.errors import BrokenCheckpoint, ModelNotFound
@@ -99,9 +102,8 @@ def load(
     device = device or best_device()
     dtype = dtype or best_dtype(device)
     config = DecoderConfig.from_folder(folder)
-    with torch.device("meta"):
+    with _Uninitialised():
         decoder = Decoder(config)
-    decoder.rope = type(decoder.rope)(config)  # the meta device would leave it without values
     weights = _read_weights(folder, device, dtype)
     if config.tied:
         weights.setdefault("lm_head.weight", weights["model.embed_tokens.weight"])
@@ -119,6 +121,22 @@ def load(
         tokenizer=Tokenizer.from_folder(folder),
         sha256=weights_sha256(folder),
     )
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Modules are made without random first values: the checkpoint replaces every one of them.
+
+    The meta device does the same, but its first use imports torch's compiler, which takes longer
+    than everything else in `load`.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -42,6 +42,7 @@ LISTED = {
 }
 SHOWN = LISTED | {"chapters", "pages"}
 ANSWER = {"answer", "confidence", "sources", "first_token_seconds", "seconds"}
+SLOW = ("gradio", "langchain_text_splitters", "sympy", "torch._dynamo", "transformers")
 SOURCE = {"segment", "chapter", "page_first", "page_last", "weight", "text"}
 
 
@@ -290,3 +291,14 @@ def test_the_program_itself_keeps_the_streams_apart(known: str) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.count("\n") == 1
     assert refused.stderr.startswith("No document has the id 'nope'")
+
+
+def test_asking_imports_nothing_slow_that_it_does_not_need(known: str) -> None:
+    """A new process owes its first word within seconds."""
+    script = (
+        "import sys; from app.cli import app; app(sys.argv[1:], standalone_mode=False); "
+        f"print(*(name for name in {SLOW} if name in sys.modules))"
+    )
+    command = [sys.executable, "-c", script, "ask", known, QUESTION, "--json"]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert done.stdout.splitlines()[1] == ""
