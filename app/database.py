@@ -1,0 +1,133 @@
+"""The database file: a connection for each thread, and transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.errors import StoreFailed
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Imports inside behave as if `module`, where nobody has imported it yet, were not there."""
+    hide = module not in sys.modules
+    if hide:
+        sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hide:
+            del sys.modules[module]
+
+
+with _hidden("pandas"):  # sqlite_utils would import it, for half a second, to know its timestamps
+    from sqlite_utils import Database
+    from sqlite_utils.db import Table
+
+    from app.migrations import migrations
+
+
+def now() -> str:
+    """The present moment, ISO-8601 UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class DatabaseFile:
+    """One database file; every thread gets its own connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._local = threading.local()
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._opening = threading.Lock()
+        migrations.apply(self.db)
+
+    @property
+    def db(self) -> Database:
+        """This thread's connection."""
+        if not hasattr(self._local, "db"):
+            connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+                connection.execute(f"PRAGMA {pragma}").close()
+            self._close_finished()
+            with self._opening:
+                self._opened.append((threading.current_thread(), connection))
+            self._local.db = Database(connection)
+        db: Database = self._local.db
+        return db
+
+    def close(self) -> None:
+        """Close every connection this store opened."""
+        for _, connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
+
+    def _close_finished(self) -> None:
+        """Close the connections of threads that have ended; a web server's come and go."""
+        with self._opening:
+            ended = [pair for pair in self._opened if not pair[0].is_alive()]
+            self._opened = [pair for pair in self._opened if pair[0].is_alive()]
+        for _, connection in ended:
+            connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[Database]:
+        """A write transaction that takes the lock at its start, so it cannot fail half-way."""
+        db = self.db
+        if db.conn.in_transaction:
+            yield db
+            return
+        try:
+            db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.conn.execute("COMMIT")
+            except BaseException:
+                if db.conn.in_transaction:  # a full disk rolls back by itself
+                    db.conn.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise StoreFailed(
+                f"{self.path.name} could not be written ({error}); free some disk space or close "
+                "the program that locks it, then run the command again."
+            ) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Everything read inside is of one moment, whatever other processes write meanwhile."""
+        if self.db.conn.in_transaction:
+            yield
+            return
+        self.db.conn.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.db.conn.execute("ROLLBACK")
+
+    def _table(self, name: str) -> Table:
+        return self.db.table(name)
+
+    def _count(self, table: str, document_id: str) -> int:
+        return int(self._table(table).count_where("document_id = ?", [document_id]))
+
+    def _insert(self, table: str, row: Mapping[str, Any]) -> int:
+        """Add a row to a table that is numbered by SQLite; returns its number."""
+        key = self._table(table).insert(dict(row)).last_pk
+        assert isinstance(key, int)
+        return key
+
+    def _set(self, table: str, key: str | int, values: Mapping[str, Any]) -> bool:
+        columns = {**values, "updated_at": now()}
+        sets = ", ".join(f"{name} = ?" for name in columns)
+        with self.writing() as db:
+            done = db.execute(f"UPDATE {table} SET {sets} WHERE id = ?", [*columns.values(), key])
+            return bool(done.rowcount)
