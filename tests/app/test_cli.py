@@ -302,3 +302,14 @@ def test_asking_imports_nothing_slow_that_it_does_not_need(known: str) -> None:
     command = [sys.executable, "-c", script, "ask", known, QUESTION, "--json"]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     assert done.stdout.splitlines()[1] == ""
+
+
+@pytest.mark.parametrize(("own", "used"), [("", "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_leave_the_cores_unless_told_otherwise(own: str, used: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    if own:
+        environment["OMP_WAIT_POLICY"] = own
+    script = "import app, os, sys; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
+    assert done.stdout.split() == [used, "False"]
