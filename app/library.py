@@ -271,7 +271,7 @@ class Library:
                 f"({document.backbone_sha256[:12]}), but {self.backbone.name!r} "
                 f"({self.backbone.sha256[:12]}) is loaded; choose it with --backbone."
             )
-        return stored_memory(document.memory, document.memory_config, self.backbone)
+        return stored_memory(document.memory, document.memory_config, self.backbone, self.settings)
 
     def ask(
         self,

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from app.adapters import trained_reader, write_gate
 from app.errors import BookstateError
 from app.settings import Settings
 from memory_models import backbone as backbones
@@ -131,13 +132,15 @@ AnyMemory = AdaptiveMemory | InfiniMemory | MelodiMemory
 def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
     """A memory of the given kind as new documents get it."""
     if kind == "adaptive":
+        gate = write_gate(backbone) if settings.adapters else None
         adaptive = AdaptiveConfig(
             address_heads=read_calibration(backbone).address_heads,
             window=settings.window,
             share=settings.share,
             slot_bits=settings.slot_bits,
+            gate=gate.name if gate is not None else "",
         )
-        return AdaptiveMemory(backbone, adaptive)
+        return _adaptive(backbone, adaptive, settings)
     if kind == "infini":
         return _infini(backbone, InfiniConfig(update=settings.infini_update))
     if kind == "melodi":
@@ -147,15 +150,20 @@ def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
     raise BookstateError(f"Memory {kind!r} is not known; choose adaptive, melodi or infini.")
 
 
-def stored_memory(kind: str, config: str, backbone: Backbone) -> AnyMemory:
+def stored_memory(kind: str, config: str, backbone: Backbone, settings: Settings) -> AnyMemory:
     """The memory that made a stored state, from the configuration stored beside it."""
     raw = json.loads(config)
     if kind == "adaptive":
         raw["address_heads"] = tuple((layer, head) for layer, head in raw["address_heads"])
-        return AdaptiveMemory(backbone, AdaptiveConfig(**raw))
+        return _adaptive(backbone, AdaptiveConfig(**raw), settings)
     if kind == "infini":
         return _infini(backbone, InfiniConfig(**raw))
     return _melodi(backbone, MelodiConfig(**raw))
+
+
+def _adaptive(backbone: Backbone, config: AdaptiveConfig, settings: Settings) -> AdaptiveMemory:
+    reader = trained_reader(backbone) if settings.adapters else None
+    return AdaptiveMemory(backbone, config, write_gate(backbone), reader)
 
 
 def memory_config(memory: AnyMemory) -> str:

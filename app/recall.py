@@ -86,7 +86,7 @@ class StateReader:
         blobs = self._store.blobs(document.id, "slots", segments)
         slots = {segment: from_bytes(blob) for segment, blob in blobs}
         _check_slots(slots, memory)
-        return memory.recall(slots, torch.zeros(len(slots)))
+        return memory.recall(slots, torch.zeros(len(slots)), untrained=True)
 
     def _addressed(
         self,

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     window: int = Field(512, ge=16, le=8192, description="most tokens a segment (adaptive, melodi)")
     share: float = Field(0.16, gt=0, le=1, description="share of slots kept (adaptive)")
     slot_bits: int = Field(8, description="bits of a slot's numbers, 8 or 16 (adaptive)")
+    adapters: bool = Field(True, description="use the trained adapters where there are any")
     infini_update: Literal["linear", "delta"] = Field("delta", description="Infini's write rule")
     windows: int = Field(8, ge=1, le=64, description="windows that one question may address")
     answer_tokens: int = Field(64, ge=1, le=1024, description="longest answer")

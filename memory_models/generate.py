@@ -5,6 +5,10 @@ next-token distributions are mixed with weights that start from the address scor
 likelier the row makes the *question*, and are then updated by Bayes' rule with every token said:
 a window that does not explain the answer fades, and nothing dilutes the one that does. The last row
 sees no memory; the gap to it is the evidence that the memory supports the answer.
+
+A trained reader says `DECLINED` of a window that does not answer. What any row answers then counts
+only by its chance of not declining: `Mixture.support` is the largest such chance, below
+`Declining.threshold` the whole answer is declined, and above it declining is ruled out.
 """
 
 from __future__ import annotations
@@ -38,6 +42,18 @@ class Decoding:
             raise InvalidRequest(f"temperature is {self.temperature}; it must be at least 0.")
 
 
+@dataclass(frozen=True, slots=True)
+class Declining:
+    """How a trained reader declines. token: the first one of `DECLINED`."""
+
+    token: int
+    threshold: float  # least support that is answered; 0 never declines
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold < 1:
+            raise InvalidRequest(f"Declining threshold {self.threshold} is outside 0 to 1.")
+
+
 @dataclass(slots=True)
 class Trace:
     """What is known about an answer while it is made."""
@@ -47,6 +63,7 @@ class Trace:
     off_log_probs: list[float] = field(default_factory=list)  # of memory off, per token
     weights: list[float] = field(default_factory=list)  # posterior of each row
     stopped: bool = False  # ended by a stop token, not by the limit
+    support: float = 1.0  # the largest chance that a row answers rather than declines
 
     @property
     def gain(self) -> float:
@@ -63,8 +80,10 @@ class Trace:
 class Mixture:
     """The rows of a reading as one next-token distribution."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, declining: Declining | None = None) -> None:
         self._reading = reading
+        self._declining = declining
+        self.support = 1.0
         self.log_weights = reading.prior.float().log_softmax(0)  # [C]
         self.next: Tensor = torch.empty(0)  # [vocabulary] log-probabilities of the mixture
         self.next_off: Tensor = torch.empty(0)  # the same of memory off
@@ -87,6 +106,18 @@ class Mixture:
         prior = self._reading.prior.to(gains.device) + QUESTION_WEIGHT * gains
         self.log_weights = prior.log_softmax(0)
         self._set(log_probs[:, -1])
+        if self._declining is not None:
+            self._decide(self._declining)
+
+    def _decide(self, declining: Declining) -> None:
+        """Rule declining out, or everything else."""
+        self.support = float(1 - self._rows[:, declining.token].exp().min())
+        if self.support < declining.threshold:
+            only = torch.full_like(self.next, float("-inf"))
+            only[declining.token] = 0.0
+            self.next = only
+        else:
+            self.next = without(self.next, declining.token)
 
     def _set(self, log_probs: Tensor) -> None:
         self._rows, self.next_off = log_probs[:-1], log_probs[-1]
@@ -104,6 +135,13 @@ class Mixture:
         self._set(logits[:, 0].log_softmax(-1))
 
 
+def without(log_probs: Tensor, token: int) -> Tensor:
+    """The distribution [...,vocabulary] given that it is not `token`."""
+    rest = log_probs.clone()
+    rest[..., token] = float("-inf")
+    return rest.log_softmax(-1)
+
+
 def generate(
     mixture: Mixture, stops: frozenset[int], decoding: Decoding, trace: Trace
 ) -> Iterator[int]:
@@ -112,6 +150,7 @@ def generate(
     Closing the iterator stops the generation; the trace then holds what was said.
     """
     random = torch.Generator().manual_seed(decoding.seed)
+    trace.support = mixture.support
     for _ in range(decoding.max_tokens):
         token = _choose(mixture.next, trace.tokens, decoding, random)
         said, off = mixture.say(token)
@@ -168,10 +207,17 @@ def _would_repeat(said: list[int], run: int) -> list[int]:
     return [said[i + run - 1] for i in starts if said[i : i + run - 1] == tail]
 
 
-def score(reading: Reading, prompt: Sequence[int], question: slice, answer: Sequence[int]) -> Trace:
+def score(
+    reading: Reading,
+    prompt: Sequence[int],
+    question: slice,
+    answer: Sequence[int],
+    declining: Declining | None = None,
+) -> Trace:
     """Teacher-forced: the log-probabilities of a given answer, in one pass over all its tokens.
 
-    The same mixture as `Mixture.prefill` followed by feeding the answer token by token.
+    The same mixture as `Mixture.prefill` followed by feeding the answer token by token; where the
+    reader can decline, given that it does not.
     """
     if not answer:
         raise InvalidRequest("The answer to score is empty.")
@@ -185,13 +231,21 @@ def score(reading: Reading, prompt: Sequence[int], question: slice, answer: Sequ
     gains = found[:, : question.stop - first].sum(1)
     prior = reading.prior.to(gains.device) + QUESTION_WEIGHT * (gains[:-1] - gains[-1])
     said = found[:, -len(answer) :]
-    evidence = prior.log_softmax(0)[:, None] + said[:-1].cumsum(1)  # [C,answer]
+    weights = prior.log_softmax(0)
+    evidence = weights[:, None] + said[:-1].cumsum(1)  # [C,answer]
     total = torch.cat((evidence.new_zeros(1), evidence.logsumexp(0)))
+    spoken, support = total.diff(), 1.0
+    if declining is not None:
+        refusal = log_probs[:-1, -len(answer), declining.token]  # [C]
+        support = float(1 - refusal.exp().min())
+        answered = torch.log1p(-(weights + refusal).logsumexp(0).exp().clamp_max(1 - 1e-6))
+        spoken = torch.cat((spoken[:1] - answered, spoken[1:]))
     return Trace(
         tokens=list(answer),
-        log_probs=total.diff().tolist(),
+        log_probs=spoken.tolist(),
         off_log_probs=said[-1].tolist(),
         weights=evidence[:, -1].softmax(0).tolist(),
+        support=support,
     )
 
 

@@ -9,6 +9,7 @@ from memory_models.tokenizer import Tokenizer
 
 INSTRUCTION = "Answer the question from the document in at most ten words."  # EXPERIMENTS.md
 CUE = "\nAnswer:"
+DECLINED = "Not in the document."  # what a trained reader says where a window does not answer
 LONGEST_QUESTION = 512  # tokens
 
 

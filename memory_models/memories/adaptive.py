@@ -31,6 +31,7 @@ from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import InvalidRequest
 from memory_models.memories.slots import SLOT_BITS, pack, unpack
+from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import Bundle, Written
 
 REPEAT_REQUEST = "\n\nRepeat the text above."
@@ -43,13 +44,15 @@ class AdaptiveConfig:
     """What a state is made with; stored beside it.
 
     window: most tokens a segment; share: of all slots of a window that are kept; slot_bits: 8 or
-    16; address_heads: (layer, query head) pairs whose keys are all kept.
+    16; address_heads: (layer, query head) pairs whose keys are all kept; gate: the write
+    gate that scores slots, by its hash; empty when the backbone repeats each window instead.
     """
 
     address_heads: tuple[Head, ...]
     window: int = 512
     share: float = 0.16
     slot_bits: int = 8
+    gate: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.window <= 32_000:
@@ -71,19 +74,36 @@ class KeyValues(NamedTuple):
 
 def read_tokens(decoder: Decoder, tokens: Tensor) -> KeyValues:
     """Plain causal pass over tokens [T]; returns every layer's unrotated keys and values."""
+    return _read(decoder, tokens, None)[0]
+
+
+def read_scored(
+    decoder: Decoder, tokens: Tensor, gate: WriteGate, first: int
+) -> tuple[KeyValues, Tensor]:
+    """The same pass with the write gate beside it: log importance [layers,G,T - first]."""
+    read, scores = _read(decoder, tokens, gate)
+    return read, torch.stack(scores)[:, :, first:]
+
+
+def _read(
+    decoder: Decoder, tokens: Tensor, gate: WriteGate | None
+) -> tuple[KeyValues, list[Tensor]]:
     if tokens.numel() == 0:
         raise InvalidRequest("Cannot read a window of 0 tokens; a window has at least one.")
     kept_keys: list[Tensor] = []
     kept_values: list[Tensor] = []
+    scores: list[Tensor] = []
     cos, sin = decoder.rope.angles(torch.arange(tokens.shape[0], device=tokens.device))
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         kept_keys.append(k[0])
         kept_values.append(v[0])
+        if gate is not None:
+            scores.append(gate(layer, q[0], k[0], v[0]))
         return dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
 
     decoder.hidden(tokens.unsqueeze(0), attend)
-    return KeyValues(torch.stack(kept_keys), torch.stack(kept_values))
+    return KeyValues(torch.stack(kept_keys), torch.stack(kept_values)), scores
 
 
 def reconstruction_importance(
@@ -146,13 +166,21 @@ class AdaptiveMemory:
 
     kind = "adaptive"
 
-    def __init__(self, backbone: Backbone, config: AdaptiveConfig) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        config: AdaptiveConfig,
+        gate: WriteGate | None = None,
+        reader: Decoder | None = None,
+    ) -> None:
         self.backbone = backbone
         self.config = config
+        self.reader = reader or backbone.decoder
+        self._gate = gate
         self.window = config.window
         self.sink = backbone.tokenizer.chat.opening
         closing = backbone.tokenizer.chat.closing
-        self._request = (*backbone.tokenizer.encode(REPEAT_REQUEST), *closing)
+        self.request = (*backbone.tokenizer.encode(REPEAT_REQUEST), *closing)
         self._pairs = key_heads(config.address_heads, backbone.config.group)
 
     @property
@@ -175,9 +203,7 @@ class AdaptiveMemory:
         decoder = self.backbone.decoder
         tokens = tokens.to(decoder.device)
         first = len(self.sink)
-        context = read_tokens(decoder, torch.cat((tokens.new_tensor(self.sink), tokens)))
-        probe = torch.cat((tokens.new_tensor(self._request), tokens))
-        importance = reconstruction_importance(decoder, context, probe, first)
+        context, importance = self._score(torch.cat((tokens.new_tensor(self.sink), tokens)), first)
         own = KeyValues(context.keys[:, :, first:], context.values[:, :, first:])
         kept = keep(importance, self.config.share)
         places = torch.arange(first, first + tokens.shape[0], device=tokens.device)
@@ -189,6 +215,19 @@ class AdaptiveMemory:
                 "address": pack_address(decoder.rope(address_keys, places)),
             },
         )
+
+    def _score(self, sequence: Tensor, first: int) -> tuple[KeyValues, Tensor]:
+        decoder = self.backbone.decoder
+        if self.config.gate:
+            if self._gate is None or self._gate.name != self.config.gate:
+                raise InvalidRequest(
+                    f"This state is written with write gate {self.config.gate}, which is not "
+                    "installed; read the document again."
+                )
+            return read_scored(decoder, sequence, self._gate, first)
+        context = read_tokens(decoder, sequence)
+        probe = torch.cat((sequence.new_tensor(self.request), sequence[first:]))
+        return context, reconstruction_importance(decoder, context, probe, first)
 
     @torch.inference_mode()
     def choose(
@@ -209,12 +248,18 @@ class AdaptiveMemory:
         return Chosen(segments, ADDRESS_WEIGHT * best.values)
 
     @torch.inference_mode()
-    def recall(self, windows: Mapping[int, Bundle], prior: Tensor) -> SlotReading:
-        """Open windows (segment -> stored slots) for one prompt, a row each; prior [windows]."""
+    def recall(
+        self, windows: Mapping[int, Bundle], prior: Tensor, *, untrained: bool = False
+    ) -> SlotReading:
+        """Open windows (segment -> stored slots) for one prompt, a row each; prior [windows].
+
+        untrained: continue with the backbone itself, which tells more than the trained reader.
+        """
         decoder = self.backbone.decoder
         sink = read_tokens(decoder, torch.tensor(self.sink, device=decoder.device))
         contexts = layer_contexts(decoder, sink, list(windows.values()), len(self.sink))
-        return SlotReading(decoder, contexts, tuple(windows), prior, self.prompt_place)
+        reader = decoder if untrained else self.reader
+        return SlotReading(reader, contexts, tuple(windows), prior, self.prompt_place)
 
 
 class LayerContext(NamedTuple):

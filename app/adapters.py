@@ -1,0 +1,64 @@
+"""Trained adapters of a backbone: its own, lying beside its weights, else those shipped with us.
+
+`bookstate train` writes into `<backbone folder>/adapters`; `assets/adapters/<backbone hash>` holds
+what ships. Both are checked against the backbone's hash and refused by name where it differs.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from memory_models.adapter import Adapter, load_adapter, merged
+from memory_models.backbone import Backbone
+from memory_models.decoder import Decoder
+from memory_models.generate import Declining
+from memory_models.memories.write_gate import WriteGate
+from memory_models.prompt import DECLINED
+
+READER, WRITE_GATE = "reader", "write_gate"
+
+
+def own_folder(backbone: Backbone) -> Path:
+    """Where this backbone's own adapters are written."""
+    return backbone.folder / "adapters"
+
+
+def find_adapter(backbone: Backbone, kind: str) -> Adapter | None:
+    """The adapter of a kind, or None where none was trained for this backbone."""
+    own = own_folder(backbone) / f"{kind}.safetensors"
+    if own.is_file():
+        return load_adapter(own, backbone.sha256)
+    shipped = files("assets") / "adapters" / backbone.sha256[:16]
+    if not (shipped / f"{kind}.safetensors").is_file():
+        return None
+    with as_file(shipped) as folder:
+        return load_adapter(folder / f"{kind}.safetensors", backbone.sha256)
+
+
+@lru_cache(maxsize=2)
+def write_gate(backbone: Backbone) -> WriteGate | None:
+    """The gate that makes reading single-pass, where one was trained."""
+    found = find_adapter(backbone, WRITE_GATE)
+    if found is None:
+        return None
+    return WriteGate.from_weights(backbone.config, found.weights).to(backbone.decoder.device)
+
+
+@lru_cache(maxsize=2)
+def trained_reader(backbone: Backbone) -> Decoder | None:
+    """The decoder that answers, with the trained reader merged in, where there is one."""
+    found = find_adapter(backbone, READER)
+    if found is None:
+        return None
+    return merged(backbone.decoder, found.weights, float(found.notes["scale"]))
+
+
+def declining(backbone: Backbone) -> Declining | None:
+    """How the trained reader declines, where there is one."""
+    found = find_adapter(backbone, READER)
+    if found is None:
+        return None
+    first = backbone.tokenizer.encode(DECLINED)[0]
+    return Declining(first, float(found.notes["declining_threshold"]))

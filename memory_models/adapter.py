@@ -1,0 +1,167 @@
+"""Low-rank adapters (LoRA, arXiv 2106.09685): trained beside the weights, merged into them for use.
+
+A trained reader is a second `Decoder` over the same backbone: while training, its projections are
+`LoraLinear`; in use the adapter is merged, so reading costs nothing more than the backbone.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from memory_models.decoder import Decoder
+from memory_models.errors import BrokenCheckpoint, InvalidRequest
+
+SMALL = 4096  # tensors of at most so many numbers stay float32
+PROJECTIONS = {
+    "self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"),
+    "mlp": ("gate_proj", "up_proj", "down_proj"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoraConfig:
+    """Rank of every adapted projection; its product is added `scale` times."""
+
+    rank: int = 16
+    scale: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rank <= 1024:
+            raise InvalidRequest(f"LoRA rank {self.rank} is outside 1 to 1,024.")
+
+
+class LoraLinear(nn.Module):
+    """y = W x + b + scale * up(down(x)); W and b are frozen and shared with the backbone."""
+
+    def __init__(self, base: nn.Linear, config: LoraConfig) -> None:
+        super().__init__()
+        self.scale = config.scale
+        self.base = base
+        device = base.weight.device
+        down = torch.empty(config.rank, base.in_features, device=device)
+        nn.init.kaiming_uniform_(down, a=5**0.5)
+        self.down = nn.Parameter(down)  # [rank,in] float32
+        self.up = nn.Parameter(torch.zeros(base.out_features, config.rank, device=device))
+
+    def forward(self, x: Tensor) -> Tensor:
+        added = F.linear(F.linear(x, self.down.to(x.dtype)), self.up.to(x.dtype))
+        out: Tensor = self.base(x) + self.scale * added
+        return out
+
+
+def with_lora(decoder: Decoder, config: LoraConfig) -> Decoder:
+    """A decoder over the same frozen tensors whose projections can learn. Equal until trained."""
+    reader = sharing(decoder)
+    for index in range(decoder.config.layers):
+        for block, names in PROJECTIONS.items():
+            parent = getattr(reader.layer(index), block)
+            for name in names:
+                setattr(parent, name, LoraLinear(getattr(parent, name), config))
+    return reader
+
+
+def lora_weights(reader: Decoder) -> dict[str, Tensor]:
+    """What was learned: `layers.N.block.projection.up|down` -> float32."""
+    return {
+        name.removeprefix("model."): value
+        for name, value in reader.named_parameters()
+        if name.endswith((".up", ".down"))
+    }
+
+
+def load_lora(reader: Decoder, weights: Mapping[str, Tensor]) -> None:
+    """Put learned weights back into a decoder made by `with_lora`."""
+    own = lora_weights(reader)
+    if own.keys() != weights.keys():
+        raise BrokenCheckpoint("The adapter's layers are not those of this backbone; train again.")
+    with torch.no_grad():
+        for name, value in own.items():
+            value.copy_(weights[name])
+
+
+def merged(decoder: Decoder, weights: Mapping[str, Tensor], scale: float) -> Decoder:
+    """A decoder with W + scale * up down in place of W; norms and embeddings stay shared."""
+    reader = sharing(decoder)
+    left = dict(weights)
+    for index in range(decoder.config.layers):
+        for block, names in PROJECTIONS.items():
+            for name in names:
+                key = f"layers.{index}.{block}.{name}"
+                if f"{key}.up" not in left:
+                    continue
+                linear = getattr(getattr(reader.layer(index), block), name)
+                delta = left.pop(f"{key}.up").float() @ left.pop(f"{key}.down").float()
+                if delta.shape != linear.weight.shape:
+                    raise BrokenCheckpoint(
+                        f"The adapter's {key} has shape {tuple(delta.shape)}, the backbone's "
+                        f"{tuple(linear.weight.shape)}; it was trained for another backbone."
+                    )
+                wide = linear.weight.float() + scale * delta.to(linear.weight.device)
+                linear.weight = nn.Parameter(wide.to(linear.weight.dtype), requires_grad=False)
+    if left:
+        raise BrokenCheckpoint(
+            f"The adapter has {len(left)} tensors that this backbone has no place for, such as "
+            f"{min(left)}; it was trained for another backbone."
+        )
+    return reader
+
+
+def sharing(decoder: Decoder) -> Decoder:
+    """Another module tree over the very same parameter tensors."""
+    known: dict[int, Any] = {id(tensor): tensor for tensor in decoder.parameters()}
+    known[id(decoder.rope)] = decoder.rope
+    return copy.deepcopy(decoder, known).requires_grad_(False).eval()
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """Trained tensors beside a backbone, and how they were made.
+
+    notes: at least `kind`, `backbone_sha256` and whatever rebuilding the module needs.
+    """
+
+    weights: dict[str, Tensor]
+    notes: dict[str, Any]
+
+
+def save_adapter(path: Path, adapter: Adapter) -> None:
+    """Write `path` (safetensors, floats as bfloat16 where they are large) and its JSON notes."""
+    small = {
+        name: (value.to(torch.bfloat16) if value.numel() > SMALL else value.float())
+        .detach()
+        .cpu()
+        .contiguous()
+        for name, value in adapter.weights.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(small, path, metadata={"format": "pt"})
+    path.with_suffix(".json").write_text(json.dumps(adapter.notes, indent=1) + "\n", "utf-8")
+
+
+def load_adapter(path: Path, backbone_sha256: str) -> Adapter:
+    """Read an adapter; refuses one of another backbone, and damaged files, by name."""
+    try:
+        notes = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        weights = load_file(path)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise BrokenCheckpoint(
+            f"Adapter {path.name} cannot be read ({error}); train it again or remove it."
+        ) from error
+    if notes.get("backbone_sha256") != backbone_sha256:
+        raise BrokenCheckpoint(
+            f"Adapter {path.name} was trained for backbone "
+            f"{str(notes.get('backbone_sha256'))[:16]}, this is {backbone_sha256[:16]}; "
+            "train it again for this backbone or remove it."
+        )
+    return Adapter(weights, notes)

@@ -1,0 +1,187 @@
+"""The training loop: seeded, checkpointed, resumable; the same on CPU cores and on one GPU.
+
+A run lives in a folder: `run.pt` (learned weights, optimiser, counters), `log.jsonl` (a line every
+step and every validation) and `best.safetensors` (the weights that validated best). A run that was
+stopped goes on from `run.pt`. The learning rate warms up, stays, and falls linearly over the last
+fifth of the budget, so that a run can be given more budget before its fall begins.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from accelerate import Accelerator  # type: ignore[import-untyped]
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from memory_models.errors import InvalidRequest
+
+FALL = 0.2  # share of the budget over which the learning rate falls to nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long and how fast to train. tokens: trained-on tokens in all."""
+
+    tokens: int
+    learning_rate: float = 1e-3
+    warm_up: int = 30  # steps
+    accumulate: int = 6  # units a step
+    seed: int = 0
+    checkpoint_seconds: float = 240.0
+    validate_seconds: float = 1500.0
+
+    def __post_init__(self) -> None:
+        if self.tokens < 1 or self.accumulate < 1 or self.learning_rate <= 0:
+            raise InvalidRequest(f"{self}: tokens, accumulate and learning_rate must be positive.")
+
+    def rate(self, step: int, tokens: int) -> float:
+        """Learning rate of a step that begins after `tokens`."""
+        rising = min(1.0, (step + 1) / self.warm_up)
+        left = max(0.0, 1 - tokens / self.tokens)
+        return self.learning_rate * rising * min(1.0, left / FALL)
+
+
+class UnitResult(NamedTuple):
+    """What one unit contributes."""
+
+    loss: Tensor  # summed
+    weight: int  # what the sum is divided by, over the step
+    tokens: int
+    watched: dict[str, float]  # summed figures, for the log
+
+
+@dataclass
+class Progress:
+    """Counters that a resumed run continues."""
+
+    step: int = 0
+    units: int = 0
+    tokens: int = 0
+    best: float = float("-inf")
+
+
+Unit = Callable[[], UnitResult]
+"""Computes a unit's loss when called, so that its graph lives no longer than its backward pass."""
+
+
+def train(
+    learned: nn.Module,
+    units: Callable[[int], Iterator[Unit]],
+    budget: Budget,
+    folder: Path,
+    validate: Callable[[], dict[str, float]],
+) -> Progress:
+    """Train the parameters of `learned` that require gradients; returns the final counters.
+
+    units(n) continues behind the first n units; validate() gives figures, of which `score` chooses.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    weights = {name: p for name, p in learned.named_parameters() if p.requires_grad}
+    optimizer = accelerator.prepare(
+        torch.optim.AdamW(weights.values(), budget.learning_rate, (0.9, 0.98), weight_decay=0.01)
+    )
+    progress = _resume(folder, weights, optimizer)
+    stream = units(progress.units)
+    saved = validated = time.monotonic()
+    while progress.tokens < budget.tokens:
+        started = time.monotonic()
+        rate = budget.rate(progress.step, progress.tokens)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        line = _step(accelerator, weights, optimizer, stream, budget.accumulate, progress)
+        line |= {"rate": rate, "seconds": time.monotonic() - started}
+        _log(folder, line)
+        now = time.monotonic()
+        if now - validated > budget.validate_seconds or progress.tokens >= budget.tokens:
+            _validate(folder, weights, validate, progress)
+            validated = time.monotonic()
+        if now - saved > budget.checkpoint_seconds or progress.tokens >= budget.tokens:
+            _save(folder, weights, optimizer, progress)
+            saved = time.monotonic()
+    return progress
+
+
+def _step(
+    accelerator: Accelerator,
+    weights: dict[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    stream: Iterator[Unit],
+    accumulate: int,
+    progress: Progress,
+) -> dict[str, float]:
+    total: dict[str, float] = {"loss": 0.0, "weight": 0.0, "tokens": 0.0}
+    for _ in range(accumulate):
+        result = next(stream)()
+        accelerator.backward(result.loss)
+        total["loss"] += float(result.loss.detach())
+        total["weight"] += result.weight
+        total["tokens"] += result.tokens
+        for name, value in result.watched.items():
+            total[name] = total.get(name, 0.0) + value
+    for parameter in weights.values():
+        if parameter.grad is not None:
+            parameter.grad /= max(1.0, total["weight"])
+    accelerator.clip_grad_norm_(weights.values(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    progress.step += 1
+    progress.units += accumulate
+    progress.tokens += int(total["tokens"])
+    return {**total, "step": progress.step, "total_tokens": progress.tokens}
+
+
+def _log(folder: Path, line: dict[str, float]) -> None:
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps({k: round(v, 5) for k, v in line.items()}) + "\n")
+
+
+def _validate(
+    folder: Path,
+    weights: dict[str, nn.Parameter],
+    validate: Callable[[], dict[str, float]],
+    progress: Progress,
+) -> None:
+    figures = validate()
+    _log(folder, {"step": progress.step, "total_tokens": progress.tokens, **figures})
+    if figures["score"] > progress.best:
+        progress.best = figures["score"]
+        kept = {name: p.detach().cpu().contiguous() for name, p in weights.items()}
+        save_file(kept, folder / "best.part")
+        (folder / "best.part").replace(folder / "best.safetensors")
+
+
+def _save(
+    folder: Path,
+    weights: dict[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+) -> None:
+    body = {
+        "weights": {name: p.detach() for name, p in weights.items()},
+        "optimizer": optimizer.state_dict(),
+        "progress": vars(progress),
+    }
+    torch.save(body, folder / "run.part")
+    (folder / "run.part").replace(folder / "run.pt")
+
+
+def _resume(
+    folder: Path, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> Progress:
+    file = folder / "run.pt"
+    if not file.is_file():
+        return Progress()
+    body = torch.load(file, weights_only=True)
+    with torch.no_grad():
+        for name, parameter in weights.items():
+            parameter.copy_(body["weights"][name])
+    optimizer.load_state_dict(body["optimizer"])
+    return Progress(**body["progress"])

@@ -1,0 +1,151 @@
+"""Low-rank adapters and the write gate: neutral at first, equal when merged, refused elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import some_tokens, tiny_decoder
+
+from memory_models import backbone as backbones
+from memory_models.adapter import (
+    Adapter,
+    LoraConfig,
+    load_adapter,
+    load_lora,
+    lora_weights,
+    merged,
+    save_adapter,
+    with_lora,
+)
+from memory_models.decoder import Decoder
+from memory_models.errors import BrokenCheckpoint, InvalidRequest
+from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory, read_scored, read_tokens
+from memory_models.memories.write_gate import WriteGate, features
+
+NOTES = {"kind": "reader", "backbone_sha256": "a" * 64}
+
+
+def trained(decoder: Decoder, seed: int = 0) -> Decoder:
+    reader = with_lora(decoder, LoraConfig(rank=3, scale=0.5))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in lora_weights(reader).values():
+            value.copy_(torch.randn(value.shape, generator=generator) * 0.1)
+    return reader
+
+
+def test_an_untrained_adapter_changes_nothing() -> None:
+    decoder = tiny_decoder()
+    reader = with_lora(decoder, LoraConfig(rank=3))
+    tokens = some_tokens(2, 9)
+    assert torch.equal(reader(tokens), decoder(tokens))
+
+
+def test_only_the_adapter_learns_and_the_backbone_stays() -> None:
+    decoder = tiny_decoder().requires_grad_(False)
+    before = {name: value.clone() for name, value in decoder.state_dict().items()}
+    reader = trained(decoder)
+    learning = [name for name, p in reader.named_parameters() if p.requires_grad]
+    assert len(learning) == 2 * 7 * decoder.config.layers
+    assert all(name.endswith((".up", ".down")) for name in learning)
+    reader(some_tokens(1, 8)).square().mean().backward()
+    with torch.no_grad():
+        for parameter in lora_weights(reader).values():
+            assert parameter.grad is not None and parameter.grad.abs().sum() > 0
+            parameter -= parameter.grad
+    for name, value in decoder.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_merged_equals_unmerged() -> None:
+    decoder = tiny_decoder(dtype=torch.float64)
+    reader = trained(decoder)
+    tokens = some_tokens(2, 9)
+    apart = merged(decoder, {n: v.double() for n, v in lora_weights(reader).items()}, scale=0.5)
+    assert not torch.allclose(apart(tokens), decoder(tokens), atol=1e-3)
+    assert torch.allclose(apart(tokens), reader(tokens), atol=1e-5)
+    assert apart.model.embed_tokens.weight is decoder.model.embed_tokens.weight
+
+
+def test_weights_load_back_and_others_are_refused() -> None:
+    decoder = tiny_decoder()
+    one, other = trained(decoder, 1), trained(decoder, 2)
+    load_lora(other, lora_weights(one))
+    tokens = some_tokens(1, 7)
+    assert torch.equal(one(tokens), other(tokens))
+    with pytest.raises(BrokenCheckpoint, match="not those of this backbone"):
+        load_lora(with_lora(tiny_decoder(layers=2), LoraConfig(3)), lora_weights(one))
+    with pytest.raises(BrokenCheckpoint, match="no place for"):
+        merged(tiny_decoder(layers=2), lora_weights(one), 1.0)
+    with pytest.raises(BrokenCheckpoint, match="another backbone"):
+        merged(tiny_decoder(width=16), lora_weights(one), 1.0)
+
+
+def test_saved_adapters_name_their_backbone(tmp_path: Path) -> None:
+    path = tmp_path / "reader.safetensors"
+    save_adapter(path, Adapter(lora_weights(trained(tiny_decoder())), dict(NOTES)))
+    assert load_adapter(path, "a" * 64).notes["kind"] == "reader"
+    with pytest.raises(BrokenCheckpoint, match="trained for backbone aaaaaaaaaaaaaaaa, this is bb"):
+        load_adapter(path, "b" * 64)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(BrokenCheckpoint, match="cannot be read"):
+        load_adapter(path, "a" * 64)
+
+
+def test_a_rank_of_nothing_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="rank 0"):
+        LoraConfig(rank=0)
+
+
+def a_gate(decoder: Decoder) -> WriteGate:
+    torch.manual_seed(3)
+    weights = {
+        name: torch.randn(value.shape) * 0.3
+        for name, value in WriteGate(decoder.config, hidden=5).state_dict().items()
+    }
+    return WriteGate.from_weights(decoder.config, weights)
+
+
+def test_the_gate_is_its_formula_head_by_head() -> None:
+    decoder = tiny_decoder()
+    gate = a_gate(decoder)
+    q, k, v = torch.randn(4, 6, 8), torch.randn(2, 6, 8), torch.randn(2, 6, 8)
+    scores = gate(1, q, k, v)
+    assert scores.shape == (2, 6)
+    for t in range(6):
+        x = torch.cat([h[t] for x in (q, k, v) for h in x])
+        inner = gate.inner[1] @ x + gate.inner_bias[1]
+        inner = inner / (1 + torch.exp(-inner))
+        for g in range(2):
+            want = gate.linear[1, g] @ x + gate.outer[1, g] @ inner + gate.bias[1, g]
+            assert torch.allclose(scores[g, t], want, atol=1e-5)
+    assert features(q, k, v).shape == (6, 64)
+
+
+def test_reading_with_the_gate_reads_the_same_in_one_pass() -> None:
+    decoder = tiny_decoder()
+    tokens = some_tokens(11)
+    scored, importance = read_scored(decoder, tokens, a_gate(decoder), first=3)
+    plain = read_tokens(decoder, tokens)
+    assert torch.equal(scored.keys, plain.keys) and torch.equal(scored.values, plain.values)
+    assert importance.shape == (3, 2, 8)
+
+
+def test_a_gate_of_another_backbone_is_refused() -> None:
+    gate = a_gate(tiny_decoder())
+    with pytest.raises(BrokenCheckpoint, match="does not fit"):
+        WriteGate.from_weights(tiny_decoder(layers=2).config, gate.state_dict())
+
+
+def test_a_state_is_written_on_with_its_own_gate_only(tiny_backbone: Path) -> None:
+    backbone = backbones.load(tiny_backbone)
+    gate = a_gate(backbone.decoder)
+    config = AdaptiveConfig(((1, 0),), window=24, share=0.3, gate=gate.name)
+    tokens = torch.arange(5, 25)
+    one = AdaptiveMemory(backbone, config, gate).write(tokens, {}).left["slots"]
+    repeated = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=24, share=0.3))
+    assert one["places"].shape == repeated.write(tokens, {}).left["slots"]["places"].shape
+    with pytest.raises(InvalidRequest, match=f"write gate {gate.name}, which is not installed"):
+        AdaptiveMemory(backbone, config).write(tokens, {})

@@ -1,0 +1,180 @@
+"""The packed training pass equals the product's reading; the loop resumes bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from memory_models import backbone as backbones
+from memory_models.adapter import LoraConfig, lora_weights, with_lora
+from memory_models.backbone import Backbone
+from memory_models.errors import InvalidRequest
+from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
+from memory_models.memories.write_gate import WriteGate
+from memory_models.prompt import DECLINED, build_prompt
+from memory_models.train.loop import Budget, UnitResult, train
+from memory_models.train.loop import Unit as Thunk
+from memory_models.train.reader import (
+    Shares,
+    branch_logits,
+    pack_branches,
+    pack_unit,
+    unit_loss,
+    write_window,
+)
+from memory_models.train.units import Asked, Unit
+
+WINDOW = 40
+UNIT = Unit(
+    "The key was under the lamp in the cellar by the mill.",
+    (
+        Asked("Where was the key?", "Under the lamp"),
+        Asked("Who found the boat behind the old church?", DECLINED, declined=True),
+        Asked("Where?", "By the mill"),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny_backbone: Path) -> Backbone:
+    loaded = backbones.load(tiny_backbone, dtype=torch.float32)
+    loaded.decoder.double()
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def gate(backbone: Backbone) -> WriteGate:
+    torch.manual_seed(1)
+    shapes = WriteGate(backbone.config, hidden=4).state_dict()
+    weights = {name: torch.randn(value.shape) * 0.2 for name, value in shapes.items()}
+    return WriteGate.from_weights(backbone.config, weights)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_every_branch_sees_what_the_product_shows_it(
+    backbone: Backbone, gate: WriteGate, share: float
+) -> None:
+    reader = with_lora(backbone.decoder, LoraConfig(2))
+    with torch.no_grad():
+        for value in lora_weights(reader).values():
+            value.normal_(0, 0.1)
+    tokenizer = backbone.tokenizer
+    ids = tokenizer.encode(UNIT.text)[:WINDOW]
+    config = AdaptiveConfig(((1, 0),), WINDOW, share, slot_bits=16, gate=gate.name)
+    memory = AdaptiveMemory(backbone, config, gate, reader)
+    slate = write_window(backbone.decoder, gate, memory.sink, ids, share)
+    packed = pack_unit(tokenizer, UNIT)
+    with torch.no_grad():
+        logits = branch_logits(reader, slate, packed, memory.prompt_place)
+    slots = memory.write(torch.tensor(ids), {}).left["slots"]
+    at = 0
+    for asked in UNIT.asked:
+        prompt = build_prompt(tokenizer, asked.question)
+        answer = [*tokenizer.encode(asked.answer), *sorted(tokenizer.chat.stops)[-1:]]
+        reading = memory.recall({0: slots}, torch.zeros(1))
+        want = reading.step(torch.tensor([*prompt.tokens, *answer[:-1]]), last=len(answer))[0]
+        ours = logits[at : at + len(answer)].float()
+        assert packed.targets[at : at + len(answer)].tolist() == answer
+        assert torch.allclose(ours, want, atol=0.02), (ours - want).abs().max()  # bfloat16 slots
+        at += len(answer)
+    assert at == len(packed.targets)
+
+
+def test_branches_do_not_see_one_another(backbone: Backbone, gate: WriteGate) -> None:
+    tokenizer, sink = backbone.tokenizer, list(backbone.tokenizer.chat.opening)
+    ids = tokenizer.encode(UNIT.text)[:WINDOW]
+    slate = write_window(backbone.decoder, gate, sink, ids, 0.5)
+    alone = Unit(UNIT.text, UNIT.asked[1:2])
+    together = pack_unit(tokenizer, UNIT)
+    with torch.no_grad():
+        many = branch_logits(backbone.decoder, slate, together, 43)
+        one = branch_logits(backbone.decoder, slate, pack_unit(tokenizer, alone), 43)
+    first = int(together.first[1])
+    assert torch.allclose(many[first : first + len(one)], one, atol=1e-9)
+
+
+def test_first_tokens_weigh_most_and_branches_weigh_the_same() -> None:
+    packed = pack_branches([1, 2], [([3, 4], [5]), ([6], [7, 8, 9])])
+    assert packed.targets.tolist() == [5, 7, 8, 9]
+    assert packed.weights.tolist() == pytest.approx([1.0, 0.6, 0.2, 0.2])
+    assert packed.tokens.tolist() == [1, 2, 3, 4, 6, 7, 8]
+    assert packed.places.tolist() == [0, 1, 2, 3, 2, 3, 4]
+    assert packed.predicted_at.tolist() == [3, 4, 5, 6]
+
+
+def test_only_the_adapter_gets_gradient_and_loss_falls(backbone: Backbone, gate: WriteGate) -> None:
+    reader = with_lora(backbone.decoder, LoraConfig(4))
+    tokenizer, sink = backbone.tokenizer, list(backbone.tokenizer.chat.opening)
+    slate = write_window(backbone.decoder, gate, sink, tokenizer.encode(UNIT.text)[:WINDOW], 0.5)
+    learned = list(lora_weights(reader).values())
+    optimizer = torch.optim.AdamW(learned, 1e-2)
+    losses = []
+    for _ in range(12):
+        result = unit_loss(reader, tokenizer, slate, UNIT, 43, declined=0)
+        optimizer.zero_grad()
+        result.loss.backward()
+        optimizer.step()
+        losses.append(float(result.loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
+    assert result.branches == 3 and result.answerable == 2
+
+
+def test_shares_are_drawn_between_their_bounds() -> None:
+    import random
+
+    rng = random.Random(0)
+    drawn = [Shares(0.1, 0.4, whole=0.25).draw(rng) for _ in range(400)]
+    assert 60 < drawn.count(1.0) < 140
+    assert all(0.1 <= share <= 0.4 for share in drawn if share < 1)
+    with pytest.raises(InvalidRequest):
+        Shares(0.5, 0.1)
+
+
+class Line(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.zeros(3))
+
+
+def thunks(line: Line, stop: int | None) -> Iterator[Thunk]:
+    def units(first: int) -> Iterator[Thunk]:
+        number = first
+        while True:
+            if number == stop:
+                raise KeyboardInterrupt
+            x = torch.randn(3, generator=torch.Generator().manual_seed(number))
+
+            def unit(x: torch.Tensor = x) -> UnitResult:
+                return UnitResult(((line.slope * x).sum() - 1).square(), 1, 10, {"seen": 1.0})
+
+            yield unit
+            number += 1
+
+    return units
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    budget = Budget(tokens=400, accumulate=2, learning_rate=0.05, warm_up=3, checkpoint_seconds=0)
+    whole, broken = Line(), Line()
+    train(whole, thunks(whole, None), budget, tmp_path / "a", lambda: {"score": 0.0})
+    with pytest.raises(KeyboardInterrupt):
+        train(broken, thunks(broken, 21), budget, tmp_path / "b", lambda: {"score": 0.0})
+    resumed = Line()
+    done = train(resumed, thunks(resumed, None), budget, tmp_path / "b", lambda: {"score": 0.0})
+    assert done.tokens == 400 and done.step == 20
+    assert torch.equal(whole.slope, resumed.slope) and whole.slope.abs().sum() > 0
+    assert (tmp_path / "b" / "best.safetensors").is_file()
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    budget = Budget(tokens=1000, learning_rate=1.0, warm_up=4)
+    assert budget.rate(0, 0) == 0.25
+    assert budget.rate(10, 500) == 1.0
+    assert budget.rate(90, 900) == pytest.approx(0.5)
+    with pytest.raises(InvalidRequest):
+        replace(budget, tokens=0)
