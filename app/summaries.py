@@ -19,8 +19,7 @@ from app.library import Library, OnProgress, ReadProgress, quiet
 from app.models import AnyMemory, new_memory
 from app.recall import Scope, StateReader
 from app.store import BOOK, Document, Summary
-from ingest.book import Book, Chapter, Page
-from ingest.segments import split_book
+from ingest.segments import split_text
 from memory_models.generate import Decoding, Mixture, Trace, generate, generate_each
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Bundle, Reading
@@ -117,24 +116,16 @@ class Summarizer:
         if not text.strip():
             return ""
         memory = self._whole_memory()
-        whole = Book(
-            "summaries",
-            text,
-            (Chapter("all", 0, len(text)),),
-            (Page(1, "1", 0, len(text)),),
-            "text",
-        )
-        segments = split_book(whole, self._tokenizer.count, memory.window)
-        slots: dict[int, Bundle] = {}
-        for segment in segments:
-            tokens = self._tokenizer.encode(text[segment.start : segment.end])
-            slots[segment.index] = memory.write(torch.tensor(tokens), {}).left["slots"]
+        slots: list[Bundle] = []
+        for start, end in split_text(text, self._tokenizer.count, memory.window):
+            tokens = self._tokenizer.encode(text[start:end])
+            slots.append(memory.write(torch.tensor(tokens), {}).left["slots"])
         said: list[str] = []
-        for first in range(0, len(segments), ROWS):
-            part = {i: slots[i] for i in range(first, min(first + ROWS, len(segments)))}
+        for first in range(0, len(slots), ROWS):
+            part = dict(enumerate(slots[first : first + ROWS], start=first))
             said += self._each(memory.recall(part, torch.zeros(len(part))), WHOLE_TOKENS)
         shorter = "\n".join(sentence for sentence in said if sentence)
-        if len(segments) == 1 or len(shorter) >= len(text):
+        if len(slots) == 1 or len(shorter) >= len(text):
             return shorter
         return self._condense(shorter)
 

@@ -22,6 +22,7 @@ from ingest.cuts import (
 
 _PIECES_PER_WINDOW = 16
 _PROBES = 8
+_FIRST_RATE = 4.0  # characters a token, until the text itself has shown how many
 _SEPARATORS = [PARAGRAPH_END, SENTENCE_END, LINE_END, CLAUSE_END, WORD_END, ""]
 
 Count = Callable[[str], int]
@@ -35,11 +36,10 @@ def split_book(book: Book, count_tokens: Count, window: int) -> tuple[Segment, .
     sentence, except where one sentence alone passes the window. Raises ValueError for a window
     below 1 and WindowTooSmallError where a single character does not fit.
     """
-    if window < 1:
-        raise ValueError(f"window is {window} tokens; it must be at least 1")
+    _check_window(window)
     segments: list[Segment] = []
     starts = [page.start for page in book.pages]
-    rate = 4.0
+    rate = _FIRST_RATE
     for number, chapter in enumerate(book.chapters):
         filler = _Filler(book.text[chapter.start : chapter.end], count_tokens, window, rate)
         for start, end, tokens in filler.fill():
@@ -49,6 +49,18 @@ def split_book(book: Book, count_tokens: Count, window: int) -> tuple[Segment, .
         rate = filler.rate
     check_partition("segment", segments, 0, len(book.text))
     return tuple(segments)
+
+
+def split_text(text: str, count_tokens: Count, window: int) -> list[tuple[int, int]]:
+    """(start, end) of the segments that ``split_book`` cuts a text without chapters into."""
+    _check_window(window)
+    filler = _Filler(text, count_tokens, window, _FIRST_RATE)
+    return [(start, end) for start, end, _ in filler.fill()]
+
+
+def _check_window(window: int) -> None:
+    if window < 1:
+        raise ValueError(f"window is {window} tokens; it must be at least 1")
 
 
 def _pages(pages: Sequence[Page], starts: list[int], start: int, end: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.book import Book, Chapter, Page, check_partition
-from ingest.segments import WindowTooSmallError, split_book
+from ingest.segments import WindowTooSmallError, split_book, split_text
 
 
 def words(text):
@@ -52,6 +52,8 @@ def check(book, count, window):
 )
 def test_segments_partition_any_text(text, cuts, window, count):
     check(book_of(text, *cuts), count, window)
+    segments = split_book(book_of(text), count, window)
+    assert split_text(text, count, window) == [(s.start, s.end) for s in segments]
 
 
 @settings(max_examples=60, deadline=None)
@@ -133,6 +135,12 @@ def test_a_window_below_one_character_is_refused():
         split_book(book_of("ab漢"), utf8, 2)
     with pytest.raises(ValueError, match="window is 0"):
         split_book(book_of("ab"), utf8, 0)
+    with pytest.raises(ValueError, match="window is 0"):
+        split_text("ab", utf8, 0)
+
+
+def test_a_text_of_nothing_has_no_segments():
+    assert split_text("", words, 10) == []
 
 
 def test_the_tokenizer_is_not_called_quadratically():
