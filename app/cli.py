@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import measure_cli
+from app import measure_cli, train_cli
 from app.answers import Answer
 from app.archive import export_document, import_document
 from app.cli_common import Backbone, Existing, Json, emit, err, opened, say
@@ -38,6 +38,7 @@ app = typer.Typer(
 models_app = typer.Typer(help="Backbones.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 measure_cli.register(app)
+train_cli.register(app)
 
 
 def main() -> None:
@@ -72,7 +73,7 @@ def ingest(
     title: Annotated[str | None, typer.Option()] = None,
     password: Annotated[str | None, typer.Option(help="Of an encrypted PDF.")] = None,
     share: Annotated[float | None, typer.Option(help="Share of slots kept (adaptive).")] = None,
-    slot_bits: Annotated[int | None, typer.Option(help="8 or 16 (adaptive).")] = None,
+    slot_bits: Annotated[int | None, typer.Option(help="4, 8 or 16 (adaptive).")] = None,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from app.library import OnProgress, ReadProgress
 from memory_models.backbone import Progress as OnFetch
@@ -60,6 +67,32 @@ def fetch_bar(console: Console) -> Iterator[OnFetch]:
 
     try:
         yield on_fetch
+    finally:
+        if tasks:
+            bar.stop()
+
+
+@contextmanager
+def training_bar(console: Console, label: str) -> Iterator[Callable[[int, int, float], None]]:
+    """A bar for (done, total, loss); appears with the first step."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=console, transient=True)
+    tasks: list[TaskID] = []
+
+    def on_step(done: int, total: int, loss: float) -> None:
+        if not tasks:
+            bar.start()
+            tasks.append(bar.add_task(label, total=total, loss=""))
+        bar.update(tasks[0], completed=done, loss=f"loss {loss:.3f}" if loss else "")
+
+    try:
+        yield on_step
     finally:
         if tasks:
             bar.stop()

@@ -17,6 +17,7 @@ from memory_models.address import AddressBook, key_heads
 from memory_models.errors import BrokenState
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.infini import InfiniMemory
+from memory_models.memories.slots import slot_shape
 from memory_models.memory import Bundle, Reading, from_bytes
 
 OPEN_BOOKS = 4
@@ -151,7 +152,7 @@ def _check_slots(windows: Mapping[int, Bundle], memory: AdaptiveMemory) -> None:
     shape = memory.backbone.config
     expected = (shape.layers, shape.kv_heads, shape.head_size)
     for segment, slots in windows.items():
-        found = (*slots["counts"].shape, *slots["keys"].shape[1:])
+        found = slot_shape(slots)
         if found != expected:
             raise BrokenState(
                 f"The state's segment {segment} has slots of (layers, heads, size) {found}, this "

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     memory: MemoryKind = Field("adaptive", description="memory for new documents")
     window: int = Field(512, ge=16, le=8192, description="most tokens a segment (adaptive, melodi)")
     share: float = Field(0.16, gt=0, le=1, description="share of slots kept (adaptive)")
-    slot_bits: int = Field(8, description="bits of a slot's numbers, 8 or 16 (adaptive)")
+    slot_bits: int = Field(8, description="bits of a slot's numbers: 4, 8 or 16 (adaptive)")
     adapters: bool = Field(True, description="use the trained adapters where there are any")
     infini_update: Literal["linear", "delta"] = Field("delta", description="Infini's write rule")
     windows: int = Field(8, ge=1, le=64, description="windows that one question may address")
@@ -51,8 +51,8 @@ class Settings(BaseSettings):
     @field_validator("slot_bits")
     @classmethod
     def _known_bits(cls, bits: int) -> int:
-        if bits not in (8, 16):
-            raise ValueError("slots have 8 or 16 bits")
+        if bits not in (4, 8, 16):
+            raise ValueError("slots have 4, 8 or 16 bits")
         return bits
 
     @classmethod

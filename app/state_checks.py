@@ -32,6 +32,7 @@ _OWN = ("slots", "tokens", "held")
 _DTYPES: dict[str, np.dtype[Any]] = {
     "I8": np.dtype("i1"),
     "I16": np.dtype("<i2"),
+    "U8": np.dtype("u1"),
     "I64": np.dtype("<i8"),
     "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
@@ -39,6 +40,10 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 _PLACES = {"counts": ("I16", "layers heads"), "places": ("I16", "slots")}
 _SLOTS: Mapping[int, Layout] = {
+    4: _PLACES
+    | {"keys": ("U8", "slots half"), "values": ("U8", "slots half")}
+    | {"key_scale": ("F16", "slots"), "value_scale": ("F16", "slots")}
+    | {"key_mean": ("F16", "layers heads size")},
     8: _PLACES
     | {"keys": ("I8", "slots size"), "values": ("I8", "slots size")}
     | {"key_scale": ("F16", "slots"), "value_scale": ("F16", "slots")},
@@ -98,6 +103,11 @@ class StateCheck:
                 )
             _bind(sizes, words, array.shape, f"{where} has {name}")
             _check_finite(dtype, array, f"{where} has {name}")
+        if 2 * sizes.get("half", 0) not in (0, sizes.get("size")):
+            raise InvalidArchive(
+                f"The state's part {where} has slots of {2 * sizes['half']} numbers, but heads of "
+                f"{sizes.get('size')}; export the document again."
+            )
         self._check_values(segment, {name: array for name, (_, array) in tensors.items()}, where)
         self._sizes = {word: size for word, size in sizes.items() if word not in _OWN}
         self._check_cache(where)
@@ -211,7 +221,7 @@ def _check_finite(dtype: str, array: Array, what: str) -> None:
     if dtype == "BF16":
         finite = bool(((array & 0x7F80) != 0x7F80).all())
     else:
-        finite = dtype[0] == "I" or bool(np.isfinite(array).all())
+        finite = dtype[0] in "IU" or bool(np.isfinite(array).all())
     if not finite:
         raise InvalidArchive(
             f"The state's part {what} with numbers that are not finite; read the document again."

@@ -1,16 +1,21 @@
-"""Kept slots as stored tensors: quantised to int8 with one scale a slot, or 16-bit.
+"""Kept slots as stored tensors: 4 or 8 bits a number with one scale a slot, or 16 bits.
 
 A slot is one (layer, key/value head, token) with its key and value. The slots of a window lie flat,
 ordered by layer, head and place, with their counts beside them:
 
     counts [layers,G] int16, places [N] int16, keys [N,d], values [N,d],
-    and for int8 key_scale [N], value_scale [N] float16.
+    and for 4 and 8 bits key_scale [N], value_scale [N] float16.
 
-That is 2 d + 6 bytes a slot in int8, against 4 d for the 16-bit KV cache.
+That is 2 d + 6 bytes a slot at 8 bits, against 4 d for the 16-bit KV cache.
+
+At 4 bits a row is first turned by a Hadamard matrix, which spreads outlying channels over all, and
+keys are stored less their head's mean over the window (`key_mean` [layers,G,d] float16): keys are
+mostly that mean, and what tells them apart is the rest. Two numbers a byte: d + 6 bytes a slot.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -19,7 +24,7 @@ from torch import Tensor
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memory import Bundle
 
-SLOT_BITS = (8, 16)
+SLOT_BITS = (4, 8, 16)
 
 
 class Quantized(NamedTuple):
@@ -29,11 +34,12 @@ class Quantized(NamedTuple):
     scale: Tensor  # [...] float16
 
 
-def quantize(rows: Tensor) -> Quantized:
-    """Symmetric int8 per row of [...,d]; the scale is rounded first, so codes fit what is kept."""
+def quantize(rows: Tensor, bits: int = 8) -> Quantized:
+    """Symmetric codes per row of [...,d]; the scale is rounded first, so codes fit what is kept."""
+    most = 2 ** (bits - 1) - 1
     wide = rows.float()
-    scale = (wide.abs().amax(-1) / 127).clamp(6.2e-5, 65504.0).half()  # smallest normal float16
-    codes = (wide / scale.float().unsqueeze(-1)).round().clamp(-127, 127).to(torch.int8)
+    scale = (wide.abs().amax(-1) / most).clamp(6.2e-5, 65504.0).half()  # smallest normal float16
+    codes = (wide / scale.float().unsqueeze(-1)).round().clamp(-most, most).to(torch.int8)
     return Quantized(codes, scale)
 
 
@@ -42,21 +48,59 @@ def dequantize(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
     return (codes.float() * scale.float().unsqueeze(-1)).to(dtype)
 
 
+@cache
+def hadamard(d: int) -> Tensor:
+    """Orthogonal [d,d]: a Hadamard matrix over the largest power of two in d, block-diagonal."""
+    size = d & -d
+    matrix = torch.ones(1, 1)
+    while matrix.shape[0] < size:
+        matrix = torch.cat((torch.cat((matrix, matrix), 1), torch.cat((matrix, -matrix), 1)), 0)
+    blocks: Tensor = torch.block_diag(*[matrix * size**-0.5] * (d // size))
+    return blocks
+
+
+def pack_nibbles(codes: Tensor) -> Tensor:
+    """int8 codes in -7..7, [N,d] with d even -> uint8 [N,d/2]."""
+    shifted = (codes + 8).to(torch.uint8)
+    both: Tensor = shifted[:, ::2] | (shifted[:, 1::2] << 4)
+    return both
+
+
+def unpack_nibbles(packed: Tensor) -> Tensor:
+    """Inverse of `pack_nibbles`."""
+    both = torch.stack((packed & 15, packed >> 4), dim=-1).flatten(1)
+    codes: Tensor = both.to(torch.int8) - 8
+    return codes
+
+
 def pack(keys: Tensor, values: Tensor, kept: Tensor, bits: int) -> dict[str, Tensor]:
     """Slots of one window as tensors to store.
 
-    keys, values: unrotated, [layers,G,T,d]; kept: mask [layers,G,T]; bits: 8 or 16.
+    keys, values: unrotated, [layers,G,T,d]; kept: mask [layers,G,T]; bits: 4, 8 or 16.
     """
     if bits not in SLOT_BITS:
         raise InvalidRequest(f"Slots of {bits} bits are not known; choose one of {SLOT_BITS}.")
     places = kept.nonzero()[:, 2]  # row-major: by layer, head, place
     packed = {"counts": kept.sum(-1).to(torch.int16), "places": places.to(torch.int16)}
+    if bits == 4:
+        packed["key_mean"] = keys.float().mean(2).half()
+        keys = keys.float() - packed["key_mean"].float()[:, :, None]
     for name, rows in (("key", keys[kept]), ("value", values[kept])):
-        if bits == 8:
-            packed[f"{name}s"], packed[f"{name}_scale"] = quantize(rows)
-        else:
+        if bits == 16:
             packed[f"{name}s"] = rows.to(torch.bfloat16)
+            continue
+        if bits == 4:
+            rows = rows.float() @ hadamard(rows.shape[1]).to(rows.device)
+        codes, packed[f"{name}_scale"] = quantize(rows, bits)
+        packed[f"{name}s"] = pack_nibbles(codes) if bits == 4 else codes
     return packed
+
+
+def slot_shape(packed: Bundle) -> tuple[int, int, int]:
+    """(layers, G, d) of packed slots."""
+    layers, heads = packed["counts"].shape
+    halved = packed["keys"].dtype == torch.uint8
+    return layers, heads, packed["keys"].shape[1] * (2 if halved else 1)
 
 
 class Slots(NamedTuple):
@@ -76,11 +120,20 @@ def unpack(packed: Bundle, dtype: torch.dtype) -> Slots:
             f"A window's slot counts add up to {int(counts.sum())} but {places.shape[0]} slots are "
             "stored; read the document again."
         )
-    rows = []
-    for name in ("key", "value"):
-        stored = packed[f"{name}s"]
-        scaled = stored.dtype == torch.int8
-        rows.append(
-            dequantize(stored, packed[f"{name}_scale"], dtype) if scaled else stored.to(dtype)
+    keys, values = (_rows(packed, name) for name in ("key", "value"))
+    if "key_mean" in packed:
+        keys = keys + packed["key_mean"].float().flatten(0, 1).repeat_interleave(
+            counts.flatten().long(), dim=0
         )
-    return Slots(counts.tolist(), places, rows[0], rows[1])
+    return Slots(counts.tolist(), places, keys.to(dtype), values.to(dtype))
+
+
+def _rows(packed: Bundle, name: str) -> Tensor:
+    """[N,d] in float32, or as stored at 16 bits."""
+    stored = packed[f"{name}s"]
+    if stored.dtype == torch.uint8:
+        turned = dequantize(unpack_nibbles(stored), packed[f"{name}_scale"], torch.float32)
+        return turned @ hadamard(turned.shape[1]).T.to(turned.device)
+    if stored.dtype == torch.int8:
+        return dequantize(stored, packed[f"{name}_scale"], torch.float32)
+    return stored

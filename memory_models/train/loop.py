@@ -77,10 +77,12 @@ def train(
     budget: Budget,
     folder: Path,
     validate: Callable[[], dict[str, float]],
+    on_step: Callable[[int, int, float], None] = lambda done, total, loss: None,
 ) -> Progress:
     """Train the parameters of `learned` that require gradients; returns the final counters.
 
-    units(n) continues behind the first n units; validate() gives figures, of which `score` chooses.
+    units(n) continues behind the first n units; validate() gives figures, of which `score` chooses;
+    on_step gets the tokens done, the budget's tokens and the mean loss.
     """
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
@@ -99,6 +101,7 @@ def train(
         line = _step(accelerator, weights, optimizer, stream, budget.accumulate, progress)
         line |= {"rate": rate, "seconds": time.monotonic() - started}
         _log(folder, line)
+        on_step(progress.tokens, budget.tokens, line["loss"] / max(1.0, line["weight"]))
         now = time.monotonic()
         if now - validated > budget.validate_seconds or progress.tokens >= budget.tokens:
             _validate(folder, weights, validate, progress)

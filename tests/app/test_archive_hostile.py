@@ -287,7 +287,7 @@ def test_a_manifest_that_is_no_object(
     [
         {"window": 10**9},
         {"window": 0},
-        {"slot_bits": 4},
+        {"slot_bits": 5},
         {"share": "all"},
         {"surprise": 1},
         {"address_heads": []},

@@ -39,7 +39,7 @@ def test_everything_lies_in_the_chosen_data_folder(home: Path) -> None:
         ("window", "many", "'many'"),
         ("share", "0", "'0'"),
         ("share", "1.01", "'1.01'"),
-        ("slot_bits", "4", "'4'"),
+        ("slot_bits", "5", "'5'"),
         ("memory", "rag", "'rag'"),
         ("infini_update", "sum", "'sum'"),
         ("windows", "65", "'65'"),

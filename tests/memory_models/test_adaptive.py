@@ -23,7 +23,16 @@ from memory_models.memories.adaptive import (
     read_tokens,
     reconstruction_importance,
 )
-from memory_models.memories.slots import dequantize, pack, quantize, unpack
+from memory_models.memories.slots import (
+    dequantize,
+    hadamard,
+    pack,
+    pack_nibbles,
+    quantize,
+    slot_shape,
+    unpack,
+    unpack_nibbles,
+)
 from memory_models.memory import from_bytes, to_bytes
 
 WINDOW = 24
@@ -167,13 +176,38 @@ def test_packed_slots_come_back_in_order_and_survive_bytes() -> None:
     generator = torch.Generator().manual_seed(0)
     keys, values = (torch.randn(3, 2, 11, 8, generator=generator) for _ in range(2))
     kept = torch.rand(3, 2, 11, generator=generator) < 0.4
-    for bits, tolerance in ((8, 0.03), (16, 0.02)):
+    for bits, tolerance in ((4, 0.6), (8, 0.03), (16, 0.02)):
         packed = from_bytes(to_bytes(pack(keys, values, kept, bits)))
         slots = unpack(packed, torch.float32)
         assert slots.counts == kept.sum(-1).tolist()
         assert torch.equal(slots.places, kept.nonzero()[:, 2])
         assert torch.allclose(slots.keys, keys[kept], atol=tolerance, rtol=tolerance)
         assert torch.allclose(slots.values, values[kept], atol=tolerance, rtol=tolerance)
+
+
+def test_nibbles_come_back() -> None:
+    codes = torch.randint(-7, 8, (9, 6), generator=torch.Generator().manual_seed(0)).to(torch.int8)
+    assert torch.equal(unpack_nibbles(pack_nibbles(codes)), codes)
+
+
+@pytest.mark.parametrize("d", [64, 24, 5])
+def test_hadamard_is_orthogonal_and_spreads(d: int) -> None:
+    matrix = hadamard(d)
+    assert torch.allclose(matrix @ matrix.T, torch.eye(d), atol=1e-6)
+    assert float(matrix.abs().max()) == pytest.approx((d & -d) ** -0.5)
+
+
+def test_four_bits_keep_keys_that_are_mostly_one_mean() -> None:
+    generator = torch.Generator().manual_seed(0)
+    keys = torch.randn(2, 2, 40, 16, generator=generator) + 30 * torch.randn(2, 2, 1, 16)
+    kept = torch.rand(2, 2, 40, generator=generator) < 0.5
+    packed = pack(keys, torch.randn(2, 2, 40, 16, generator=generator), kept, 4)
+    assert packed["keys"].dtype == torch.uint8 and packed["keys"].shape[1] == 8
+    assert slot_shape(packed) == (2, 2, 16)
+    error = (unpack(packed, torch.float32).keys - keys[kept]).norm(dim=1)
+    naive_codes, naive_scale = quantize(keys[kept], 4)
+    naive = dequantize(naive_codes, naive_scale, torch.float32) - keys[kept]
+    assert error.mean() < 0.15 * naive.norm(dim=1).mean()
 
 
 def test_contradicting_slots_are_refused() -> None:

@@ -1,0 +1,182 @@
+"""`bookstate train`: adapters for this backbone, kept beside its weights."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from app.adapters import READER, WRITE_GATE, own_folder, write_gate
+from app.errors import InvalidSetting
+from app.library import Library
+from app.measure_cases import split_text
+from app.models import new_memory
+from memory_models.adapter import Adapter, LoraConfig, save_adapter, with_lora
+from memory_models.evaluate.data import read_records
+from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
+from memory_models.prompt import DECLINED
+from memory_models.train.gate import Example, GatePlan, fit_gate, observe
+from memory_models.train.loop import Budget, Progress, UnitResult, train
+from memory_models.train.loop import Unit as Thunk
+from memory_models.train.material import Share, make_probes, read_source
+from memory_models.train.reader import Shares, unit_loss, write_window
+from memory_models.train.units import Mix, Source, Unit, draw_units
+from memory_models.train.validation import Validation
+
+DECLINING_THRESHOLD = 0.5  # until `bookstate calibrate` has fitted it
+OnStep = Callable[[int, int, float], None]
+
+
+def _quiet(done: int, total: int, figure: float) -> None:
+    """Ignore progress."""
+
+
+def train_gate(
+    library: Library,
+    files: Sequence[Path],
+    windows: int,
+    plan: GatePlan,
+    on_window: OnStep = _quiet,
+    on_step: OnStep = _quiet,
+) -> dict[str, Any]:
+    """Score windows in two passes, fit the gate to them, and install it for this backbone."""
+    backbone = library.backbone
+    settings = library.settings.model_copy(update={"adapters": False})
+    memory = new_memory("adaptive", backbone, settings)
+    assert isinstance(memory, AdaptiveMemory)
+
+    def observed() -> Iterator[Example]:
+        for number, text in enumerate(_windows(library, files, windows, plan.seed)):
+            on_window(number + 1, windows, 0.0)
+            yield observe(memory, torch.tensor(backbone.tokenizer.encode(text)))
+
+    weights, scores = fit_gate(backbone.config, observed(), plan, on_step)
+    notes = {
+        "kind": WRITE_GATE,
+        "backbone": backbone.name,
+        "backbone_sha256": backbone.sha256,
+        "data": [path.name for path in files],
+        "windows": windows,
+        "plan": asdict(plan),
+        "scores": asdict(scores),
+    }
+    save_adapter(own_folder(backbone) / f"{WRITE_GATE}.safetensors", Adapter(weights, notes))
+    return notes
+
+
+def _windows(library: Library, files: Sequence[Path], count: int, seed: int) -> Iterator[str]:
+    """Windows of random records of the files in turn; validation splits are left alone."""
+    rng = random.Random(seed)
+    piles = [[r for r in read_records(path) if r.split != "val"] for path in files]
+    for number in range(count):
+        record = rng.choice(piles[number % len(piles)])
+        start = rng.randrange(max(1, len(record.text) - 8 * library.settings.window))
+        excerpt = record.text[start : start + 12 * library.settings.window]
+        a, b = rng.choice(split_text(library, excerpt)[:-1] or [(0, len(excerpt))])
+        yield excerpt[a:b]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPlan:
+    """What a reader is trained on and how."""
+
+    shares: tuple[Share, ...]
+    books: Path
+    validation: Path
+    budget: Budget
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    probes: int = 24
+    mix: Mix = field(default_factory=Mix)
+    slots: Shares = field(default_factory=Shares)
+
+
+def train_reader(
+    library: Library, plan: ReaderPlan, folder: Path, on_step: OnStep = _quiet
+) -> dict[str, Any]:
+    """Train (or go on training) a reader in `folder`, and install the best for this backbone."""
+    backbone = library.backbone
+    gate = write_gate(backbone)
+    if gate is None:
+        raise InvalidSetting(
+            "No write gate for this backbone yet; run `bookstate train gate` first."
+        )
+    sources = [read_source(share) for share in plan.shares]
+    books = [r.text for r in read_records(plan.books, "train")]
+    reader = with_lora(backbone.decoder, plan.lora)
+    validate = _validation(library, plan)
+    tokenizer, window = backbone.tokenizer, library.settings.window
+    sink = list(tokenizer.chat.opening)
+    declined = tokenizer.encode(DECLINED)[0]
+
+    def thunk(unit: Unit, share: float) -> Thunk:
+        def compute() -> UnitResult:
+            ids = tokenizer.encode(unit.text)[:window]
+            slate = write_window(backbone.decoder, gate, sink, ids, share)
+            made = unit_loss(reader, tokenizer, slate, unit, len(sink) + window, declined)
+            watched = {
+                "first_nats": made.first_nats,
+                "answerable": float(made.answerable),
+                "told_apart": float(made.told_apart),
+            }
+            return UnitResult(made.loss, made.branches, made.tokens, watched)
+
+        return compute
+
+    def units(first: int) -> Iterator[Thunk]:
+        drawn = _draw(library, sources, books, plan, first)
+        for number, unit in enumerate(drawn, start=first):
+            rng = random.Random(f"{plan.budget.seed}/share/{number}")
+            share = 1.0 if unit.is_page else plan.slots.draw(rng)
+            yield thunk(unit, share)
+
+    progress = train(reader, units, plan.budget, folder, lambda: validate(reader), on_step)
+    best = load_file(folder / "best.safetensors")
+    weights = {name.removeprefix("model."): value for name, value in best.items()}
+    notes = _notes(library, plan, progress, folder)
+    save_adapter(own_folder(backbone) / f"{READER}.safetensors", Adapter(weights, notes))
+    return notes
+
+
+def _draw(
+    library: Library, sources: Sequence[Source], books: Sequence[str], plan: ReaderPlan, first: int
+) -> Iterator[Unit]:
+    def split(text: str) -> list[tuple[int, int]]:
+        return split_text(library, text)
+
+    return draw_units(sources, books, split, plan.mix, plan.budget.seed, first)
+
+
+def _validation(library: Library, plan: ReaderPlan) -> Validation:
+    backbone = library.backbone
+    gate = write_gate(backbone)
+    config = new_memory("adaptive", backbone, library.settings).config
+    assert isinstance(config, AdaptiveConfig)
+    whole = AdaptiveConfig(config.address_heads, config.window, 1.0, gate=config.gate)
+    records = read_records(plan.validation, "val")
+    probes = make_probes(records, lambda text: split_text(library, text), plan.probes)
+    memory, page = (AdaptiveMemory(backbone, c, gate) for c in (config, whole))
+    return Validation(memory, page, probes)
+
+
+def _notes(library: Library, plan: ReaderPlan, progress: Progress, folder: Path) -> dict[str, Any]:
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()]
+    judged = [line for line in lines if "score" in line]
+    return {
+        "kind": READER,
+        "backbone": library.backbone.name,
+        "backbone_sha256": library.backbone.sha256,
+        "rank": plan.lora.rank,
+        "scale": plan.lora.scale,
+        "declining_threshold": DECLINING_THRESHOLD,
+        "data": [[share.path.name, share.weight] for share in plan.shares],
+        "seed": plan.budget.seed,
+        "tokens": progress.tokens,
+        "steps": progress.step,
+        "validation": max(judged, key=lambda line: float(line["score"]), default={}),
+    }

@@ -1,0 +1,99 @@
+"""Commands that train adapters: the write gate and the reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli_common import Backbone, Json, emit, err, opened, say
+from app.errors import InvalidSetting
+from app.progress import training_bar
+
+if TYPE_CHECKING:
+    from memory_models.train.material import Share
+
+train_app = typer.Typer(
+    help="Train adapters for the backbone; installed beside its weights.", no_args_is_help=True
+)
+
+Data = Annotated[list[Path], typer.Option(exists=True, dir_okay=False, help="Records, .jsonl.gz.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+
+
+@train_app.command(name="gate")
+def gate_command(
+    data: Data,
+    windows: Annotated[int, typer.Option(min=16, help="Windows to learn from.")] = 144,
+    epochs: Annotated[int, typer.Option(min=1)] = 6,
+    seed: Seed = 0,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """The write gate: which slots matter, in one pass instead of two."""
+    from app.train import train_gate
+    from memory_models.train.gate import GatePlan
+
+    plan = GatePlan(epochs=epochs, seed=seed)
+    with (
+        opened(backbone) as library,
+        training_bar(err, "Reading windows twice") as on_window,
+        training_bar(err, "Fitting") as on_step,
+    ):
+        notes = train_gate(library, data, windows, plan, on_window, on_step)
+        emit(notes) if as_json else say(str(notes["scores"]))
+
+
+@train_app.command(name="reader")
+def reader_command(
+    data: Annotated[
+        list[str],
+        typer.Option(help="FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT; records with questions."),
+    ],
+    books: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books to plant in.")],
+    validation: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Has a val split.")],
+    folder: Annotated[Path, typer.Option(file_okay=False, help="The run: checkpoints and log.")],
+    facts: Annotated[
+        list[str] | None, typer.Option(help="The same, short facts to plant in books.")
+    ] = None,
+    tokens: Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")] = 500_000,
+    rank: Annotated[int, typer.Option(min=1)] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
+    probes: Annotated[int, typer.Option(min=2, help="Validation questions.")] = 24,
+    validate_minutes: Annotated[float, typer.Option(min=0.1)] = 25.0,
+    seed: Seed = 0,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """The reader: answering, finding and declining from windows' slots. Resumes in its folder."""
+    from app.train import ReaderPlan, train_reader
+    from memory_models.adapter import LoraConfig
+    from memory_models.train.loop import Budget
+
+    budget = Budget(tokens, learning_rate, seed=seed, validate_seconds=60 * validate_minutes)
+    with opened(backbone) as library, training_bar(err, "Training") as on_step:
+        shares = [_share(text, planted=False) for text in data]
+        shares += [_share(text, planted=True) for text in facts or []]
+        plan = ReaderPlan(tuple(shares), books, validation, budget, LoraConfig(rank), probes)
+        notes = train_reader(library, plan, folder, on_step)
+        emit(notes) if as_json else say(str(notes["validation"]))
+
+
+def _share(text: str, *, planted: bool) -> Share:
+    from memory_models.train.material import Share
+
+    name, _, rest = text.partition(":")
+    weight, _, split = rest.partition(":")
+    path = Path(name)
+    if not path.is_file():
+        raise InvalidSetting(f"{name!r} is no file; give FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT.")
+    try:
+        return Share(path, split or None, float(weight or 1.0), planted)
+    except ValueError as error:
+        raise InvalidSetting(f"{text!r}: the weight {weight!r} is no number.") from error
+
+
+def register(app: typer.Typer) -> None:
+    """Hang these commands on the main program."""
+    app.add_typer(train_app, name="train")

@@ -1,0 +1,143 @@
+"""`bookstate train`: adapters appear beside the backbone and are used from then on."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.adapters import declining, find_adapter, trained_reader, write_gate
+from app.cli import app
+from app.library import Library
+from app.settings import Settings
+from memory_models.errors import BrokenCheckpoint
+
+PLACES = ("harbour", "mill", "inn", "garden", "church", "cellar")
+THINGS = ("key", "lamp", "boat", "letter", "clock", "gull")
+
+
+def write_records(path: Path, split: str, count: int = 6) -> Path:
+    with gzip.open(path, "at", encoding="utf-8") as lines:
+        for number in range(count):
+            sentences, questions = [], []
+            for thing in THINGS:
+                place = PLACES[(number + THINGS.index(thing)) % len(PLACES)]
+                sentences.append(f"The {thing} was found in the {place} by the keeper.")
+                questions.append(
+                    {
+                        "question": f"Where was the {thing}?",
+                        "answers": [f"in the {place}"],
+                        "sections": str(len(sentences)),
+                    }
+                )
+            record = {
+                "id": f"{split}/{number}",
+                "title": "t",
+                "split": split,
+                "text": " ".join(sentences),
+                "section_words": [len(s.split()) for s in sentences],
+                "questions": questions,
+            }
+            lines.write(json.dumps(record) + "\n")
+    return path
+
+
+@pytest.fixture
+def trainable(tiny_backbone: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A backbone of its own to train, and records with a train and a val split."""
+    folder = shutil.copytree(tiny_backbone, tmp_path / "backbone")
+    records = write_records(tmp_path / "records.jsonl.gz", "train")
+    return folder, write_records(records, "val")
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["train", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def test_trained_adapters_are_installed_and_used(
+    trainable: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, records = trainable
+    monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
+    common = ("--backbone", str(folder), "--json")
+    gate = json.loads(run("gate", "--data", str(records), "--windows", "16", *common))
+    assert gate["scores"]["windows"] == 2
+    notes = json.loads(
+        run(
+            "reader",
+            "--data",
+            f"{records}:1:train",
+            "--books",
+            str(records),
+            "--validation",
+            str(records),
+            "--folder",
+            str(tmp_path / "run"),
+            "--tokens",
+            "1500",
+            "--probes",
+            "2",
+            *common,
+        )
+    )
+    assert notes["tokens"] >= 1500 and notes["validation"]["window_f1"] >= 0
+
+    library = Library(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
+    backbone = library.backbone
+    reader = trained_reader(backbone)
+    assert reader is not None and declining(backbone) is not None
+    trained, plain = (
+        reader.layer(0).mlp.up_proj.weight,
+        backbone.decoder.layer(0).mlp.up_proj.weight,
+    )
+    assert not trained.equal(plain)
+    found = library.add(b"The lamp was found in the mill. " * 20, "a.txt").document
+    gate_of = write_gate(backbone)
+    assert gate_of is not None
+    assert json.loads(found.memory_config)["gate"] == gate_of.name
+    library.close()
+
+
+def test_a_reader_needs_a_gate_first(trainable: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, records = trainable
+    arguments = [
+        "train", "reader", "--data", str(records), "--books", str(records), "--validation",
+        str(records), "--folder", str(tmp_path / "run"), "--backbone", str(folder),
+    ]  # fmt: skip
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "bookstate train gate" in result.stderr
+
+
+def test_an_adapter_of_another_backbone_is_refused_by_name(
+    trainable: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder, records = trainable
+    run("gate", "--data", str(records), "--windows", "16", "--backbone", str(folder))
+    notes = folder / "adapters" / "write_gate.json"
+    notes.write_text(json.dumps({**json.loads(notes.read_text()), "backbone_sha256": "f" * 64}))
+    library = Library(Settings(home=tmp_path / "home", backbone=str(folder)))
+    with pytest.raises(
+        BrokenCheckpoint, match=r"write_gate.safetensors was trained for backbone f"
+    ):
+        find_adapter(library.backbone, "write_gate")
+    library.close()
+
+
+@pytest.mark.parametrize("data", ["nothing.jsonl.gz", "{records}:much"])
+def test_what_cannot_be_data_is_refused(
+    trainable: tuple[Path, Path], tmp_path: Path, data: str
+) -> None:
+    folder, records = trainable
+    arguments = [
+        "train", "reader", "--data", data.format(records=records), "--books", str(records),
+        "--validation", str(records), "--folder", str(tmp_path / "run"), "--backbone", str(folder),
+    ]  # fmt: skip
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1 and ("no file" in result.stderr or "no number" in result.stderr)
