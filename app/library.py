@@ -69,7 +69,7 @@ class ReadProgress:
 OnProgress = Callable[[ReadProgress], None]
 
 
-def quiet(_: object, *__: object) -> None:
+def quiet(*_: object) -> None:
     """Progress that nobody watches."""
 
 

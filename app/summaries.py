@@ -8,12 +8,14 @@ memory (Infini, MELODI) has no windows: its chapter state is asked directly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter
 
 import torch
+from torch import Tensor
 
+from app.adapters import write_gate
 from app.errors import NotReady
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.models import AnyMemory, new_memory
@@ -33,11 +35,19 @@ WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
 ROWS = 8  # windows that speak at once
 
 
-class Summarizer:
-    """Makes and keeps summaries of the documents of one library."""
+class Stopped(Exception):
+    """Raised by whoever watches a summary, to end it; nothing half-made is stored."""
 
-    def __init__(self, library: Library) -> None:
+
+class Summarizer:
+    """Makes and keeps summaries of the documents of one library.
+
+    `watch` is called with every token and before every window; raising from it ends the summary.
+    """
+
+    def __init__(self, library: Library, watch: Callable[[], None] = quiet) -> None:
         self._library = library
+        self._watch = watch
         self._states = StateReader(library.store)
         self._tokenizer = library.backbone.tokenizer
 
@@ -105,7 +115,8 @@ class Summarizer:
     def _each(self, reading: Reading, tokens: int) -> list[str]:
         prompt = [*self._tokenizer.user_turn(REQUEST), *self._tokenizer.encode(LEAD)]
         decoding = Decoding(max_tokens=tokens, no_repeat=4)
-        rows = generate_each(reading, prompt, self._tokenizer.chat.stops, decoding)
+        watched = _Watched(reading, self._watch)
+        rows = generate_each(watched, prompt, self._tokenizer.chat.stops, decoding)
         return [whole_sentences(self._tokenizer.decode(row)) for row in rows]
 
     def _condense(self, text: str) -> str:
@@ -118,6 +129,7 @@ class Summarizer:
         memory = self._whole_memory()
         slots: list[Bundle] = []
         for start, end in split_text(text, self._tokenizer.count, memory.window):
+            self._watch()
             tokens = self._tokenizer.encode(text[start:end])
             slots.append(memory.write(torch.tensor(tokens), {}).left["slots"])
         said: list[str] = []
@@ -134,19 +146,34 @@ class Summarizer:
         memory = new_memory("adaptive", self._library.backbone, self._library.settings)
         assert isinstance(memory, AdaptiveMemory)
         config = replace(memory.config, share=1.0, slot_bits=16)
-        return AdaptiveMemory(self._library.backbone, config)
+        return AdaptiveMemory(self._library.backbone, config, write_gate(self._library.backbone))
 
     def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
         query = self._tokenizer.encode(REQUEST)
         reading = self._states.open(document, memory, query, scope, ROWS)
         prompt = build_prompt(self._tokenizer, REQUEST)
-        mixture = Mixture(reading)
+        mixture = Mixture(_Watched(reading, self._watch))
         mixture.prefill(prompt.tokens, prompt.question)
         trace = Trace()
         decoding = Decoding(max_tokens=WHOLE_TOKENS, no_repeat=4)
         for _ in generate(mixture, self._tokenizer.chat.stops, decoding, trace):
             pass
         return whole_sentences(self._tokenizer.decode(trace.tokens))
+
+
+class _Watched:
+    """A reading that tells somebody before every step."""
+
+    def __init__(self, reading: Reading, watch: Callable[[], None]) -> None:
+        self.prior = reading.prior
+        self.attended = reading.attended
+        self._reading = reading
+        self._watch = watch
+
+    def step(self, tokens: Tensor, last: int) -> Tensor:
+        """As the reading's own."""
+        self._watch()
+        return self._reading.step(tokens, last)
 
 
 def whole_sentences(text: str) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from threading import Event
 from typing import Any
 
 import gradio as gr
 
 from app.store import BOOK, Document, Summary
-from app.summaries import Summarizer
+from app.summaries import Stopped, Summarizer
 from app.ui.desk import MODEL, REFUSALS, Desk, private
 from app.ui.inputs import choice_list
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
+
+STOPPED = "Stopped; the chapters that were finished are kept."
 
 
 class SummariesTab:
@@ -82,26 +85,32 @@ class SummariesTab:
         try:
             document = self._desk.ready(document_id)
             stop = self._desk.stops[document.id] = Event()
-            summarizer = Summarizer(self._desk.library)
+            summarizer = Summarizer(self._desk.library, partial(_raise_if, stop))
             for place, number in enumerate(wanted, start=1):
                 what = f"chapter {number}" if number else "the book"
                 words = note(f"Summarising {what} ({place} of {len(wanted)}) …")
                 yield [words, self.shown(document.id), gr.update(interactive=True)]
                 with self._desk.turns.model:
+                    _raise_if(stop)
                     summarise(summarizer, document, number)
-                if stop.is_set():
-                    break
+        except Stopped:
+            yield [note(STOPPED, "good"), self.shown(document.id), idle]
+            return
         except REFUSALS as error:
             yield [note(str(error), "warning"), gr.skip(), idle]
             return
-        done = "Stopped; what was made is kept." if stop.is_set() else "Done."
-        yield [note(done, "good"), self.shown(document.id), idle]
+        yield [note("Done.", "good"), self.shown(document.id), idle]
 
     def stop(self, document_id: str | None) -> str:
-        """End after the present chapter."""
+        """End at once; the chapter that is being summarised is not kept."""
         if document_id in self._desk.stops:
             self._desk.stops[document_id].set()
-        return note("Stopping after the present chapter …")
+        return note("Stopping …")
+
+
+def _raise_if(stop: Event) -> None:
+    if stop.is_set():
+        raise Stopped
 
 
 def summarise(summarizer: Summarizer, document: Document, number: int) -> Summary:

@@ -8,7 +8,8 @@ from novels import KINDS, Shelf, read_novel
 from app.errors import InvalidQuestion, NotReady
 from app.library import Library
 from app.store import BOOK
-from app.summaries import Summarizer, whole_sentences
+from app.summaries import Stopped, Summarizer, whole_sentences
+from memory_models.memories.write_gate import WriteGate
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -28,6 +29,38 @@ def test_what_was_made_is_not_made_again(library: Library, monkeypatch: pytest.M
     monkeypatch.setattr(summarizer, "_each", None)
     assert summarizer.book(document) == book
     assert list(summarizer.chapters(document)) == chapters
+
+
+@pytest.mark.parametrize("kind", ["adaptive", "melodi"])
+@pytest.mark.parametrize("calls", [1, 5])
+def test_a_summary_can_be_stopped_and_made_again(library: Library, kind: str, calls: int) -> None:
+    document = read_novel(library, memory=kind)
+    left = calls
+
+    def watch() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise Stopped
+
+    summarizer = Summarizer(library, watch)
+    with pytest.raises(Stopped):
+        summarizer.chapter(document, 1)
+    assert library.store.summaries(document.id) == {}
+    made = summarizer.chapter(document, 1)
+    assert library.store.summaries(document.id) == {1: made}
+
+
+def test_summaries_are_made_where_a_write_gate_scores_the_slots(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = WriteGate(library.backbone.config).state_dict()
+    gate = WriteGate.from_weights(library.backbone.config, weights)
+    for user in ("app.models", "app.summaries"):
+        monkeypatch.setattr(f"{user}.write_gate", lambda _: gate)
+    document = read_novel(library)
+    assert gate.name in document.memory_config
+    assert Summarizer(library).chapter(document, 1).summary
 
 
 def test_a_memory_that_says_nothing_gives_an_empty_summary(

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from novels import QUESTION, novel, read_novel
+from torch import Tensor
 
 from app.answers import Answer
 from app.errors import InvalidSetting, NotReady
@@ -32,6 +33,7 @@ from app.ui.texts import evidence_html, facts_html, note, progress_html, summari
 from app.ui.theme import theme
 from app.ui.turns import NOTHING_SAID, Turns
 from app.worker import Worker
+from memory_models.memories.adaptive import SlotReading
 
 gr = pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")
@@ -431,10 +433,33 @@ class TestSummariesTab:
         tab = SummariesTab(desk, picker)
         making = tab.summarise_all(document.id)
         next(making)
+        next(making)  # the first chapter is made
         tab.stop(document.id)
         *_, last = making
         assert "Stopped" in last[0]
         assert set(desk.library.store.summaries(document.id)) == {1}
+
+    def test_stop_ends_a_chapter_that_is_being_made(
+        self, desk: Desk, picker: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        document = read_novel(desk.library)
+        tab = SummariesTab(desk, picker)
+        said = 0
+
+        def step(*arguments: Any) -> Tensor:
+            nonlocal said
+            said += 1
+            tab.stop(document.id)
+            return one_step(*arguments)
+
+        one_step = SlotReading.step
+        monkeypatch.setattr(SlotReading, "step", step)
+        *_, last = tab.summarise_one(document.id, 1)
+        assert "Stopped" in last[0] and said == 1
+        assert desk.library.store.summaries(document.id) == {}
+        monkeypatch.setattr(SlotReading, "step", one_step)
+        *_, last = tab.summarise_one(document.id, 1)
+        assert "Done" in last[0]
 
     def test_an_unread_document_is_refused(self, desk: Desk, picker: Any) -> None:
         document, _ = desk.library.register(novel(), "a.md")
