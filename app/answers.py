@@ -58,7 +58,9 @@ class AnswerStream:
         prompt: Prompt,
         decoding: Decoding,
         confidence: Confidence,
+        note: str = "",
     ) -> None:
+        self.note = note  # what a person must know about the part of the book that was asked
         self._tokenizer = tokenizer
         self._open_reading = open_reading
         self._prompt = prompt

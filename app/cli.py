@@ -24,7 +24,7 @@ from app.errors import InvalidQuestion
 from app.library import Ingested, Library
 from app.models import MEMORY_NOTES, UNTRAINED, backbone_folder
 from app.progress import fetch_bar, reading_bar
-from app.recall import Scope
+from app.recall import Scope, scope_note
 from app.store import Document
 from memory_models.backbone import DEFAULT_BACKBONE, fetch_default, is_present, pull
 
@@ -179,11 +179,13 @@ def ask(
             emit(answer.to_dict())
         else:
             _finish_line(library, answer)
+        _warn(stream.note)
 
 
 def _ask_file(
     library: Library, document_id: str, file: Path, scope: Scope, *, as_json: bool
 ) -> None:
+    note = ""
     for asked in _parse_questions(file):
         stream = library.ask(document_id, str(asked["question"]), scope)
         for _ in stream:
@@ -193,6 +195,13 @@ def _ask_file(
             emit({"id": asked.get("id"), **answer.to_dict()})
         else:
             say(f"{asked['question']}\n  {answer.answer}")
+        note = stream.note
+    _warn(note)
+
+
+def _warn(note: str) -> None:
+    if note:
+        err.print(note, style="yellow", markup=False, soft_wrap=True)
 
 
 def _parse_questions(file: Path) -> list[dict[str, Any]]:
@@ -253,6 +262,7 @@ def summarize(
         else:
             made = list(summarizer.chapters(document, on_progress))
             whole = None if chapters else summarizer.book(document)
+        _warn(scope_note(document, Scope(chapter=chapter)))
         if as_json:
             summaries = [
                 {"chapter": s.chapter, "title": s.title, "summary": s.summary} for s in made

@@ -30,7 +30,7 @@ from app.models import (
     read_calibration,
     stored_memory,
 )
-from app.recall import Scope, StateReader
+from app.recall import Scope, StateReader, scope_note
 from app.settings import Settings
 from app.store import Document, Store, now
 from ingest.book import Book, Segment
@@ -292,6 +292,7 @@ class Library:
             prompt,
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
             self.calibration.confidence,
+            scope_note(document, scope),
         )
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:

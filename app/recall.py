@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +49,22 @@ class Scope:
         if self.chapter is not None and chapter != self.chapter:
             return False
         return self.as_of_chapter is None or chapter <= self.as_of_chapter
+
+
+def scope_note(document: Document, scope: Scope) -> str:
+    """What a person must know where a chapter cannot be had alone, else empty."""
+    if scope.chapter in (None, 1) or document.memory == "adaptive" or _subtracts(document):
+        return ""
+    return (
+        f"The state of this memory ({document.memory}) cannot be cut where a chapter begins: "
+        f"what it says is from chapters 1 to {scope.chapter} together."
+    )
+
+
+def _subtracts(document: Document) -> bool:
+    """True for linear Infini-attention, where a chapter is its end's state minus its start's."""
+    config = json.loads(document.memory_config)
+    return document.memory == "infini" and config["update"] == "linear"
 
 
 class StateReader:
@@ -121,7 +138,7 @@ class StateReader:
     def _carried(self, document: Document, memory: AnyMemory, inside: list[int]) -> Reading:
         assert not isinstance(memory, AdaptiveMemory)
         end: Bundle = self._carry_at(document, inside[-1])
-        if inside[0] > 0 and isinstance(memory, InfiniMemory) and memory.config.update == "linear":
+        if inside[0] > 0 and isinstance(memory, InfiniMemory) and _subtracts(document):
             end = memory.subtract(end, self._carry_at(document, inside[0] - 1))
         return memory.recall(end)
 

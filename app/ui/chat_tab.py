@@ -224,7 +224,8 @@ class ChatTab:
             yield [self._bubbles(asked, text), *[gr.skip()] * 4]
         messages = store.messages(chat_id)
         evidence = self._evidence_of(turn.document_id, self._last_answer(messages))
-        said = "" if turn.answer or turn.error else note(FAILED, "warning")
+        failed = not (turn.answer or turn.error)
+        said = note(FAILED if failed else turn.note, "warning")
         yield [self._bubbles(messages), *evidence, gr.update(interactive=False), said]
 
     def stop(self, chat_id: int | None) -> None:

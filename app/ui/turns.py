@@ -30,6 +30,7 @@ class Turn:
         self.text = ""
         self.answer: Answer | None = None
         self.error = ""
+        self.note = ""  # what must be said beside the answer
         self._changed = Condition()
         self._done = False
         self._stop = False
@@ -97,6 +98,7 @@ class Turns:
         if chat_id is not None:
             self._library.store.say(chat_id, "user", question.strip())
         turn = Turn(document_id, chat_id)
+        turn.note = stream.note
         with self._lock:
             self._running.append(turn)
         Thread(target=self._make, args=(turn, stream), name="bookstate-answer", daemon=True).start()

@@ -76,6 +76,18 @@ def test_only_segments_inside_the_scope_are_sources(
     assert {s.chapter for s in answer.sources} <= inside
 
 
+@pytest.mark.parametrize(
+    ("kind", "alone"),
+    [("adaptive", True), ("infini-linear", True), ("infini-delta", False), ("melodi", False)],
+)
+def test_what_is_more_than_the_chapter_asked_is_noted(shelf: Shelf, kind: str, alone: bool) -> None:
+    library, document = shelf.libraries[kind], shelf.documents[kind]
+    note = library.ask(document.id, QUESTION, Scope(chapter=3)).note
+    assert note == "" if alone else "chapters 1 to 3 together" in note
+    for scope in (Scope(), Scope(chapter=1), Scope(as_of_chapter=3)):
+        assert library.ask(document.id, QUESTION, scope).note == ""
+
+
 def test_as_of_chapter_is_kept_by_melodi(shelf: Shelf) -> None:
     answer = ask(shelf, "melodi", scope=Scope(as_of_chapter=2))
     assert {s.chapter for s in answer.sources} == {1, 2}

@@ -133,6 +133,18 @@ def test_ask(known: str) -> None:
     assert {s["chapter"] for s in until["sources"]} == {1}
 
 
+@pytest.mark.parametrize("memory", ["infini", "melodi"])
+def test_a_chapter_that_cannot_be_had_alone_is_said_to_be_more(book: Path, memory: str) -> None:
+    """Once, on standard error, whatever the JSON holds."""
+    known = value("ingest", book, "--memory", memory)["id"]
+    said = "is from chapters 1 to 2 together"
+    for command in (["ask", known, QUESTION], ["summarize", known]):
+        for arguments in (["--chapter", 2], ["--chapter", 2, "--json"]):
+            assert run(*command, *arguments).stderr.count(said) == 1
+        assert "together" not in run(*command, "--chapter", 1).stderr
+    assert "together" not in run("ask", known, QUESTION, "--as-of-chapter", 2).stderr
+
+
 def test_ask_for_people_prints_the_answer(known: str) -> None:
     asked = run("ask", known, QUESTION)
     assert asked.exit_code == 0

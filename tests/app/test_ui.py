@@ -340,6 +340,11 @@ class TestChatTab:
         assert tab.delete(document.id, chat)[0] is None
         assert not desk.library.store.chats(document.id)
 
+    def test_more_than_the_chapter_that_was_asked_is_noted(self, desk: Desk, picker: Any) -> None:
+        document = read_novel(desk.library, memory="melodi")
+        *_, last = ChatTab(desk, picker).ask(document.id, None, QUESTION, ONLY, 2)
+        assert "chapters 1 to 2 together" in last[-1]
+
     def test_a_refused_question_leaves_nothing(self, desk: Desk, picker: Any) -> None:
         document = read_novel(desk.library)
         tab = ChatTab(desk, picker)
