@@ -1,7 +1,10 @@
 """Evaluation records: documents with questions, from gzip'd JSON lines.
 
 One object a line: id, title, text, split, questions [{question, answers[], ...}]. The passage that
-answers a question is known by `sections` (with the record's `section_words`) or by `paragraph`.
+answers a question is known by `sections` (with the record's `section_words`), by `paragraph`, or,
+where a record has neither, as the paragraph that alone holds the first answer word for word.
+
+A question marked `unanswerable` has no answer; it is read on demand only.
 """
 
 from __future__ import annotations
@@ -9,10 +12,11 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from memory_models.errors import BadData
 
@@ -22,7 +26,7 @@ class Question:
     """A question with its accepted answers, and where in the text the answer stands if known."""
 
     question: str
-    answers: tuple[str, ...]
+    answers: tuple[str, ...]  # none where the document does not answer it
     gold: tuple[int, int] | None  # character range of the gold passage
 
 
@@ -37,9 +41,14 @@ class Record:
     questions: tuple[Question, ...]
 
 
-def read_records(path: Path, split: str | None = None) -> list[Record]:
+Made = TypeVar("Made")
+
+
+def read_records(
+    path: Path, split: str | None = None, *, unanswerable: bool = False
+) -> list[Record]:
     """All records of a file, or those of one split. Raises BadData naming the line."""
-    records = [record for record in _records(path) if split in (None, record.split)]
+    records = list(each_record(path, split, unanswerable=unanswerable))
     if not records:
         raise BadData(
             f"{path.name} has no record of split {split!r}; leave --split out to see all."
@@ -47,29 +56,105 @@ def read_records(path: Path, split: str | None = None) -> list[Record]:
     return records
 
 
-def _records(path: Path) -> Iterator[Record]:
+def each_record(
+    path: Path, split: str | None = None, *, unanswerable: bool = False
+) -> Iterator[Record]:
+    """The same one by one, so that a long file is read no further than it is needed."""
+    for record in read_lines(path, lambda raw: _record(raw, unanswerable)):
+        if split in (None, record.split):
+            yield record
+
+
+def read_literary(path: Path, books: Path) -> list[Record]:
+    """Records whose text is a whole book of another file, named by `book_id`.
+
+    Records of books that are not there are left out. Raises BadData where none is left.
+    """
+    asked: dict[str, list[Record]] = {}
+    for book, record in read_lines(path, _about_book):
+        asked.setdefault(book, []).append(record)
+    found = [
+        replace(record, text=book.text)
+        for book in each_record(books)
+        for record in asked.get(book.id, ())
+    ]
+    if not found:
+        raise BadData(
+            f"{books.name} has none of the {len(asked)} books that {path.name} asks about; name "
+            "the file with their texts by --books."
+        )
+    return found
+
+
+def _about_book(raw: dict[str, Any]) -> tuple[str, Record]:
+    return raw["book_id"], _record({**raw, "text": ""}, unanswerable=False)
+
+
+def read_lines(path: Path, make: Callable[[dict[str, Any]], Made]) -> Iterator[Made]:
+    """What `make` makes of each line's object. Raises BadData naming the line it refuses."""
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield _record(json.loads(line))
-            except (KeyError, TypeError, ValueError, gzip.BadGzipFile) as error:
-                raise BadData(
-                    f"{path.name}, line {number}, is not a record ({error!r}); it needs id, text "
-                    "and questions as the data README describes."
-                ) from error
+    number = 0
+    try:
+        with opener(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):  # noqa: B007 - the message names it
+                yield make(json.loads(line))
+    except (KeyError, TypeError, ValueError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadData(
+            f"{path.name}, line {number}, is not a record ({error!r}); it needs the fields that "
+            "the data README describes."
+        ) from error
 
 
-def _record(raw: dict[str, Any]) -> Record:
+def _record(raw: dict[str, Any], unanswerable: bool) -> Record:
     text = raw["text"]
-    sections = _section_spans(text, raw.get("section_words") or [])
-    paragraphs = [(m.start(), m.end()) for m in re.finditer(r"[^\n]+(?:\n[^\n]+)*", text)]
-    questions = tuple(
-        Question(q["question"], tuple(q["answers"]), _gold(q, sections, paragraphs))
-        for q in raw.get("questions") or []
-        if q.get("answers") and not q.get("unanswerable")
+    questions = raw.get("questions") or []
+    find = _Passages(text, raw.get("section_words") or []) if questions else None
+    return Record(
+        raw["id"],
+        raw.get("title", ""),
+        raw.get("split", ""),
+        text,
+        tuple(_questions(questions, find, unanswerable)) if find else (),
     )
-    return Record(raw["id"], raw.get("title", ""), raw.get("split", ""), text, questions)
+
+
+def _questions(
+    raw: list[dict[str, Any]], passages: _Passages, unanswerable: bool
+) -> Iterator[Question]:
+    for q in raw:
+        if q.get("unanswerable"):
+            if unanswerable:
+                yield Question(q["question"], (), passages.of(q))
+        elif q.get("answers"):
+            yield Question(q["question"], tuple(q["answers"]), passages.of(q))
+
+
+class _Passages:
+    """Finds the passages of one text."""
+
+    def __init__(self, text: str, section_words: list[int]) -> None:
+        self._text = text
+        self._sections = _section_spans(text, section_words)
+        matches = re.finditer(r"[^\n]+(?:\n[^\n]+)*", text)
+        self._paragraphs = [match.span() for match in matches]
+
+    def of(self, raw: dict[str, Any]) -> tuple[int, int] | None:
+        """Characters of the passage that answers a question."""
+        if self._sections and raw.get("sections"):
+            numbers = [int(n) for n in re.findall(r"\d+", str(raw["sections"]))]
+            spans = [self._sections[n - 1] for n in numbers if 1 <= n <= len(self._sections)]
+            return (min(s for s, _ in spans), max(e for _, e in spans)) if spans else None
+        index = raw.get("paragraph")
+        if isinstance(index, int):
+            return self._paragraphs[index] if 0 <= index < len(self._paragraphs) else None
+        return None if self._sections else self._holding(raw.get("answers") or [])
+
+    def _holding(self, answers: list[str]) -> tuple[int, int] | None:
+        """The paragraph with the first answer, where the text has it once and word for word."""
+        if not answers or self._text.count(answers[0]) != 1:
+            return None
+        at = self._text.index(answers[0])
+        return next(((s, e) for s, e in self._paragraphs if s <= at < e), None)
 
 
 def _section_spans(text: str, section_words: list[int]) -> list[tuple[int, int]]:
@@ -81,16 +166,3 @@ def _section_spans(text: str, section_words: list[int]) -> list[tuple[int, int]]
             spans.append((words[first][0], words[last - 1][1]))
         first = last
     return spans
-
-
-def _gold(
-    raw: dict[str, Any], sections: list[tuple[int, int]], paragraphs: list[tuple[int, int]]
-) -> tuple[int, int] | None:
-    if sections and raw.get("sections"):
-        numbers = [int(n) for n in re.findall(r"\d+", str(raw["sections"]))]
-        spans = [sections[n - 1] for n in numbers if 1 <= n <= len(sections)]
-        return (min(s for s, _ in spans), max(e for _, e in spans)) if spans else None
-    index = raw.get("paragraph")
-    if isinstance(index, int) and 0 <= index < len(paragraphs):
-        return paragraphs[index]
-    return None

@@ -53,6 +53,26 @@ def contains(answer: str, gold: str) -> bool:
     return f" {normalize(gold)} " in f" {normalize(answer)} "
 
 
+DECLINES = (
+    "not in the document",
+    "it is not in the document",
+    "not mentioned",
+    "not stated",
+    "the document does not say",
+    "the document doesn't say",
+    "i don't know",
+    "i do not know",
+    "unanswerable",
+    "no answer",
+    "cannot be answered",
+)
+
+
+def is_declined(text: str) -> bool:
+    """True if the answer begins by saying that the document does not answer."""
+    return f"{normalize(text)} ".startswith(tuple(f"{normalize(d)} " for d in DECLINES))
+
+
 def mean(values: Sequence[float]) -> float:
     """Arithmetic mean; 0 of nothing."""
     return sum(values) / len(values) if values else 0.0
