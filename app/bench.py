@@ -26,8 +26,8 @@ from app.recall import Scope
 from app.settings import Settings
 from app.summaries import Summarizer
 from ingest.readers import read_book
+from memory_models.evaluate.conditions import plain_reading
 from memory_models.evaluate.data import Record, read_records
-from memory_models.evaluate.harness import plain_reading
 from memory_models.evaluate.planted import Planted, plant
 from memory_models.evaluate.scores import contains
 from memory_models.generate import Decoding, Mixture, Trace, generate

@@ -5,95 +5,198 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+from app.adapters import READER, declining, find_adapter, trained_reader
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress, ReadProgress, quiet
+from app.measure_cases import Plan, Setting, cases_of, measure_of, settings_of
 from app.models import CALIBRATION, Calibration, Confidence, new_memory
-from ingest.book import Book, Chapter, Page
-from ingest.segments import split_book
 from memory_models.evaluate.calibrate import (
     ConfidenceFit,
     choose_heads,
     fit_confidence,
     is_right,
 )
-from memory_models.evaluate.data import Record, read_records
-from memory_models.evaluate.harness import (
+from memory_models.evaluate.cases import Case, Window, planted_cases
+from memory_models.evaluate.conditions import (
     Adaptive,
-    Case,
     Condition,
-    Outcome,
     PromptOnly,
+    Random,
+    Reader,
     Recurrent,
-    Window,
+    Retrieved,
     WindowStates,
-    build_cases,
-    planted_cases,
-    run,
+    Wrong,
 )
+from memory_models.evaluate.data import read_records
+from memory_models.evaluate.harness import Outcome, OutcomeLog, run, unread
 from memory_models.evaluate.planted import plant
-from memory_models.evaluate.table import Row, make_rows
+from memory_models.evaluate.table import Row, make_rows, row_json
 from memory_models.generate import Decoding
 from memory_models.memories.adaptive import AdaptiveMemory
+from memory_models.memory import to_bytes
 from memory_models.tokenizer import Tokenizer
 
 CONDITIONS = (
     "none",
     "wrong",
+    "random",
     "gold",
-    "truncated",
-    "adaptive",
-    "adaptive@SHARE",
+    "truncated[@TOKENS]",
+    "rag[@PASSAGE_TOKENSxPASSAGES]",
+    "adaptive[@SHARE]",
     "infini",
     "melodi",
 )
 TRUNCATED_TOKENS = 2048  # of the document's end, for the comparator `truncated`
-
-
-def split_text(library: Library, text: str) -> list[tuple[int, int]]:
-    """Character ranges of the windows of a text without chapters."""
-    whole = Book(
-        "text", text, (Chapter("all", 0, len(text)),), (Page(1, "1", 0, len(text)),), "text"
-    )
-    segments = split_book(whole, library.backbone.tokenizer.count, library.settings.window)
-    return [(s.start, s.end) for s in segments]
+PASSAGE_TOKENS, PASSAGES = 128, 4  # for the comparator `rag`
+OVER_WINDOWS: dict[str, type[Adaptive | Random]] = {
+    "adaptive": Adaptive,
+    "wrong": Wrong,
+    "random": Random,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to evaluate."""
+class Readers:
+    """Who answers, for each way of showing the document; all are equally trained."""
 
-    data: Path
-    split: str | None
-    memories: tuple[str, ...]
-    distractors: int
-    limit: int | None
-    seed: int = 0
-    documents: int | None = None  # ask about the first so many documents only
+    off: Reader  # nothing is shown
+    page: Reader  # the gold passage, or the document's end, stands in the prompt
+    retrieved: Reader  # retrieved passages stand in the prompt
+    slots: Reader  # addressed windows are open
+    plain: Reader  # the recurrent memories, which have their own parameters
 
 
-def evaluate(
-    library: Library, plan: Plan, on_progress: OnProgress = quiet
-) -> tuple[list[Row], dict[str, list[Outcome]]]:
+def readers(library: Library) -> Readers:
+    """The trained reader for all where there is one, else the plain backbone.
+
+    With nothing shown it is not allowed to decline: memory off is its best guess.
+    """
+    plain = Reader(library.backbone)
+    trained = _trained(library) or plain
+    off = trained.declining and replace(trained.declining, threshold=0.0)
+    return Readers(Reader(trained.backbone, off), trained, trained, trained, plain)
+
+
+def _trained(library: Library) -> Reader | None:
+    backbone = library.backbone
+    adapter = find_adapter(backbone, READER) if library.settings.adapters else None
+    decoder = trained_reader(backbone)
+    if adapter is None or decoder is None:
+        return None
+    made_of = hashlib.sha256(backbone.sha256.encode() + to_bytes(adapter.weights)).hexdigest()
+    return Reader(replace(backbone, decoder=decoder, sha256=made_of), declining(backbone))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question with what every condition answered."""
+
+    setting: str
+    case: Case
+    outcomes: dict[str, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The table, the same broken down, and every answer."""
+
+    rows: tuple[Row, ...]
+    groups: tuple[Row, ...]
+    asked: tuple[Asked, ...]
+
+
+def evaluate(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> Evaluation:
     """Run the harness; what an earlier run of the same plan had done is not done again."""
-    outcomes = _outcomes(library, cases_of(library, plan), plan.memories, on_progress)
-    return make_rows(outcomes), outcomes
+    settings = settings_of(library, plan)
+    names = _with_gold_only_where_known(plan.memories, settings)
+    cases = [case for setting in settings for case in setting.cases]
+    outcomes = _outcomes(library, cases, names, on_progress)
+    rows: list[Row] = []
+    groups: list[Row] = []
+    asked: list[Asked] = []
+    for setting in settings:
+        done = len(asked)
+        asked += [
+            Asked(setting.name, case, {name: outcomes[name][done + n] for name in names})
+            for n, case in enumerate(setting.cases)
+        ]
+        own = asked[done:]
+        tokens = _document_tokens(library.backbone.tokenizer, setting.cases)
+        rows += _rows(own, names, setting.name, tokens, "")
+        groups += _group_rows(own, names, setting.name, tokens)
+    return Evaluation(tuple(rows), tuple(groups), tuple(asked))
+
+
+def _with_gold_only_where_known(
+    names: Sequence[str], settings: Sequence[Setting]
+) -> tuple[str, ...]:
+    known = any(case.passage for setting in settings for case in setting.cases)
+    return tuple(name for name in dict.fromkeys(names) if known or name != "gold")
+
+
+def _document_tokens(tokenizer: Tokenizer, cases: Sequence[Case]) -> int:
+    """Mean tokens of the documents; windows that they share are counted once."""
+    texts = dict.fromkeys(window.text for case in cases for window in case.windows)
+    counts = {text: tokenizer.count(text) for text in texts}
+    return round(sum(counts[w.text] for c in cases for w in c.windows) / len(cases))
+
+
+def _rows(
+    asked: Sequence[Asked], names: Sequence[str], setting: str, tokens: int, group: str
+) -> list[Row]:
+    outcomes = {name: [a.outcomes[name] for a in asked] for name in names}
+    return make_rows(outcomes, setting=setting, document_tokens=tokens, group=group)
+
+
+def _group_rows(
+    asked: Sequence[Asked], names: Sequence[str], setting: str, tokens: int
+) -> list[Row]:
+    grouped = [a for a in asked if a.case.group]
+    ordered = sorted(grouped, key=lambda a: (len(a.case.group), a.case.group))
+    return [
+        row
+        for group, own in groupby(ordered, key=lambda a: a.case.group)
+        for row in _rows(list(own), names, setting, tokens, group)
+    ]
 
 
 def _outcomes(
     library: Library, cases: Sequence[Case], names: Sequence[str], on_progress: OnProgress
 ) -> dict[str, list[Outcome]]:
     """Outcomes of each condition on the cases, in the order of the cases."""
-    conditions = [_condition(library, name) for name in names]
+    who = readers(library)
+    conditions = [_condition(library, name, who) for name in names]
     found: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
     decoding = Decoding(max_tokens=library.settings.answer_tokens)
-    log = _cache(library) / f"outcomes-{_fingerprint(library)}.jsonl"
-    for number, name, outcome in run(conditions, cases, library.backbone, decoding, log):
+    path = _cache(library) / f"outcomes-{_fingerprint(library)}.jsonl"
+    log = OutcomeLog(path, library.backbone)
+    ahead = unread(conditions, cases, log)
+    steps = len(ahead) + len(cases) * len(conditions)
+    _read_ahead(library, ahead, steps, on_progress)
+    for done, (_, name, outcome) in enumerate(run(conditions, cases, decoding, log), start=1):
         found[name].append(outcome)
-        on_progress(ReadProgress("", number + 1, len(cases), 0.0, None))
+        on_progress(ReadProgress("", len(ahead) + done, steps, 0.0, None))
     return found
+
+
+def _read_ahead(
+    library: Library, ahead: Sequence[tuple[Condition, str]], steps: int, on_progress: OnProgress
+) -> None:
+    """Read windows; the bar goes on with the answers, so the time left is that of reading."""
+    started, tokens = perf_counter(), 0
+    for done, (condition, text) in enumerate(ahead, start=1):
+        condition.read(text)
+        tokens += library.backbone.tokenizer.count(text)
+        seconds = perf_counter() - started
+        left = seconds / done * (len(ahead) - done)
+        on_progress(ReadProgress("", done, steps, tokens / seconds, left))
 
 
 def _fingerprint(library: Library) -> str:
@@ -106,80 +209,77 @@ def _fingerprint(library: Library) -> str:
     return hashlib.sha256(made_by.encode()).hexdigest()[:16]
 
 
-def cases_of(library: Library, plan: Plan) -> list[Case]:
-    """The plan's cases; distractors come from every split, questions from the plan's alone."""
-    records = read_records(plan.data)
-    if plan.split is not None:
-        read_records(plan.data, plan.split)  # refuses a split that is not there
-    wanted = _enough(library.backbone.tokenizer, records, plan)
-    return build_cases(
-        wanted,
-        lambda text: split_text(library, text),
-        plan.distractors,
-        plan.limit,
-        plan.seed,
-        plan.split,
-    )
-
-
-def _enough(tokenizer: Tokenizer, records: Sequence[Record], plan: Plan) -> list[Record]:
-    """Records of the split, and as many others as the distractors may need."""
-    asked = [r for r in records if plan.split in (None, r.split)][: plan.documents]
-    others = [r for r in records if plan.split not in (None, r.split)]
-    windows = sum(len(r.text) for r in asked) // 2500  # a window holds some 2,000 characters
-    kept = list(asked)
-    for record in others:
-        if windows > plan.distractors * 1.5 + 20:
-            break
-        kept.append(record)
-        windows += len(record.text) // 2500
-    return kept
-
-
 def _cache(library: Library) -> Path:
     folder = library.settings.home / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _condition(library: Library, name: str) -> Condition:
+def _condition(library: Library, name: str, who: Readers) -> Condition:
     backbone = library.backbone
-    kind, _, share = name.partition("@")
+    kind, _, given = name.partition("@")
     if name == "none":
-        return PromptOnly(name, backbone, lambda case: "")
+        return PromptOnly(name, who.off, lambda case: "")
     if name == "gold":
-        return PromptOnly(name, backbone, lambda case: case.passage)
-    if name == "truncated":
-        return PromptOnly(name, backbone, lambda case: _tail(backbone.tokenizer, case))
-    if kind in ("adaptive", "wrong"):
-        memory = new_memory("adaptive", backbone, library.settings)
-        assert isinstance(memory, AdaptiveMemory)
-        if share:
-            memory = AdaptiveMemory(backbone, replace(memory.config, share=_number(share, name)))
+        return PromptOnly(name, who.page, lambda case: case.passage)
+    if kind == "truncated":
+        tokens = _whole(given, name) if given else TRUNCATED_TOKENS
+        return PromptOnly(name, who.page, lambda case: _tail(backbone.tokenizer, case, tokens))
+    if kind == "rag":
+        tokens, most = _passages(given, name) if given else (PASSAGE_TOKENS, PASSAGES)
+        return Retrieved(name, who.retrieved, tokens, most)
+    if kind in OVER_WINDOWS:
+        memory = _adaptive(library, _share(given, name) if given else None)
         states = WindowStates(memory, _cache(library))
-        return Adaptive(name, states, library.settings.windows, wrong=kind == "wrong")
+        return OVER_WINDOWS[kind](name, states, who.slots, library.settings.windows)
     if name in ("infini", "melodi"):
         recurrent = new_memory(name, backbone, library.settings)
         assert not isinstance(recurrent, AdaptiveMemory)
-        return Recurrent(name, backbone, recurrent)
+        return Recurrent(name, who.plain, recurrent)
     raise InvalidSetting(f"Memory {name!r} is not known; choose from {', '.join(CONDITIONS)}.")
 
 
-def _tail(tokenizer: Tokenizer, case: Case) -> str:
+def _adaptive(library: Library, share: float | None) -> AdaptiveMemory:
+    settings = library.settings
+    chosen = settings if share is None else settings.model_copy(update={"share": share})
+    memory = new_memory("adaptive", library.backbone, chosen)
+    assert isinstance(memory, AdaptiveMemory)
+    return memory
+
+
+def _tail(tokenizer: Tokenizer, case: Case, tokens: int) -> str:
     text = "".join(window.text for window in case.windows)
-    return tokenizer.decode(tokenizer.encode(text[-6 * TRUNCATED_TOKENS :])[-TRUNCATED_TOKENS:])
+    return tokenizer.decode(tokenizer.encode(text[-6 * tokens :])[-tokens:])
 
 
-def _number(share: str, name: str) -> float:
+def _share(given: str, name: str) -> float:
     try:
-        return float(share)
+        return float(given)
     except ValueError as error:
         raise InvalidSetting(f"{name!r} has no number behind the @; write adaptive@0.1.") from error
 
 
-def rows_json(rows: Sequence[Row]) -> dict[str, Any]:
+def _whole(given: str, name: str) -> int:
+    if not given.isdecimal() or int(given) == 0:
+        raise InvalidSetting(
+            f"{name!r} has no count behind the @; write {name.split('@')[0]}@2048."
+        )
+    return int(given)
+
+
+def _passages(given: str, name: str) -> tuple[int, int]:
+    tokens, _, most = given.partition("x")
+    if not (tokens.isdecimal() and most.isdecimal() and int(most)):
+        raise InvalidSetting(f"{name!r} is not PASSAGE_TOKENSxPASSAGES; write rag@128x4.")
+    return int(tokens), int(most)
+
+
+def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     """What `evaluate --json` prints."""
-    return {"rows": [asdict(row) for row in rows]}
+    return {
+        "rows": [row_json(row) for row in evaluation.rows],
+        "groups": [row_json(row) for row in evaluation.groups],
+    }
 
 
 PLANTED_WINDOWS = 66
@@ -188,14 +288,16 @@ CONFIDENCE_CONDITIONS = ("adaptive", "wrong")
 
 def confidence_fit(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> ConfidenceFit:
     """Fit confidence on the plan's questions and on facts planted in its documents."""
-    cases = cases_of(library, plan)
+    assert plan.data is not None
+    cases = cases_of(library, plan, *plan.distractors)
     asked = _outcomes(library, cases, CONFIDENCE_CONDITIONS, on_progress)
     texts = [record.text for record in read_records(plan.data, plan.split)]
     joined = "\n\n".join(texts)
-    ranges = split_text(library, joined)
+    split = measure_of(library).split
+    ranges = split(joined)
     strange = [Window(1, s, e, joined[s:e]) for s, e in ranges[-PLANTED_WINDOWS:]]
     planted = plant(joined[: ranges[min(PLANTED_WINDOWS, len(ranges)) - 1][1]])
-    facts = planted_cases(planted, lambda text: split_text(library, text), strange)
+    facts = planted_cases(planted, split, strange)
     told = _outcomes(library, facts, CONFIDENCE_CONDITIONS, on_progress)
     book, wrong = ([*asked[name], *told[name]] for name in CONFIDENCE_CONDITIONS)
     right = [
@@ -212,7 +314,8 @@ def calibrate(
     on_progress: OnProgress = quiet,
 ) -> dict[str, Any]:
     """Find addressing heads on one plan, fit confidence on another, and write calibration.json."""
-    cases = cases_of(library, heads_plan)
+    assert heads_plan.data is not None and confidence_plan.data is not None
+    cases = cases_of(library, heads_plan, *heads_plan.distractors)
     window, choice = library.settings.window, None
     found = choose_heads(library.backbone, cases, window, key_heads=3, most=6)
     for done, choice in found:  # noqa: B007 - the last one counts

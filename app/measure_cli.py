@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,35 +15,128 @@ from app.library import Library, OnProgress
 from app.progress import reading_bar
 from memory_models.evaluate.data import Record
 
+if TYPE_CHECKING:
+    from app.measure import Evaluation
+
 Split = Annotated[str | None, typer.Option(help="Questions of this split only.")]
 
 
+QUICK = "none,wrong,gold,rag,adaptive"
+EVERY = "none,wrong,gold,truncated,rag,adaptive"
+
+
 def evaluate_command(
-    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Records, .jsonl.gz.")],
+    data: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Records, .jsonl.gz.")
+    ] = None,
+    task: Annotated[
+        str, typer.Option(help="records, literaryqa, planted, babi or passkey.")
+    ] = "records",
     split: Split = None,
     memories: Annotated[
-        str, typer.Option(help="none wrong gold truncated adaptive adaptive@SHARE infini melodi.")
-    ] = "none,wrong,gold,adaptive",
-    distractors: Annotated[int, typer.Option(min=0, help="Windows of other documents.")] = 60,
+        str | None,
+        typer.Option(
+            help="none wrong random gold truncated[@TOKENS] rag[@TOKENSxPASSAGES] "
+            f"adaptive[@SHARE] infini melodi, with commas.  [default: {EVERY}]"
+        ),
+    ] = None,
+    distractors: Annotated[
+        str, typer.Option(help="records: windows of other documents; several with commas.")
+    ] = "60",
+    distractor_data: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="records: take them from this file."),
+    ] = None,
+    unanswerable: Annotated[
+        bool, typer.Option("--unanswerable", help="records: ask those questions too.")
+    ] = False,
+    books: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Book texts, for all tasks but records."),
+    ] = None,
+    tokens: Annotated[
+        str, typer.Option(help="Length of the document; several with commas.  [default: 32000]")
+    ] = "",
+    depths: Annotated[
+        int | None,
+        typer.Option(min=1, help="planted, passkey: so many depths.  [default: 10, 20]"),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Most questions.")] = None,
     seed: Annotated[int, typer.Option()] = 0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Four questions about short documents: 5 minutes.")
+    ] = False,
+    plots: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for plots, as SVG.")
+    ] = None,
     answers: Annotated[bool, typer.Option("--answers", help="Show every answer too.")] = False,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """Compare memories on questions about documents: likelihood, free-running F1, addressing."""
-    from app.measure import Plan, evaluate, rows_json  # the harness is not needed to ask
-    from memory_models.evaluate.table import to_markdown
+    """Compare memories on questions about documents: free-running answers, likelihood, addressing.
 
-    names = tuple(name.strip() for name in memories.split(",") if name.strip())
-    plan = Plan(data, split, names, distractors, limit, seed)
+    Questions are those of the records, each document among windows of others (records); about
+    whole books (literaryqa); about short passages planted in a book (planted); about bAbI stories
+    scattered in a book (babi); or about a pass key (passkey).
+    """
+    from app.measure import evaluate, evaluation_json  # the harness is not needed to ask
+    from app.measure_cases import Plan, quickened
+    from memory_models.evaluate.plots import write_plots
+
     with opened(backbone) as library, reading_bar(err, "Evaluating") as on_progress:
-        rows, outcomes = evaluate(library, plan, on_progress)
+        plan = Plan(
+            data=data,
+            split=split,
+            memories=_names(memories or (QUICK if quick else EVERY)),
+            distractors=_counts(distractors, "--distractors"),
+            limit=limit,
+            seed=seed,
+            task=task,
+            books=books,
+            tokens=_counts(tokens, "--tokens") if tokens else (),
+            depths=depths,
+            distractor_data=distractor_data,
+            unanswerable=unanswerable,
+        )
+        plan = quickened(plan) if quick else plan
+        found = evaluate(library, plan, on_progress)
         if answers:
-            for name, found in outcomes.items():
-                for outcome in found:
-                    err.print(f"{name}: {outcome.answer}", markup=False)
-        emit(rows_json(rows)) if as_json else say(to_markdown(rows))
+            _show(found)
+        if plots is not None:
+            for file in write_plots(found.rows, plan.score, plots):
+                err.print(f"wrote {file}", markup=False, soft_wrap=True)
+        emit(evaluation_json(found)) if as_json else say(_tables(found, plan.score))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _counts(text: str, option: str) -> tuple[int, ...]:
+    parts = _names(text)
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise InvalidSetting(f"{option} {text!r} is not a count, or several with commas.")
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
+def _tables(found: Evaluation, score: str) -> str:
+    from memory_models.evaluate.table import groups_markdown, to_markdown
+
+    table = to_markdown(found.rows)
+    return f"{table}\n\n{groups_markdown(found.groups, score)}" if found.groups else table
+
+
+def _show(found: Evaluation) -> None:
+    """Questions with their accepted answers, and what every memory said."""
+    for asked in found.asked:
+        case, gold = asked.case, sorted(asked.case.gold)
+        where = f"{len(case.windows)} windows, gold {gold}" if gold else ""
+        err.print(f"\n{asked.setting} {case.group} {where}".rstrip(), markup=False, soft_wrap=True)
+        accepted = " | ".join(case.question.answers) or "(not in the document)"
+        err.print(f"Q: {case.question.question}\nA: {accepted}", markup=False, soft_wrap=True)
+        for name, outcome in asked.outcomes.items():
+            rank = "" if outcome.rank is None else f" [rank {outcome.rank}]"
+            err.print(f"  {name}{rank}: {outcome.answer}", markup=False, soft_wrap=True)
 
 
 def calibrate_command(
@@ -57,10 +150,11 @@ def calibrate_command(
     as_json: Json = False,
 ) -> None:
     """Find the backbone's addressing heads and calibrate confidence; kept beside the backbone."""
-    from app.measure import Plan, calibrate
+    from app.measure import calibrate
+    from app.measure_cases import Plan
 
-    heads = Plan(data, heads_split, (), distractors, questions, documents=24)
-    confidence = Plan(data, confidence_split, ("adaptive", "wrong"), distractors, answers)
+    heads = Plan(data, heads_split, (), (distractors,), questions, documents=24)
+    confidence = Plan(data, confidence_split, ("adaptive", "wrong"), (distractors,), answers)
     with opened(backbone) as library, reading_bar(err, "Calibrating") as on_progress:
         notes = calibrate(library, heads, confidence, on_progress)
         if as_json:

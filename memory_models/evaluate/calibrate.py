@@ -17,7 +17,8 @@ from torch import Tensor
 from memory_models.address import Head, question_queries, standardize
 from memory_models.backbone import Backbone
 from memory_models.errors import InvalidRequest
-from memory_models.evaluate.harness import Case, Outcome, Window
+from memory_models.evaluate.cases import Case, Window
+from memory_models.evaluate.harness import Outcome
 from memory_models.evaluate.scores import contains
 from memory_models.memories.adaptive import QUERY_DISTANCE, read_tokens
 from memory_models.prompt import address_query

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from memory_models.evaluate.harness import Outcome
 from memory_models.evaluate.scores import bootstrap, mean, recovered_gain
 
 OFF, GOLD = "none", "gold"
+SCORES = ("f1", "rouge_l", "contains", "exact_match")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,36 @@ class Row:
     recall_at_8: float | None
     state_bytes: int
     kv_cache_bytes: int
+    contains: float = 0.0  # share of answers that hold an accepted one
+    share_of_gold: float | None = None  # contains, as a share of what the gold passage reaches
+    declined: float = 0.0  # share of answers that say the document does not tell
+    setting: str = ""  # how long the document is, in the command's own words
+    document_tokens: int = 0
+    group: str = ""  # empty for all cases of a setting together
 
 
-def make_rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
-    """outcomes: condition -> one outcome a case, in the same order of cases."""
-    return [_row(name, found, outcomes) for name, found in outcomes.items()]
+Outcomes = Mapping[str, Sequence[Outcome]]
+"""Condition -> one outcome a case, in the same order of cases."""
 
 
-def _row(name: str, found: list[Outcome], outcomes: dict[str, list[Outcome]]) -> Row:
+def make_rows(
+    outcomes: Outcomes, *, setting: str = "", document_tokens: int = 0, group: str = ""
+) -> list[Row]:
+    """A row for every condition."""
+    return [
+        _row(name, found, outcomes, setting, document_tokens, group)
+        for name, found in outcomes.items()
+    ]
+
+
+def _row(
+    name: str,
+    found: Sequence[Outcome],
+    outcomes: Outcomes,
+    setting: str,
+    document_tokens: int,
+    group: str,
+) -> Row:
     off, gold = outcomes.get(OFF), outcomes.get(GOLD)
 
     def gain(attribute: str, indices: Sequence[int]) -> float | None:
@@ -50,6 +74,7 @@ def _row(name: str, found: list[Outcome], outcomes: dict[str, list[Outcome]]) ->
 
     every = range(len(found))
     ranks = [o.rank for o in found if o.rank is not None]
+    held, ceiling = _mean(found, "contains"), _mean(gold or (), "contains")
     return Row(
         memory=name,
         n=len(found),
@@ -66,10 +91,16 @@ def _row(name: str, found: list[Outcome], outcomes: dict[str, list[Outcome]]) ->
         recall_at_8=round(mean([float(r < 8) for r in ranks]), 4) if ranks else None,
         state_bytes=round(_mean(found, "state_bytes")),
         kv_cache_bytes=round(_mean(found, "kv_cache_bytes")),
+        contains=held,
+        share_of_gold=round(held / ceiling, 4) if ceiling else None,
+        declined=_mean(found, "declined"),
+        setting=setting,
+        document_tokens=document_tokens,
+        group=group,
     )
 
 
-def _mean(outcomes: list[Outcome], attribute: str) -> float:
+def _mean(outcomes: Sequence[Outcome], attribute: str) -> float:
     return round(mean([float(getattr(o, attribute)) for o in outcomes]), 4)
 
 
@@ -77,26 +108,51 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
+def row_json(row: Row) -> dict[str, Any]:
+    """A row as the command prints it; the gain in F1 under its full name too."""
+    own = {"recovered_gain_f1": row.recovered_gain, "interval_f1": row.interval}
+    return {**asdict(row), **own}
+
+
 def to_markdown(rows: Sequence[Row]) -> str:
     """The table as it stands in the README."""
+    several = len({row.setting for row in rows}) > 1
     head = (
-        "| memory | n | F1 | ROUGE-L | nats/token | first token | gain in nats (95%) "
-        "| gain in F1 (95%) | recall@4 | state / KV cache |"
+        "| memory | n | F1 | EM | ROUGE-L | contains | declined | nats/token | first token "
+        "| gain in nats (95%) | gain in F1 (95%) | recall@4 | state / KV cache |"
     )
-    lines = [head, "|---" * 10 + "|"]
-    for r in rows:
-        size = f"1/{r.kv_cache_bytes / r.state_bytes:.1f}" if r.state_bytes else "-"
-        recall = "-" if r.recall_at_4 is None else f"{r.recall_at_4:.2f}"
-        nats = _with_interval(r.recovered_gain_nats, r.interval_nats)
-        lines.append(
-            f"| {r.memory} | {r.n} | {r.f1:.3f} | {r.rouge_l:.3f} | {r.nats_per_token:.2f} "
-            f"| {r.first_token_nats:.2f} | {nats} | {_with_interval(r.recovered_gain, r.interval)} "
-            f"| {recall} | {size} |"
-        )
+    lines = [("| document " if several else "") + head, "|---" * (13 + several) + "|"]
+    lines += [(f"| {row.setting} " if several else "") + _line(row) for row in rows]
     return "\n".join(lines)
+
+
+def _line(r: Row) -> str:
+    size = f"1/{r.kv_cache_bytes / r.state_bytes:.1f}" if r.state_bytes else "-"
+    recall = "-" if r.recall_at_4 is None else f"{r.recall_at_4:.2f}"
+    nats = _with_interval(r.recovered_gain_nats, r.interval_nats)
+    return (
+        f"| {r.memory} | {r.n} | {r.f1:.3f} | {r.exact_match:.3f} | {r.rouge_l:.3f} "
+        f"| {r.contains:.2f} | {r.declined:.2f} | {r.nats_per_token:.2f} "
+        f"| {r.first_token_nats:.2f} | {nats} | {_with_interval(r.recovered_gain, r.interval)} "
+        f"| {recall} | {size} |"
+    )
 
 
 def _with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
     if value is None:
         return "-"
     return f"{value:.2f}" + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "")
+
+
+def groups_markdown(groups: Sequence[Row], score: str) -> str:
+    """One score by group (a line each) and memory (a column each)."""
+    memories = list(dict.fromkeys(row.memory for row in groups))
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for row in groups:
+        value = f"{getattr(row, score):.2f}"
+        cells.setdefault((row.setting, f"{row.group} ({row.n})"), {})[row.memory] = value
+    lines = [f"| {score} of | {' | '.join(memories)} |", "|---" * (len(memories) + 1) + "|"]
+    for (setting, group), found in cells.items():
+        values = " | ".join(found.get(memory, "-") for memory in memories)
+        lines.append(f"| {setting}, {group} | {values} |")
+    return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,20 +15,16 @@ from hypothesis import strategies as st
 from memory_models import backbone as backbones
 from memory_models.errors import BadData, InvalidRequest
 from memory_models.evaluate.calibrate import _greedy, fit_confidence
-from memory_models.evaluate.data import read_records
-from memory_models.evaluate.harness import (
-    Adaptive,
-    Outcome,
-    PromptOnly,
-    WindowStates,
-    build_cases,
-    run,
-)
+from memory_models.evaluate.cases import build_cases, located
+from memory_models.evaluate.conditions import Adaptive, PromptOnly, Reader, WindowStates, Wrong
+from memory_models.evaluate.data import Question, Record, read_literary, read_records
+from memory_models.evaluate.harness import Outcome, OutcomeLog, run, text_scores, unread
 from memory_models.evaluate.planted import FACTS, plant
 from memory_models.evaluate.scores import (
     bootstrap,
     contains,
     exact_match,
+    is_declined,
     recovered_gain,
     rouge_l,
     token_f1,
@@ -79,6 +76,61 @@ def test_bad_data_names_its_line(data: Path, tmp_path: Path) -> None:
         read_records(data, "test")
 
 
+def test_a_file_that_is_no_gzip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plain.jsonl.gz"
+    path.write_text(json.dumps(STORIES[0]), "utf-8")
+    with pytest.raises(BadData, match=r"plain\.jsonl\.gz"):
+        read_records(path)
+
+
+def test_the_only_paragraph_with_the_answer_is_gold(tmp_path: Path) -> None:
+    text = "Mara had a key.\n\nAnton had a boat, and a key too.\n\nIlse had nothing."
+    questions = [
+        {"question": "What was Anton's?", "answers": ["a boat"]},
+        {"question": "What had both?", "answers": ["a key"]},
+        {"question": "Who?", "answers": ["Joren"]},
+        {"question": "Which?", "answers": ["x"], "paragraph": 2},
+    ]
+    path = tmp_path / "plain.jsonl"
+    path.write_text(json.dumps({"id": "p", "text": text, "questions": questions}), "utf-8")
+    (record,) = read_records(path)
+    shown = [q.gold and text[slice(*q.gold)] for q in record.questions]
+    assert shown == ["Anton had a boat, and a key too.", None, None, "Ilse had nothing."]
+    assert [len(r.questions) for r in located([record])] == [2]
+    unknown = replace(record, questions=record.questions[1:3])
+    assert located([unknown]) == [unknown]
+
+
+def test_unanswerable_questions_are_read_on_demand(tmp_path: Path) -> None:
+    questions = [
+        {"question": "Who?", "answers": ["Mara"], "paragraph": 0, "unanswerable": False},
+        {"question": "When?", "answers": [], "paragraph": 0, "unanswerable": True},
+    ]
+    path = tmp_path / "squad.jsonl"
+    path.write_text(json.dumps({"id": "p", "text": "Mara.", "questions": questions}), "utf-8")
+    assert [q.question for q in read_records(path)[0].questions] == ["Who?"]
+    both = read_records(path, unanswerable=True)[0].questions
+    assert [(q.question, q.answers, q.gold) for q in both] == [
+        ("Who?", ("Mara",), (0, 5)),
+        ("When?", (), (0, 5)),
+    ]
+
+
+def test_literary_questions_are_about_whole_books(tmp_path: Path) -> None:
+    books, asked = tmp_path / "books.jsonl", tmp_path / "asked.jsonl"
+    texts = [{"id": str(n), "split": "val", "text": f"Book {n}. The end."} for n in range(3)]
+    books.write_text("\n".join(map(json.dumps, texts)), "utf-8")
+    questions = [{"question": "How does it end?", "answers": ["It ends."]}]
+    lines = [{"id": f"l{n}", "book_id": str(n), "questions": questions} for n in (2, 7)]
+    asked.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    (record,) = read_literary(asked, books)
+    assert (record.id, record.text) == ("l2", "Book 2. The end.")
+    assert record.questions[0].gold is None
+    asked.write_text(json.dumps(lines[1]), "utf-8")
+    with pytest.raises(BadData, match="none of the 1 books"):
+        read_literary(asked, books)
+
+
 def test_scores_on_known_answers() -> None:
     assert token_f1("The red fox.", ["a red fox", "wolf"]) == 1.0
     assert token_f1("red dog", ["red fox"]) == pytest.approx(0.5)
@@ -88,6 +140,34 @@ def test_scores_on_known_answers() -> None:
     assert contains("It was Agnes Whitlock, I think.", "Agnes Whitlock")
     assert not contains("Agnes and Whitlock", "Agnes Whitlock")
     assert not contains("geeseling", "geese")
+
+
+@pytest.mark.parametrize(
+    ("answer", "declined"),
+    [
+        ("Not in the document.", True),
+        ("I don’t know who that is", True),
+        ("I DO NOT KNOW", True),
+        ("It is not in the document", True),
+        ("unanswerable", True),
+        ("The document doesn't say.", True),
+        ("", False),
+        ("Nothing in the document is red", False),
+        ("No answerphone", False),
+        ("He said: not in the document", False),
+    ],
+)
+def test_declining(answer: str, declined: bool) -> None:
+    assert is_declined(answer) is declined
+
+
+def test_what_cannot_be_answered_is_right_when_declined() -> None:
+    nothing, something = (Question("Who?", answers, None) for answers in ((), ("Mara",)))
+    assert set(text_scores("Not in the document.", nothing).values()) == {1.0}
+    assert set(text_scores("Mara", nothing).values()) == {0.0}
+    declined = text_scores("Not in the document.", something)
+    assert declined["declined"] == 1.0 and declined["f1"] == declined["contains"] == 0.0
+    assert text_scores("It was Mara, surely.", something)["contains"] == 1.0
 
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=8))
@@ -121,6 +201,33 @@ def test_cases_put_the_story_among_distractors(data: Path) -> None:
         build_cases(records, lambda t: [(0, 30), (30, len(t))], 60, None)
 
 
+def test_distractors_from_a_pool_are_the_same_for_all(data: Path) -> None:
+    records = read_records(data)
+    pool = [Record("b", "", "train", "".join(f"Line {n:02}. " for n in range(12)), ())]
+    cuts: list[str] = []
+
+    def split(text: str) -> list[tuple[int, int]]:
+        cuts.append(text)
+        step = 18 if text.startswith("Line") else 30
+        return [(s, min(s + step, len(text))) for s in range(0, len(text), step)]
+
+    cases = build_cases(records, split, 4, None, only="val", pool=pool)
+    around = [[w.text for w in c.windows if w.record == len(records)] for c in cases]
+    assert around[0] == around[1] == [f"Line {n:02}. Line {n + 1:02}. " for n in (0, 2, 4, 6)]
+    own = [i for i, w in enumerate(cases[0].windows) if w.record == cases[0].record]
+    assert own == list(range(2, 2 + len(own)))
+    assert {w.record for w in cases[0].wrong} == {len(records)}
+    assert sorted(cuts) == sorted([pool[0].text, records[0].text, records[1].text])
+    with pytest.raises(InvalidRequest, match="--distractor-data"):
+        build_cases(records, split, 20, None, only="val", pool=pool)
+
+
+def test_no_distractors_leave_the_story_alone(data: Path) -> None:
+    cases = build_cases(read_records(data), lambda t: [(0, 30), (30, len(t))], 0, None, only="val")
+    assert all("".join(w.text for w in case.windows) == case.text for case in cases)
+    assert all(len(case.wrong) == 2 and case.wrong[0].record != case.record for case in cases)
+
+
 def test_planted_facts_stand_where_they_say() -> None:
     text = "A plain sentence stands here. " * 400
     planted = plant(text)
@@ -145,22 +252,74 @@ def test_harness_runs_resumes_and_tabulates(
     memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, share=0.5))
     states = WindowStates(memory, tmp_path)
     conditions = [
-        PromptOnly("none", backbone, lambda case: ""),
-        PromptOnly("gold", backbone, lambda case: case.passage),
-        Adaptive("wrong", states, 4, wrong=True),
-        Adaptive("adaptive", states, 4),
+        PromptOnly("none", Reader(backbone), lambda case: ""),
+        PromptOnly("gold", Reader(backbone), lambda case: case.passage),
+        Wrong("wrong", states, Reader(backbone), 4),
+        Adaptive("adaptive", states, Reader(backbone), 4),
     ]
-    log, decoding = tmp_path / "log.jsonl", Decoding(max_tokens=5)
-    first = list(run(conditions, cases, backbone, decoding, log))
-    written = log.read_text("utf-8")
-    assert list(run(conditions, cases, backbone, decoding, log)) == first
-    assert log.read_text("utf-8") == written
+    file, decoding = tmp_path / "log.jsonl", Decoding(max_tokens=5)
+    ahead = unread(conditions, cases, OutcomeLog(file, backbone))
+    texts = {w.text for case in cases for w in (*case.windows, *case.wrong)}
+    assert sorted(text for _, text in ahead) == sorted(texts)
+    for condition, text in ahead:
+        condition.read(text)
+    assert unread(conditions, cases, OutcomeLog(file, backbone)) == []
+    first = list(run(conditions, cases, decoding, OutcomeLog(file, backbone)))
+    written = file.read_text("utf-8")
+    assert written.count("\n") == 8
+    file.write_text(written + '["torn', "utf-8")
+    for state in tmp_path.rglob("*.address"):
+        state.unlink()
+    log = OutcomeLog(file, backbone)
+    assert unread(conditions, cases, log) == []
+    assert list(run(conditions, cases, decoding, log)) == first
+    assert file.read_text("utf-8") == written
     outcomes = {c.name: [o for _, name, o in first if name == c.name] for c in conditions}
     rows = {row.memory: row for row in make_rows(outcomes)}
     assert rows["none"].recovered_gain_nats == 0 and rows["gold"].recovered_gain_nats == 1
     assert rows["adaptive"].recall_at_8 == 1.0 and rows["wrong"].recall_at_8 is None
     assert rows["adaptive"].state_bytes > 0 and rows["none"].state_bytes == 0
+    assert rows["gold"].share_of_gold in (None, 1.0)
     assert to_markdown(list(rows.values())).count("\n") == 5
+
+
+def test_another_reader_has_outcomes_of_its_own(
+    data: Path, tiny_backbone: Path, other_backbone: Path, tmp_path: Path
+) -> None:
+    backbone, reader = backbones.load(tiny_backbone), backbones.load(other_backbone)
+    cases = build_cases(read_records(data), lambda t: [(0, len(t))], 2, 1, only="val")
+    log = OutcomeLog(tmp_path / "log.jsonl", backbone)
+    own, other = (
+        PromptOnly("gold", Reader(who), lambda case: case.passage) for who in (backbone, reader)
+    )
+    (made,) = run([own], cases, Decoding(max_tokens=5), log)
+    assert log.find(own, cases[0]) == made[2]
+    assert log.find(other, cases[0]) is None
+    (again,) = run([other], cases, Decoding(max_tokens=5), log)
+    assert again[2].nats_per_token != made[2].nats_per_token
+
+
+def test_a_broken_log_names_its_line(tiny_backbone: Path, tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    file.write_text('["key", {"answer": 1}]\n', "utf-8")
+    with pytest.raises(BadData, match="line 1"):
+        OutcomeLog(file, backbones.load(tiny_backbone))
+
+
+def test_outcomes_of_earlier_versions_get_the_newer_scores(
+    data: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    backbone = backbones.load(tiny_backbone)
+    (case,) = build_cases(read_records(data), lambda t: [(0, len(t))], 2, 1, only="val")
+    condition = PromptOnly("none", Reader(backbone), lambda case: "")
+    file = tmp_path / "log.jsonl"
+    list(run([condition], [case], Decoding(max_tokens=5), OutcomeLog(file, backbone)))
+    key, outcome = json.loads(file.read_text("utf-8"))
+    del outcome["contains"], outcome["declined"]
+    outcome["answer"] = f"It was {case.question.answers[0]}."
+    file.write_text(json.dumps([key, outcome]) + "\n", "utf-8")
+    found = OutcomeLog(file, backbone).find(condition, case)
+    assert found is not None and (found.contains, found.declined) == (1.0, 0.0)
 
 
 def test_heads_are_added_only_while_they_help() -> None:

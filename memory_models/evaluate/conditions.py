@@ -1,0 +1,361 @@
+"""Conditions: the ways in which the same question is asked, one row of the table each.
+
+    none      nothing but the question
+    gold      the passage that answers it in the prompt (the ceiling)
+    truncated the last tokens of the long document in the prompt
+    rag       the passages that BM25 finds, in document order, in the prompt
+    adaptive  adaptive MELODI over the document's windows
+    wrong     adaptive MELODI over as many windows without the right document
+    random    adaptive MELODI's machinery over random numbers of the state's shape
+    infini, melodi   the recurrent memories, read over the whole sequence of windows
+
+Who reads a state or a prompt and answers (`Reader`) may differ from the backbone that wrote the
+state: a trained reader has the same tokenizer and configuration, other weights and another hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from memory_models.address import AddressBook
+from memory_models.backbone import Backbone
+from memory_models.evaluate.cases import Case, Window
+from memory_models.evaluate.passages import Cutter, Index
+from memory_models.generate import Declining
+from memory_models.memories.adaptive import (
+    AdaptiveConfig,
+    AdaptiveMemory,
+    LayerContext,
+    SlotReading,
+)
+from memory_models.memories.slots import unpack
+from memory_models.memory import Bundle, Reading, from_bytes, to_bytes
+from memory_models.prompt import Prompt, address_query, build_prompt
+from memory_models.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who answers, and how it declines where it was trained to."""
+
+    backbone: Backbone
+    declining: Declining | None = None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.backbone.tokenizer
+
+    @property
+    def identity(self) -> str:
+        """What its outcomes are told apart by."""
+        threshold = "" if self.declining is None else f"/{self.declining.threshold}"
+        return self.backbone.sha256 + threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A reading for a case with its prompt and its cost."""
+
+    reading: Callable[[], Reading]
+    prompt: Prompt
+    state_bytes: int = 0
+    kv_cache_bytes: int = 0
+    segments: tuple[int, ...] = ()  # windows of the case that are read, where the rows are windows
+    rank: int | None = None
+
+
+class Condition(Protocol):
+    """One row of the table."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def reader(self) -> Reader: ...
+
+    @property
+    def variant(self) -> str:
+        """What an outcome depends on beside the name, the reader and the case; usually nothing."""
+        ...
+
+    def unread(self, case: Case) -> Mapping[Path, str]:
+        """Windows to read before the case can be opened: the file that each leaves, its text."""
+        ...
+
+    def read(self, text: str) -> None:
+        """Read one of them."""
+        ...
+
+    def open(self, case: Case) -> Opened: ...
+
+
+def plain_reading(backbone: Backbone) -> SlotReading:
+    """The backbone without any memory: a reading whose one row sees nothing but the prompt."""
+    c = backbone.config
+    empty = torch.zeros(
+        2, c.kv_heads, 0, c.head_size, dtype=backbone.decoder.dtype, device=backbone.decoder.device
+    )
+    bias = torch.zeros(2, c.kv_heads, 0, device=backbone.decoder.device)
+    contexts = [LayerContext(empty, empty, bias)] * c.layers
+    return SlotReading(backbone.decoder, contexts, (0,), torch.zeros(1), 0)
+
+
+class _NothingAhead:
+    """Conditions that read no window ahead."""
+
+    @property
+    def variant(self) -> str:
+        return ""
+
+    def unread(self, case: Case) -> Mapping[Path, str]:
+        return {}
+
+    def read(self, text: str) -> None:
+        """Never asked to."""
+
+
+@dataclass(frozen=True)
+class PromptOnly(_NothingAhead):
+    """none, gold or truncated: what is shown stands in the prompt."""
+
+    name: str
+    reader: Reader
+    show: Callable[[Case], str]
+
+    def open(self, case: Case) -> Opened:
+        """The prompt with what this condition shows, and no state."""
+        prompt = build_prompt(self.reader.tokenizer, case.question.question, self.show(case))
+        return Opened(lambda: plain_reading(self.reader.backbone), prompt)
+
+
+class Retrieved(_NothingAhead):
+    """rag: the best `most` passages of `tokens` tokens, in document order, in the prompt."""
+
+    def __init__(self, name: str, reader: Reader, tokens: int, most: int) -> None:
+        self.name = name
+        self.reader = reader
+        self._most = most
+        self._cutter = Cutter(reader.tokenizer.count, tokens)
+        self._known: tuple[object, Index | None] = (None, None)
+
+    def open(self, case: Case) -> Opened:
+        """The prompt with the passages; the rank is that of the best gold one among all."""
+        index = self._index(case.windows)
+        ranked = index.ranked(case.question.question)
+        chosen = [index.passages[i] for i in sorted(ranked[: self._most])]
+        shown = "\n\n".join(passage.text.strip() for passage in chosen)
+        prompt = build_prompt(self.reader.tokenizer, case.question.question, shown)
+        ordered = (index.passages[i] for i in ranked)
+        gold = (n for n, p in enumerate(ordered) if case.is_gold(p.record, p.start, p.end))
+        return Opened(lambda: plain_reading(self.reader.backbone), prompt, rank=next(gold, None))
+
+    def _index(self, windows: tuple[Window, ...]) -> Index:
+        known, index = self._known
+        if index is None or known != windows:
+            index = Index(self._cutter.cut(windows))
+            self._known = (windows, index)
+        return index
+
+
+class WindowStates:
+    """Adaptive MELODI's windows, each read once and kept in a folder."""
+
+    def __init__(self, memory: AdaptiveMemory, folder: Path) -> None:
+        self.memory = memory
+        settings = {**_named(memory.config), **_beside(memory.config)}
+        made_by = json.dumps([settings, memory.backbone.sha256], sort_keys=True)
+        self._folder = folder / hashlib.sha256(made_by.encode()).hexdigest()[:16]
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def files(self, text: str) -> tuple[Path, Path]:
+        """Where the slots and the address keys of a window are once it was read; keys come last."""
+        key = hashlib.sha256(text.encode()).hexdigest()[:32]
+        return self._folder / f"{key}.slots", self._folder / f"{key}.address"
+
+    def read(self, text: str) -> tuple[Path, Path]:
+        """Files with the slots and the address keys of a window."""
+        files = self.files(text)
+        if not files[1].is_file():
+            tokens = self.memory.backbone.tokenizer.encode(text)
+            left = self.memory.write(torch.tensor(tokens), {}).left
+            for path, part in zip(files, ("slots", "address"), strict=True):
+                scratch = path.with_suffix(f".{part}.part")
+                scratch.write_bytes(to_bytes(left[part]))
+                scratch.rename(path)
+        return files
+
+
+NAMED = ("address_heads", "window", "share", "slot_bits")
+
+
+def _named(config: AdaptiveConfig) -> dict[str, object]:
+    """What states and outcomes were always told apart by."""
+    return {name: getattr(config, name) for name in NAMED}
+
+
+def _beside(config: AdaptiveConfig) -> dict[str, object]:
+    """Newer settings, where they are not the default: older files stay what they were."""
+    return {
+        field.name: getattr(config, field.name)
+        for field in fields(config)
+        if field.name not in NAMED and getattr(config, field.name) != field.default
+    }
+
+
+class _Windowed:
+    """What the conditions over adaptive MELODI's states share."""
+
+    def __init__(self, name: str, states: WindowStates, reader: Reader, windows: int) -> None:
+        self.name = name
+        self.reader = reader
+        self._states = states
+        self._windows = windows
+
+    @property
+    def variant(self) -> str:
+        newer = _beside(self._states.memory.config)
+        return json.dumps(newer, sort_keys=True) if newer else ""
+
+    def _document(self, case: Case) -> tuple[Window, ...]:
+        return case.windows
+
+    def unread(self, case: Case) -> Mapping[Path, str]:
+        files = {self._states.files(w.text)[1]: w.text for w in self._document(case)}
+        return {file: text for file, text in files.items() if not file.is_file()}
+
+    def read(self, text: str) -> None:
+        self._states.read(text)
+
+    def _files(self, case: Case) -> list[tuple[Path, Path]]:
+        return [self._states.read(window.text) for window in self._document(case)]
+
+
+class Adaptive(_Windowed):
+    """Adaptive MELODI over the case's windows."""
+
+    def open(self, case: Case) -> Opened:
+        """Address the windows and open the best of them."""
+        memory, files = self._states.memory, self._files(case)
+        book = AddressBook.from_bundles(
+            [(i, from_bytes(address.read_bytes())) for i, (_, address) in enumerate(files)]
+        )
+        query = address_query(memory.backbone.tokenizer, case.question.question)
+        order = memory.choose(query, book, torch.arange(len(files)), len(files))
+        segments, prior = order.segments[: self._windows], order.prior[: self._windows]
+        slots = {s: from_bytes(files[s][0].read_bytes()) for s in segments}
+        tokens = int(book.lengths.sum())
+        return Opened(
+            reading=lambda: memory.recall(slots, prior),
+            prompt=build_prompt(self.reader.tokenizer, case.question.question),
+            state_bytes=sum(path.stat().st_size for pair in files for path in pair),
+            kv_cache_bytes=tokens * memory.backbone.config.kv_bytes_per_token,
+            segments=segments,
+            rank=self._rank(order.segments, case),
+        )
+
+    def _rank(self, order: Sequence[int], case: Case) -> int | None:
+        return min((order.index(g) for g in case.gold), default=None)
+
+
+class Wrong(Adaptive):
+    """Adaptive MELODI over as many windows without the right document."""
+
+    def _document(self, case: Case) -> tuple[Window, ...]:
+        return case.wrong
+
+    def _rank(self, order: Sequence[int], case: Case) -> int | None:
+        return None
+
+
+class Random(_Windowed):
+    """Adaptive MELODI's machinery over random windows whose slots are random numbers.
+
+    A state has exactly the counts and places of the right document's, so also its size. Keys and
+    values are normal numbers with the mean and deviation that each channel has over the slots of
+    its layer in that window; where a layer has few slots, with their common size alone.
+    """
+
+    def open(self, case: Case) -> Opened:
+        """Open as many windows as adaptive MELODI does, all as likely."""
+        memory, files = self._states.memory, self._files(case)
+        chance = random.Random(case.question.question)
+        segments = chance.sample(range(len(files)), min(self._windows, len(files)))
+        slots = {s: noise(from_bytes(files[s][0].read_bytes()), seed=s) for s in segments}
+        count = self._states.memory.backbone.tokenizer.count
+        tokens = sum(count(window.text) for window in case.windows)
+        return Opened(
+            reading=lambda: memory.recall(slots, torch.zeros(len(slots))),
+            prompt=build_prompt(self.reader.tokenizer, case.question.question),
+            state_bytes=sum(path.stat().st_size for pair in files for path in pair),
+            kv_cache_bytes=tokens * memory.backbone.config.kv_bytes_per_token,
+        )
+
+
+FEW = 8  # slots; fewer would give themselves away by their mean and deviation
+
+
+def noise(packed: Bundle, seed: int) -> Bundle:
+    """Slots of one window with random numbers for keys and values, as 16-bit slots."""
+    slots = unpack(packed, torch.float32)
+    generator = torch.Generator().manual_seed(seed)
+    made = {}
+    for name, rows in (("keys", slots.keys), ("values", slots.values)):
+        layers = rows.split([sum(counts) for counts in slots.counts])
+        made[name] = torch.cat([_alike(layer, generator) for layer in layers]).bfloat16()
+    return {"counts": packed["counts"], "places": packed["places"], **made}
+
+
+def _alike(rows: Tensor, generator: torch.Generator) -> Tensor:
+    """Normal numbers [n,d] with the statistics of rows [n,d]."""
+    drawn = torch.randn(rows.shape, generator=generator)
+    if len(rows) < FEW:
+        return drawn * rows.square().mean().sqrt() if len(rows) else drawn
+    return rows.mean(0) + drawn * rows.std(0)
+
+
+class Carried(Protocol):
+    """A recurrent memory (Infini-attention, MELODI)."""
+
+    window: int
+
+    def empty(self) -> Bundle: ...
+    def write(self, tokens: Tensor, carry: Bundle) -> tuple[Bundle, object]: ...
+    def recall(self, carry: Bundle) -> Reading: ...
+
+
+class Recurrent(_NothingAhead):
+    """A recurrent memory over the whole long document; one state for all questions about it."""
+
+    def __init__(self, name: str, reader: Reader, memory: Carried) -> None:
+        self.name = name
+        self.reader = reader
+        self._memory = memory
+        self._known: tuple[object, Bundle, int] = (None, {}, 0)
+
+    def open(self, case: Case) -> Opened:
+        """Read the windows in order, then ask the carry that results."""
+        if self._known[0] != case.windows:
+            self._known = (case.windows, *self._read(case.windows))
+        _, carry, tokens = self._known
+        return Opened(
+            reading=lambda: self._memory.recall(carry),
+            prompt=build_prompt(self.reader.tokenizer, case.question.question),
+            state_bytes=len(to_bytes(carry)),
+            kv_cache_bytes=tokens * self.reader.backbone.config.kv_bytes_per_token,
+        )
+
+    def _read(self, windows: Sequence[Window]) -> tuple[Bundle, int]:
+        ids = [i for w in windows for i in self.reader.tokenizer.encode(w.text)]
+        carry = self._memory.empty()
+        for part in torch.tensor(ids).split(self._memory.window):
+            carry = self._memory.write(part, carry)[0]
+        return carry, len(ids)
