@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from app.adapters import READER, WRITE_GATE, own_folder, write_gate
 from app.errors import InvalidSetting
 from app.library import Library
-from app.measure_cases import split_text
+from ingest.segments import split_text
 from app.models import new_memory
 from memory_models.adapter import Adapter, LoraConfig, save_adapter, with_lora
 from memory_models.evaluate.data import read_records

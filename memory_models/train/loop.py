@@ -2,12 +2,14 @@
 
 A run lives in a folder: `run.pt` (learned weights, optimiser, counters), `log.jsonl` (a line every
 step and every validation) and `best.safetensors` (the weights that validated best). A run that was
-stopped goes on from `run.pt`. The learning rate warms up, stays, and falls linearly over the last
+stopped goes on from `run.pt`. Started by `accelerate launch` or `torchrun`, processes share the
+units of every step and add up their gradients; on CPU cores, one thread each beats one process. The learning rate warms up, stays, and falls linearly over the last
 fifth of the budget, so that a run can be given more budget before its fall begins.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
+from accelerate.utils import broadcast  # type: ignore[import-untyped]
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -91,24 +94,38 @@ def train(
         torch.optim.AdamW(weights.values(), budget.learning_rate, (0.9, 0.98), weight_decay=0.01)
     )
     progress = _resume(folder, weights, optimizer)
-    stream = units(progress.units)
+    for parameter in weights.values():
+        broadcast(parameter.data)
+    each, left = divmod(budget.accumulate, accelerator.num_processes)
+    if left or not each:
+        raise InvalidRequest(
+            f"{budget.accumulate} units a step do not divide among {accelerator.num_processes} "
+            "processes; choose another --accumulate."
+        )
+    stream = itertools.islice(
+        units(progress.units), accelerator.process_index, None, accelerator.num_processes
+    )
     saved = validated = time.monotonic()
     while progress.tokens < budget.tokens:
         started = time.monotonic()
         rate = budget.rate(progress.step, progress.tokens)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        line = _step(accelerator, weights, optimizer, stream, budget.accumulate, progress)
+        line = _step(accelerator, weights, optimizer, stream, each, progress)
+        progress.units += budget.accumulate
         line |= {"rate": rate, "seconds": time.monotonic() - started}
-        _log(folder, line)
+        if accelerator.is_main_process:
+            _log(folder, line)
         on_step(progress.tokens, budget.tokens, line["loss"] / max(1.0, line["weight"]))
         now = time.monotonic()
-        if now - validated > budget.validate_seconds or progress.tokens >= budget.tokens:
+        done = progress.tokens >= budget.tokens
+        if accelerator.is_main_process and (done or now - validated > budget.validate_seconds):
             _validate(folder, weights, validate, progress)
             validated = time.monotonic()
-        if now - saved > budget.checkpoint_seconds or progress.tokens >= budget.tokens:
+        if accelerator.is_main_process and (done or now - saved > budget.checkpoint_seconds):
             _save(folder, weights, optimizer, progress)
             saved = time.monotonic()
+    accelerator.wait_for_everyone()
     return progress
 
 
@@ -129,14 +146,17 @@ def _step(
         total["tokens"] += result.tokens
         for name, value in result.watched.items():
             total[name] = total.get(name, 0.0) + value
+    names = sorted(total)
+    sums = accelerator.reduce(torch.tensor([total[name] for name in names]), "sum")
+    total = dict(zip(names, sums.tolist(), strict=True))
     for parameter in weights.values():
-        if parameter.grad is not None:
-            parameter.grad /= max(1.0, total["weight"])
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        parameter.grad = accelerator.reduce(parameter.grad, "sum") / max(1.0, total["weight"])
     accelerator.clip_grad_norm_(weights.values(), 1.0)
     optimizer.step()
     optimizer.zero_grad()
     progress.step += 1
-    progress.units += accumulate
     progress.tokens += int(total["tokens"])
     return {**total, "step": progress.step, "total_tokens": progress.tokens}
 
