@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +26,7 @@ from memory_models.evaluate.cases import Case, Window, planted_cases
 from memory_models.evaluate.conditions import (
     Adaptive,
     Condition,
+    Page,
     PromptOnly,
     Random,
     Reader,
@@ -49,7 +51,7 @@ CONDITIONS = (
     "gold",
     "truncated[@TOKENS]",
     "rag[@PASSAGE_TOKENSxPASSAGES]",
-    "adaptive[@SHARE]",
+    "adaptive[@SHARE[xBITS]]",
     "infini",
     "melodi",
 )
@@ -219,17 +221,19 @@ def _condition(library: Library, name: str, who: Readers) -> Condition:
     backbone = library.backbone
     kind, _, given = name.partition("@")
     if name == "none":
-        return PromptOnly(name, who.off, lambda case: "")
+        return _shown(library, name, who.off, lambda case: "")
     if name == "gold":
-        return PromptOnly(name, who.page, lambda case: case.passage)
+        return _shown(library, name, who.page, lambda case: case.passage)
     if kind == "truncated":
         tokens = _whole(given, name) if given else TRUNCATED_TOKENS
-        return PromptOnly(name, who.page, lambda case: _tail(backbone.tokenizer, case, tokens))
+        show = partial(_tail, backbone.tokenizer, tokens=tokens)
+        return _shown(library, name, who.page, show)
     if kind == "rag":
         tokens, most = _passages(given, name) if given else (PASSAGE_TOKENS, PASSAGES)
-        return Retrieved(name, who.retrieved, tokens, most)
+        page = _adaptive(library) if who.retrieved != who.plain else None
+        return Retrieved(name, who.retrieved, tokens, most, page)
     if kind in OVER_WINDOWS:
-        memory = _adaptive(library, _share(given, name) if given else None)
+        memory = _adaptive(library, *(_share(given, name) if given else (None, None)))
         states = WindowStates(memory, _cache(library))
         return OVER_WINDOWS[kind](name, states, who.slots, library.settings.windows)
     if name in ("infini", "melodi"):
@@ -239,10 +243,20 @@ def _condition(library: Library, name: str, who: Readers) -> Condition:
     raise InvalidSetting(f"Memory {name!r} is not known; choose from {', '.join(CONDITIONS)}.")
 
 
-def _adaptive(library: Library, share: float | None) -> AdaptiveMemory:
-    settings = library.settings
-    chosen = settings if share is None else settings.model_copy(update={"share": share})
-    memory = new_memory("adaptive", library.backbone, chosen)
+def _shown(
+    library: Library, name: str, reader: Reader, show: Callable[[Case], str]
+) -> PromptOnly | Page:
+    if reader.backbone is library.backbone:
+        return PromptOnly(name, reader, show)
+    return Page(name, _adaptive(library), reader, show)
+
+
+def _adaptive(
+    library: Library, share: float | None = None, bits: int | None = None
+) -> AdaptiveMemory:
+    given = {"share": share, "slot_bits": bits}
+    update = {name: value for name, value in given.items() if value is not None}
+    memory = new_memory("adaptive", library.backbone, library.settings.model_copy(update=update))
     assert isinstance(memory, AdaptiveMemory)
     return memory
 
@@ -252,11 +266,14 @@ def _tail(tokenizer: Tokenizer, case: Case, tokens: int) -> str:
     return tokenizer.decode(tokenizer.encode(text[-6 * tokens :])[-tokens:])
 
 
-def _share(given: str, name: str) -> float:
+def _share(given: str, name: str) -> tuple[float, int | None]:
+    share, _, bits = given.partition("x")
     try:
-        return float(given)
+        return float(share), int(bits) if bits else None
     except ValueError as error:
-        raise InvalidSetting(f"{name!r} has no number behind the @; write adaptive@0.1.") from error
+        raise InvalidSetting(
+            f"{name!r} has no share behind the @; write adaptive@0.1 or adaptive@0.08x4."
+        ) from error
 
 
 def _whole(given: str, name: str) -> int:
@@ -289,15 +306,15 @@ CONFIDENCE_CONDITIONS = ("adaptive", "wrong")
 def confidence_fit(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> ConfidenceFit:
     """Fit confidence on the plan's questions and on facts planted in its documents."""
     assert plan.data is not None
-    cases = cases_of(library, plan, *plan.distractors)
+    measure = measure_of(library)
+    cases = cases_of(measure, plan, *plan.distractors)
     asked = _outcomes(library, cases, CONFIDENCE_CONDITIONS, on_progress)
     texts = [record.text for record in read_records(plan.data, plan.split)]
     joined = "\n\n".join(texts)
-    split = measure_of(library).split
-    ranges = split(joined)
+    ranges = measure.split(joined)
     strange = [Window(1, s, e, joined[s:e]) for s, e in ranges[-PLANTED_WINDOWS:]]
     planted = plant(joined[: ranges[min(PLANTED_WINDOWS, len(ranges)) - 1][1]])
-    facts = planted_cases(planted, split, strange)
+    facts = planted_cases(planted, measure.split, strange)
     told = _outcomes(library, facts, CONFIDENCE_CONDITIONS, on_progress)
     book, wrong = ([*asked[name], *told[name]] for name in CONFIDENCE_CONDITIONS)
     right = [
@@ -315,7 +332,7 @@ def calibrate(
 ) -> dict[str, Any]:
     """Find addressing heads on one plan, fit confidence on another, and write calibration.json."""
     assert heads_plan.data is not None and confidence_plan.data is not None
-    cases = cases_of(library, heads_plan, *heads_plan.distractors)
+    cases = cases_of(measure_of(library), heads_plan, *heads_plan.distractors)
     window, choice = library.settings.window, None
     found = choose_heads(library.backbone, cases, window, key_heads=3, most=6)
     for done, choice in found:  # noqa: B007 - the last one counts

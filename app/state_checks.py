@@ -49,9 +49,12 @@ _SLOTS: Mapping[int, Layout] = {
     | {"key_scale": ("F16", "slots"), "value_scale": ("F16", "slots")},
     16: _PLACES | {"keys": ("BF16", "slots size"), "values": ("BF16", "slots size")},
 }
-_ADDRESS = {
-    "address_keys": ("I8", "pairs tokens size"),
-    "address_scale": ("F16", "pairs tokens"),
+_ADDRESS_SCALE = {"address_scale": ("F16", "pairs tokens")}
+_ADDRESS: Mapping[int, Layout] = {
+    4: {"address_keys": ("U8", "pairs tokens half"), "address_mean": ("F16", "pairs size")}
+    | _ADDRESS_SCALE,
+    8: {"address_keys": ("I8", "pairs tokens size")} | _ADDRESS_SCALE,
+    16: {"address_keys": ("I8", "pairs tokens size")} | _ADDRESS_SCALE,
 }
 _INFINI = {"M": ("F32", "layers 1 heads size size"), "z": ("F32", "layers 1 heads size")}
 _MELODI = {
@@ -114,7 +117,7 @@ class StateCheck:
 
     def _layout(self, part: str) -> Layout:
         if isinstance(self.config, AdaptiveConfig):
-            return _SLOTS[self.config.slot_bits] if part == "slots" else _ADDRESS
+            return (_SLOTS if part == "slots" else _ADDRESS)[self.config.slot_bits]
         return _INFINI if isinstance(self.config, InfiniConfig) else _MELODI
 
     def _given(self, segment: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from safetensors.torch import load_file
 from app.adapters import READER, WRITE_GATE, own_folder, write_gate
 from app.errors import InvalidSetting
 from app.library import Library
-from ingest.segments import split_text
 from app.models import new_memory
+from ingest.segments import split_text
 from memory_models.adapter import Adapter, LoraConfig, save_adapter, with_lora
 from memory_models.evaluate.data import read_records
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
@@ -78,7 +79,7 @@ def _windows(library: Library, files: Sequence[Path], count: int, seed: int) -> 
         record = rng.choice(piles[number % len(piles)])
         start = rng.randrange(max(1, len(record.text) - 8 * library.settings.window))
         excerpt = record.text[start : start + 12 * library.settings.window]
-        a, b = rng.choice(split_text(library, excerpt)[:-1] or [(0, len(excerpt))])
+        a, b = rng.choice(_split(library, excerpt)[:-1] or [(0, len(excerpt))])
         yield excerpt[a:b]
 
 
@@ -143,13 +144,14 @@ def train_reader(
     return notes
 
 
+def _split(library: Library, text: str) -> list[tuple[int, int]]:
+    return split_text(text, library.backbone.tokenizer.count, library.settings.window)
+
+
 def _draw(
     library: Library, sources: Sequence[Source], books: Sequence[str], plan: ReaderPlan, first: int
 ) -> Iterator[Unit]:
-    def split(text: str) -> list[tuple[int, int]]:
-        return split_text(library, text)
-
-    return draw_units(sources, books, split, plan.mix, plan.budget.seed, first)
+    return draw_units(sources, books, partial(_split, library), plan.mix, plan.budget.seed, first)
 
 
 def _validation(library: Library, plan: ReaderPlan) -> Validation:
@@ -159,7 +161,7 @@ def _validation(library: Library, plan: ReaderPlan) -> Validation:
     assert isinstance(config, AdaptiveConfig)
     whole = AdaptiveConfig(config.address_heads, config.window, 1.0, gate=config.gate)
     records = read_records(plan.validation, "val")
-    probes = make_probes(records, lambda text: split_text(library, text), plan.probes)
+    probes = make_probes(records, partial(_split, library), plan.probes)
     memory, page = (AdaptiveMemory(backbone, c, gate) for c in (config, whole))
     return Validation(memory, page, probes)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import BrokenState, InvalidRequest
-from memory_models.memories.slots import quantize
+from memory_models.memories.slots import hadamard, pack_nibbles, quantize, unpack_nibbles
 from memory_models.memory import Bundle
 
 Head = tuple[int, int]
@@ -30,10 +30,20 @@ def key_heads(heads: Sequence[Head], group: int) -> list[Head]:
     return sorted({(layer, head // group) for layer, head in heads})
 
 
-def pack_address(rotated: Tensor) -> dict[str, Tensor]:
-    """rotated keys [P,T,d] of the addressing key heads -> tensors to store."""
-    codes, scale = quantize(rotated)
-    return {"address_keys": codes, "address_scale": scale}
+def pack_address(rotated: Tensor, bits: int = 8) -> dict[str, Tensor]:
+    """rotated keys [P,T,d] of the addressing key heads -> tensors to store, 4 or 8 bits a number.
+
+    At 4 bits as slots are: less the mean key, turned by a Hadamard matrix, two numbers a byte.
+    """
+    if bits > 4:
+        codes, scale = quantize(rotated)
+        return {"address_keys": codes, "address_scale": scale}
+    P, T, d = rotated.shape
+    mean = rotated.float().mean(1).half()  # [P,d]
+    turned = (rotated.float() - mean.float()[:, None]) @ hadamard(d).to(rotated.device)
+    codes, scale = quantize(turned, 4)
+    nibbles = pack_nibbles(codes.view(P * T, d)).view(P, T, d // 2)
+    return {"address_keys": nibbles, "address_scale": scale, "address_mean": mean}
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,7 @@ class AddressBook:
     keys: Tensor  # [W,P,T,d] int8
     scale: Tensor  # [W,P,T] float16, zero where padded
     lengths: Tensor  # [W]
+    means: Tensor | None = None  # [W,P,d] float16, where keys are turned and stored without it
 
     @classmethod
     def from_bundles(cls, bundles: Sequence[tuple[int, Bundle]]) -> AddressBook:
@@ -55,22 +66,33 @@ class AddressBook:
             raise BrokenState(
                 f"Address keys of different shapes {shapes}; read the document again."
             )
-        longest = max(b["address_keys"].shape[1] for _, b in bundles)
-        first = bundles[0][1]["address_keys"]
-        P, _, d = first.shape
+        codes = [_codes(bundle) for _, bundle in bundles]
+        P, _, d = codes[0].shape
+        longest = max(len(code[0]) for code in codes)
         keys = torch.zeros(len(bundles), P, longest, d, dtype=torch.int8)
         scale = torch.zeros(len(bundles), P, longest, dtype=torch.float16)
         lengths = torch.zeros(len(bundles), dtype=torch.long)
-        for row, (_, bundle) in enumerate(bundles):
-            T = bundle["address_keys"].shape[1]
-            keys[row, :, :T] = bundle["address_keys"]
+        for row, (code, (_, bundle)) in enumerate(zip(codes, bundles, strict=True)):
+            T = code.shape[1]
+            keys[row, :, :T] = code
             scale[row, :, :T] = bundle["address_scale"]
             lengths[row] = T
-        return cls(tuple(segment for segment, _ in bundles), keys, scale, lengths)
+        means = [b["address_mean"] for _, b in bundles if "address_mean" in b]
+        segments = tuple(segment for segment, _ in bundles)
+        return cls(segments, keys, scale, lengths, torch.stack(means) if means else None)
 
     def rows(self, segments: frozenset[int]) -> Tensor:
         """Indices of the windows whose segment is in `segments`."""
         return torch.tensor([i for i, s in enumerate(self.segments) if s in segments])
+
+
+def _codes(bundle: Bundle) -> Tensor:
+    """int8 [P,T,d]."""
+    stored = bundle["address_keys"]
+    if stored.dtype != torch.uint8:
+        return stored
+    P, T, half = stored.shape
+    return unpack_nibbles(stored.view(P * T, half)).view(P, T, 2 * half)
 
 
 def question_queries(
@@ -101,14 +123,20 @@ def head_scores(queries: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor)
     """
     scores = []
     places = torch.arange(book.keys.shape[2])
+    turned = queries
+    if book.means is not None:
+        turned = (queries.float() @ hadamard(queries.shape[2]).to(queries.device)).to(queries.dtype)
     for part in rows.split(CHUNK):
         keys = book.keys[part].to(queries.device, queries.dtype)  # [w,P,T,d], exact
         scale = book.scale[part].to(queries.device).float()
         padded = (places >= book.lengths[part, None]).to(queries.device)  # [w,T]
         per_head = []
-        for query, pair in zip(queries, pairs.tolist(), strict=True):
-            products = (keys[:, pair] @ query.T).float()  # [w,T,Tq]
+        for n, pair in enumerate(pairs.tolist()):
+            products = (keys[:, pair] @ turned[n].T).float()  # [w,T,Tq]
             products = products * scale[:, pair, :, None]
+            if book.means is not None:
+                mean = book.means[part, pair].to(queries.device, queries.dtype)  # [w,d]
+                products = products + (mean @ queries[n].T).float()[:, None]
             products = products.masked_fill(padded[:, :, None], float("-inf"))
             per_head.append(products.amax(1).mean(1))  # [w]
         scores.append(torch.stack(per_head))

@@ -19,7 +19,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -137,13 +137,59 @@ class PromptOnly(_NothingAhead):
         return Opened(lambda: plain_reading(self.reader.backbone), prompt)
 
 
-class Retrieved(_NothingAhead):
-    """rag: the best `most` passages of `tokens` tokens, in document order, in the prompt."""
+class Page(_NothingAhead):
+    """The same for a trained reader, which learned to answer from what the backbone itself read.
 
-    def __init__(self, name: str, reader: Reader, tokens: int, most: int) -> None:
+    What is shown is read by the backbone and kept whole, 16 bits a number; the reader sees it as
+    it sees a window. Nothing shown is a window without slots.
+    """
+
+    def __init__(
+        self, name: str, memory: AdaptiveMemory, reader: Reader, show: Callable[[Case], str]
+    ) -> None:
+        self.name = name
+        self.reader = reader
+        self._memory = memory
+        self._show = show
+
+    def open(self, case: Case) -> Opened:
+        """The prompt alone, over one window that is what this condition shows."""
+        return opened_page(self._memory, self._show(case), case)
+
+
+def opened_page(memory: AdaptiveMemory, shown: str, case: Case, rank: int | None = None) -> Opened:
+    """A text, kept whole, as the only window of a reading."""
+    tokenizer = memory.backbone.tokenizer
+    tokens = torch.tensor(tokenizer.encode(shown), dtype=torch.long)
+    longer = max(memory.window, len(tokens))
+    whole = replace(memory.config, window=longer, share=1.0, slot_bits=16, gate="")
+    page = AdaptiveMemory(memory.backbone, whole, reader=memory.reader)
+    slots = page.whole(tokens)
+    return Opened(
+        lambda: page.recall({0: slots}, torch.zeros(1)),
+        build_prompt(tokenizer, case.question.question),
+        rank=rank,
+    )
+
+
+class Retrieved(_NothingAhead):
+    """rag: the best `most` passages of `tokens` tokens, in document order, in the prompt.
+
+    With `page`, for a trained reader, they are shown as `Page` shows its text.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reader: Reader,
+        tokens: int,
+        most: int,
+        page: AdaptiveMemory | None = None,
+    ) -> None:
         self.name = name
         self.reader = reader
         self._most = most
+        self._page = page
         self._cutter = Cutter(reader.tokenizer.count, tokens)
         self._known: tuple[object, Index | None] = (None, None)
 
@@ -153,10 +199,13 @@ class Retrieved(_NothingAhead):
         ranked = index.ranked(case.question.question)
         chosen = [index.passages[i] for i in sorted(ranked[: self._most])]
         shown = "\n\n".join(passage.text.strip() for passage in chosen)
-        prompt = build_prompt(self.reader.tokenizer, case.question.question, shown)
         ordered = (index.passages[i] for i in ranked)
         gold = (n for n, p in enumerate(ordered) if case.is_gold(p.record, p.start, p.end))
-        return Opened(lambda: plain_reading(self.reader.backbone), prompt, rank=next(gold, None))
+        rank = next(gold, None)
+        if self._page is not None:
+            return opened_page(self._page, shown, case, rank)
+        prompt = build_prompt(self.reader.tokenizer, case.question.question, shown)
+        return Opened(lambda: plain_reading(self.reader.backbone), prompt, rank=rank)
 
     def _index(self, windows: tuple[Window, ...]) -> Index:
         known, index = self._known

@@ -212,9 +212,19 @@ class AdaptiveMemory:
             carry={},
             left={
                 "slots": pack(own.keys, own.values, kept, self.config.slot_bits),
-                "address": pack_address(decoder.rope(address_keys, places)),
+                "address": pack_address(decoder.rope(address_keys, places), self.config.slot_bits),
             },
         )
+
+    @torch.inference_mode()
+    def whole(self, tokens: Tensor) -> dict[str, Tensor]:
+        """All slots of a text [T], as `write` stores them; an empty text has none."""
+        decoder, first = self.backbone.decoder, len(self.sink)
+        tokens = tokens.to(decoder.device)
+        read = read_tokens(decoder, torch.cat((tokens.new_tensor(self.sink), tokens)))
+        keys, values = read.keys[:, :, first:], read.values[:, :, first:]
+        every = torch.ones(keys.shape[:3], dtype=torch.bool, device=keys.device)
+        return pack(keys, values, every, self.config.slot_bits)
 
     def _score(self, sequence: Tensor, first: int) -> tuple[KeyValues, Tensor]:
         decoder = self.backbone.decoder

@@ -2,9 +2,11 @@
 
 A run lives in a folder: `run.pt` (learned weights, optimiser, counters), `log.jsonl` (a line every
 step and every validation) and `best.safetensors` (the weights that validated best). A run that was
-stopped goes on from `run.pt`. Started by `accelerate launch` or `torchrun`, processes share the
-units of every step and add up their gradients; on CPU cores, one thread each beats one process. The learning rate warms up, stays, and falls linearly over the last
+stopped goes on from `run.pt`. The learning rate warms up, stays, and falls linearly over the last
 fifth of the budget, so that a run can be given more budget before its fall begins.
+
+Started by `accelerate launch` or `torchrun`, processes share the units of every step and add up
+their gradients: on CPU cores, one process of one thread each beats one process of many threads.
 """
 
 from __future__ import annotations

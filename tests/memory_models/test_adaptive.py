@@ -225,6 +225,25 @@ def test_a_damaged_or_foreign_blob_is_refused() -> None:
         from_bytes(blob.replace(b'"bookstate":"1"', b'"bookstate":"2"'))
 
 
+def test_four_bit_addresses_score_nearly_as_eight() -> None:
+    generator = torch.Generator().manual_seed(0)
+    common = 20 * torch.randn(2, 1, 16, generator=generator)
+    windows = [common + torch.randn(2, T, 16, generator=generator) for T in (25, 39, 31)]
+    queries = torch.randn(3, 4, 16, generator=generator)
+    rows, pairs = torch.tensor([0, 1, 2]), torch.tensor([0, 1, 1])
+    eight, four = (
+        head_scores(
+            queries,
+            AddressBook.from_bundles([(i, pack_address(w, bits)) for i, w in enumerate(windows)]),
+            rows,
+            pairs,
+        )
+        for bits in (8, 4)
+    )
+    assert not torch.equal(eight, four)
+    assert torch.allclose(eight, four, atol=0.7)
+
+
 def test_head_scores_equal_the_literal_definition() -> None:
     generator = torch.Generator().manual_seed(0)
     windows = [torch.randn(2, T, 8, generator=generator) for T in (5, 9, 1)]
