@@ -6,6 +6,8 @@ what ships. Both are checked against the backbone's hash and refused by name whe
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,8 +15,8 @@ from pathlib import Path
 from memory_models.adapter import Adapter, load_adapter, merged
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
-from memory_models.generate import Declining
 from memory_models.memories.write_gate import WriteGate
+from memory_models.memory import to_bytes
 from memory_models.prompt import DECLINED
 
 READER, WRITE_GATE = "reader", "write_gate"
@@ -46,19 +48,23 @@ def write_gate(backbone: Backbone) -> WriteGate | None:
     return WriteGate.from_weights(backbone.config, found.weights).to(backbone.decoder.device)
 
 
+@dataclass(frozen=True)
+class TrainedReader:
+    """The decoder that answers, a trained reader merged in; `name` is a hash of its weights."""
+
+    name: str
+    decoder: Decoder
+    declines_with: int  # first token of declining
+
+
 @lru_cache(maxsize=2)
-def trained_reader(backbone: Backbone) -> Decoder | None:
-    """The decoder that answers, with the trained reader merged in, where there is one."""
+def trained_reader(backbone: Backbone) -> TrainedReader | None:
+    """The trained reader, where there is one."""
     found = find_adapter(backbone, READER)
     if found is None:
         return None
-    return merged(backbone.decoder, found.weights, float(found.notes["scale"]))
-
-
-def declining(backbone: Backbone) -> Declining | None:
-    """How the trained reader declines, where there is one."""
-    found = find_adapter(backbone, READER)
-    if found is None:
-        return None
-    first = backbone.tokenizer.encode(DECLINED)[0]
-    return Declining(first, float(found.notes["declining_threshold"]))
+    return TrainedReader(
+        hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16],
+        merged(backbone.decoder, found.weights, float(found.notes["scale"])),
+        backbone.tokenizer.encode(DECLINED)[0],
+    )

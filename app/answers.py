@@ -8,7 +8,15 @@ from time import perf_counter
 from typing import Any
 
 from app.models import Confidence
-from memory_models.generate import Decoding, Mixture, Trace, generate, sigmoid
+from memory_models.generate import (
+    Declining,
+    Decoding,
+    Mixture,
+    Trace,
+    generate,
+    sigmoid,
+    support_logit,
+)
 from memory_models.memory import Reading
 from memory_models.prompt import Prompt
 from memory_models.tokenizer import Tokenizer
@@ -59,6 +67,7 @@ class AnswerStream:
         decoding: Decoding,
         confidence: Confidence,
         note: str = "",
+        declining: Declining | None = None,
     ) -> None:
         self.note = note  # what a person must know about the part of the book that was asked
         self._tokenizer = tokenizer
@@ -66,6 +75,7 @@ class AnswerStream:
         self._prompt = prompt
         self._decoding = decoding
         self._confidence = confidence
+        self._declining = declining
         self._started = perf_counter()
         self._first_token_seconds = 0.0
         self._mass: dict[int, float] = {}
@@ -74,7 +84,7 @@ class AnswerStream:
     def __iter__(self) -> Iterator[str]:
         """Pieces of the answer as they are made."""
         reading = self._open_reading()
-        mixture = Mixture(reading)
+        mixture = Mixture(reading, self._declining)
         mixture.prefill(self._prompt.tokens, self._prompt.question)
         self._look(reading, mixture)
         shown = ""
@@ -103,7 +113,13 @@ class AnswerStream:
         if not self.trace.log_probs:
             return 0.0
         c = self._confidence
-        return sigmoid(c.bias + c.gain * self.trace.gain + c.log_prob * self.trace.log_prob)
+        evidence = c.gain * self.trace.gain + c.log_prob * self.trace.log_prob
+        return sigmoid(c.bias + evidence + c.support * support_logit(self.trace.support))
+
+    @property
+    def declined(self) -> bool:
+        """True where the reader says that the document does not answer."""
+        return self._declining is not None and self.trace.support < self._declining.threshold
 
     @property
     def supported(self) -> bool:
@@ -119,8 +135,8 @@ class AnswerStream:
     def finish(self, sources: list[Source]) -> Answer:
         """The answer with its evidence; says so where the memory does not support it."""
         text = self._tokenizer.decode(self.trace.tokens).strip()
-        supported = self.supported and bool(text)
-        notice = "" if supported else NOT_SUPPORTED if text else NO_ANSWER
+        supported = self.supported and bool(text) and not self.declined
+        notice = "" if supported or self.declined else NOT_SUPPORTED if text else NO_ANSWER
         return Answer(
             answer=f"{text} {notice}".strip(),
             confidence=round(self.confidence, 4),

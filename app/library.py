@@ -19,6 +19,7 @@ from functools import cached_property
 import torch
 from filelock import FileLock, Timeout
 
+from app.adapters import trained_reader
 from app.answers import Answer, AnswerStream, Source
 from app.errors import Busy, InvalidSetting
 from app.models import (
@@ -28,6 +29,7 @@ from app.models import (
     memory_config,
     new_memory,
     read_calibration,
+    reader_name,
     stored_memory,
 )
 from app.recall import Scope, StateReader, scope_note
@@ -36,7 +38,8 @@ from app.store import Document, Store, now
 from ingest.book import Book, Segment
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
-from memory_models.generate import Decoding
+from memory_models.generate import Declining, Decoding
+from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import from_bytes, to_bytes
 from memory_models.prompt import address_query, build_prompt
 
@@ -96,7 +99,14 @@ class Library:
     @cached_property
     def calibration(self) -> Calibration:
         """What was measured on the backbone."""
-        return read_calibration(self.backbone)
+        return read_calibration(self.backbone, reader_name(self.backbone, self.settings))
+
+    @property
+    def declining(self) -> Declining | None:
+        """How the trained reader declines, where there is one."""
+        reader = trained_reader(self.backbone) if self.settings.adapters else None
+        threshold = self.calibration.confidence.declining
+        return Declining(reader.declines_with, threshold) if reader else None
 
     # Add
 
@@ -293,6 +303,7 @@ class Library:
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
             self.calibration.confidence,
             scope_note(document, scope),
+            self.declining if isinstance(memory, AdaptiveMemory) else None,
         )
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from app.adapters import READER, declining, find_adapter, trained_reader
+from app.adapters import trained_reader
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.measure_cases import Plan, Setting, cases_of, measure_of, settings_of
-from app.models import CALIBRATION, Calibration, Confidence, new_memory
+from app.models import CALIBRATION, Confidence, calibration_json, new_memory, reader_name
 from memory_models.evaluate.calibrate import (
     ConfidenceFit,
     choose_heads,
@@ -41,7 +42,6 @@ from memory_models.evaluate.planted import plant
 from memory_models.evaluate.table import Row, make_rows, row_json
 from memory_models.generate import Decoding
 from memory_models.memories.adaptive import AdaptiveMemory
-from memory_models.memory import to_bytes
 from memory_models.tokenizer import Tokenizer
 
 CONDITIONS = (
@@ -88,12 +88,11 @@ def readers(library: Library) -> Readers:
 
 def _trained(library: Library) -> Reader | None:
     backbone = library.backbone
-    adapter = find_adapter(backbone, READER) if library.settings.adapters else None
-    decoder = trained_reader(backbone)
-    if adapter is None or decoder is None:
+    reader = trained_reader(backbone) if library.settings.adapters else None
+    if reader is None:
         return None
-    made_of = hashlib.sha256(backbone.sha256.encode() + to_bytes(adapter.weights)).hexdigest()
-    return Reader(replace(backbone, decoder=decoder, sha256=made_of), declining(backbone))
+    answering = replace(backbone, decoder=reader.decoder, sha256=f"{backbone.sha256}+{reader.name}")
+    return Reader(answering, library.declining)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,33 +325,56 @@ def confidence_fit(library: Library, plan: Plan, on_progress: OnProgress = quiet
 
 def calibrate(
     library: Library,
-    heads_plan: Plan,
+    heads_plan: Plan | None,
     confidence_plan: Plan,
     on_progress: OnProgress = quiet,
 ) -> dict[str, Any]:
-    """Find addressing heads on one plan, fit confidence on another, and write calibration.json."""
-    assert heads_plan.data is not None and confidence_plan.data is not None
-    cases = cases_of(measure_of(library), heads_plan, *heads_plan.distractors)
+    """Find addressing heads on one plan, fit confidence on another, and write calibration.json.
+
+    Without a plan for the heads they stay as they are. Confidence is that of whoever answers: the
+    trained reader where there is one and adapters are in use, else the backbone.
+    """
+    backbone = library.backbone
+    path = backbone.folder / CALIBRATION
+    known = calibration_json(backbone)
+    notes = (
+        dict(known)
+        if heads_plan is None and known
+        else _found_heads(library, heads_plan, on_progress)
+    )
+    path.write_text(json.dumps(notes, indent=1), "utf-8")
+    library.__dict__.pop("calibration", None)  # read before these heads were written
+    fit = confidence_fit(library, confidence_plan, on_progress)
+    names = [f.name for f in fields(Confidence)]
+    confidence = {name: value for name, value in asdict(fit).items() if name in names}
+    assert confidence_plan.data is not None
+    made_by = {"data": confidence_plan.data.name, "split": confidence_plan.split, **asdict(fit)}
+    reader = reader_name(backbone, library.settings)
+    if reader:
+        notes["reader_confidence"] = {**notes.get("reader_confidence", {}), reader: confidence}
+        fits = notes.get("reader_confidence_fit", {})
+        notes["reader_confidence_fit"] = {**fits, reader: made_by}
+    else:
+        notes |= {"confidence": confidence, "confidence_fit": made_by}
+    path.write_text(json.dumps(notes, indent=1), "utf-8")
+    return notes
+
+
+def _found_heads(library: Library, plan: Plan | None, on_progress: OnProgress) -> dict[str, Any]:
+    if plan is None or plan.data is None:
+        raise InvalidSetting(
+            f"{library.backbone.name} has no addressing heads yet; calibrate them too."
+        )
+    cases = cases_of(measure_of(library), plan, *plan.distractors)
     window, choice = library.settings.window, None
     found = choose_heads(library.backbone, cases, window, key_heads=3, most=6)
     for done, choice in found:  # noqa: B007 - the last one counts
         on_progress(ReadProgress("", done, len(cases), 0.0, None))
     assert choice is not None
-    path = library.backbone.folder / CALIBRATION
-    heads_only = Calibration(choice.heads, Confidence.uncalibrated(), measured=True)
-    notes: dict[str, Any] = {
+    return {
+        "address_heads": [list(head) for head in choice.heads],
+        "confidence": asdict(Confidence.uncalibrated()),
         "backbone": library.backbone.name,
         "backbone_sha256": library.backbone.sha256,
-        "addressing": {"data": heads_plan.data.name, "split": heads_plan.split, **asdict(choice)},
+        "addressing": {"data": plan.data.name, "split": plan.split, **asdict(choice)},
     }
-    path.write_text(heads_only.to_json(**notes), "utf-8")
-    fit = confidence_fit(library, confidence_plan, on_progress)
-    confidence = Confidence(fit.bias, fit.gain, fit.log_prob, fit.threshold)
-    notes["confidence_fit"] = {
-        "data": confidence_plan.data.name,
-        "split": confidence_plan.split,
-        **asdict(fit),
-    }
-    body = Calibration(choice.heads, confidence, measured=True).to_json(**notes)
-    path.write_text(body, "utf-8")
-    return notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from app.errors import InvalidSetting
@@ -14,9 +15,11 @@ from memory_models.evaluate.background import Measure, book_windows
 from memory_models.evaluate.cases import Case, build_cases, located
 from memory_models.evaluate.data import Record, each_record, read_literary, read_records
 from memory_models.evaluate.tasks import fact_cases, filler_windows, passkey_cases
+from memory_models.tokenizer import Tokenizer
 
 TASKS = ("records", "literaryqa", "planted", "babi", "passkey")
 BY_TEXT = ("planted", "babi", "passkey")  # an answer holds the words that were planted, or not
+BABI_QUESTIONS = 100  # 20 of each sub-task, unless --limit says otherwise
 DEPTHS = {"planted": 10, "passkey": 20}
 CHARACTERS = 2500  # more than a window of 512 tokens of prose has
 LONGEST = 16_000_000  # tokens
@@ -95,9 +98,9 @@ def split_text(library: Library, text: str) -> list[tuple[int, int]]:
 
 
 def measure_of(library: Library) -> Measure:
-    """How this library cuts and counts text."""
+    """How this library cuts and counts text; a text is cut once."""
     return Measure(
-        split=lambda text: split_text(library, text),
+        split=lru_cache(maxsize=1024)(lambda text: split_text(library, text)),
         count=library.backbone.tokenizer.count,
         window=library.settings.window,
     )
@@ -105,20 +108,24 @@ def measure_of(library: Library) -> Measure:
 
 def settings_of(library: Library, plan: Plan) -> list[Setting]:
     """The plan's settings with their cases."""
+    measure = measure_of(library)
     if plan.task == "records":
         return [
-            Setting(f"{count:,} distractors", tuple(cases_of(library, plan, count)))
+            Setting(f"{count:,} distractors", tuple(cases_of(measure, plan, count)))
             for count in plan.distractors
         ]
     if plan.task == "literaryqa":
-        return [_literary(library, plan, tokens) for tokens in plan.tokens or (None,)]
+        return [
+            _literary(measure, library.backbone.tokenizer, plan, tokens)
+            for tokens in plan.tokens or (None,)
+        ]
     return [
-        Setting(f"{tokens:,} tokens", tuple(_planted(library, plan, tokens)))
+        Setting(f"{tokens:,} tokens", tuple(_planted(measure, plan, tokens)))
         for tokens in plan.lengths
     ]
 
 
-def cases_of(library: Library, plan: Plan, distractors: int) -> list[Case]:
+def cases_of(measure: Measure, plan: Plan, distractors: int) -> list[Case]:
     """Questions about records; distractors come from every split, questions from the plan's."""
     assert plan.data is not None
     records = read_records(plan.data, unanswerable=plan.unanswerable)
@@ -130,7 +137,7 @@ def cases_of(library: Library, plan: Plan, distractors: int) -> list[Case]:
     wanted = _enough(records, plan, 0 if pool else distractors)
     cases = build_cases(
         wanted,
-        measure_of(library).split,
+        measure.split,
         distractors,
         plan.limit,
         plan.seed,
@@ -183,22 +190,24 @@ def _preferred(path: Path, split: str) -> Iterator[Record]:
         yield from each_record(path)
 
 
-def _literary(library: Library, plan: Plan, tokens: int | None) -> Setting:
+def _literary(measure: Measure, tokenizer: Tokenizer, plan: Plan, tokens: int | None) -> Setting:
     """Whole books, or their first `tokens` tokens; another book is the wrong one."""
     assert plan.data is not None and plan.books is not None
     records = read_literary(plan.data, plan.books)
     records = [r for r in records if plan.split in (None, r.split)][: plan.documents]
     if tokens is not None:
-        tokenizer = library.backbone.tokenizer
-        short = (tokenizer.decode(tokenizer.encode(r.text)[:tokens]) for r in records)
-        records = [replace(r, text=text) for r, text in zip(records, short, strict=True)]
+        records = [replace(r, text=_first(r.text, tokens, tokenizer)) for r in records]
     name = "whole books" if tokens is None else f"first {tokens:,} tokens"
-    cases = build_cases(records, measure_of(library).split, 0, plan.limit, plan.seed, plan.split)
+    cases = build_cases(records, measure.split, 0, plan.limit, plan.seed, plan.split)
     return Setting(name, tuple(cases))
 
 
-def _planted(library: Library, plan: Plan, tokens: int) -> list[Case]:
-    measure = measure_of(library)
+def _first(text: str, tokens: int, tokenizer: Tokenizer) -> str:
+    head = text[: 8 * tokens]  # more than so many tokens of prose have
+    return tokenizer.decode(tokenizer.encode(head)[:tokens])
+
+
+def _planted(measure: Measure, plan: Plan, tokens: int) -> list[Case]:
     if plan.books is not None and tokens:
         texts = (record.text for record in _preferred(plan.books, "val"))
         background = book_windows(texts, measure, tokens)
@@ -210,7 +219,8 @@ def _planted(library: Library, plan: Plan, tokens: int) -> list[Case]:
     assert plan.data is not None
     if plan.task == "babi":
         stories = read_stories(plan.data, seed=plan.seed)
-        return babi_cases(stories, background, measure, plan.limit, plan.seed)
+        limit = plan.limit or BABI_QUESTIONS
+        return babi_cases(stories, background, measure, limit, plan.seed)
     records = read_records(plan.data, plan.split)
     depths = plan.depths or DEPTHS["planted"]
     return fact_cases(records, background, measure, depths, plan.limit, plan.seed)

@@ -61,7 +61,12 @@ def evaluate_command(
         int | None,
         typer.Option(min=1, help="planted, passkey: so many depths.  [default: 10, 20]"),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most questions.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Most questions; planted, passkey: one a depth without it; babi: 100."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option()] = 0,
     quick: Annotated[
         bool, typer.Option("--quick", help="Four questions about short documents: 5 minutes.")
@@ -146,6 +151,9 @@ def calibrate_command(
     questions: Annotated[int, typer.Option(min=4, help="Questions for the heads.")] = 120,
     answers: Annotated[int, typer.Option(min=4, help="Questions for confidence.")] = 69,
     distractors: Annotated[int, typer.Option(min=1, help="Windows of other documents.")] = 60,
+    keep_heads: Annotated[
+        bool, typer.Option("--keep-heads", help="Fit confidence alone, as after training a reader.")
+    ] = False,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
@@ -153,20 +161,24 @@ def calibrate_command(
     from app.measure import calibrate
     from app.measure_cases import Plan
 
-    heads = Plan(data, heads_split, (), (distractors,), questions, documents=24)
+    heads = None
+    if not keep_heads:
+        heads = Plan(data, heads_split, (), (distractors,), questions, documents=24)
     confidence = Plan(data, confidence_split, ("adaptive", "wrong"), (distractors,), answers)
     with opened(backbone) as library, reading_bar(err, "Calibrating") as on_progress:
         notes = calibrate(library, heads, confidence, on_progress)
         if as_json:
             emit(notes)
             return
-        found = notes["addressing"]
-        say(
-            f"heads {found['heads']}: gold window first {found['recall_at_1']:.2f}, among 4 "
-            f"{found['recall_at_4']:.2f}, among 8 {found['recall_at_8']:.2f} "
-            f"of {found['questions']} questions"
-        )
-        fit = notes["confidence_fit"]
+        if heads is not None:
+            found = notes["addressing"]
+            say(
+                f"heads {found['heads']}: gold window first {found['recall_at_1']:.2f}, among 4 "
+                f"{found['recall_at_4']:.2f}, among 8 {found['recall_at_8']:.2f} "
+                f"of {found['questions']} questions"
+            )
+        fits = [notes.get("confidence_fit"), *notes.get("reader_confidence_fit", {}).values()]
+        fit = fits[-1]
         say(f"confidence: Brier {fit['brier']:.3f}, threshold {fit['threshold']:.2f}")
 
 

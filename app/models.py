@@ -47,11 +47,18 @@ class Confidence:
     gain: float
     log_prob: float
     threshold: float  # below it, an answer counts as not supported
+    support: float = 0.0
+    declining: float = 0.0  # support below which a trained reader declines
 
     @classmethod
     def uncalibrated(cls) -> Confidence:
         """Half at no gain, until `bookstate calibrate` has measured this backbone."""
         return cls(bias=0.0, gain=1.0, log_prob=0.0, threshold=0.5)
+
+    @classmethod
+    def of_reader(cls) -> Confidence:
+        """What a trained reader says of itself, until it is calibrated."""
+        return cls(0.0, 0.0, 0.0, threshold=0.5, support=1.0, declining=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +68,6 @@ class Calibration:
     address_heads: tuple[Head, ...]
     confidence: Confidence
     measured: bool
-
-    def to_json(self, **notes: Any) -> str:
-        """The form in which `read_calibration` finds it, with notes on how it was made."""
-        body = {
-            "address_heads": [list(head) for head in self.address_heads],
-            "confidence": asdict(self.confidence),
-        }
-        return json.dumps({**body, **notes}, indent=1)
 
 
 def backbone_folder(settings: Settings) -> Path:
@@ -94,25 +93,53 @@ def load_backbone(settings: Settings, progress: Progress) -> Backbone:
     return backbones.load(folder)
 
 
-def read_calibration(backbone: Backbone) -> Calibration:
-    """The backbone's own calibration, the shipped one for the same weights, or the plain guess."""
-    own = backbone.folder / CALIBRATION
-    if own.is_file():
-        return _parse(json.loads(own.read_text("utf-8")), str(own))
-    shipped = files("assets") / "calibration" / f"{backbone.sha256[:16]}.json"
-    if shipped.is_file():
-        return _parse(json.loads(shipped.read_text("utf-8")), str(shipped))
+def read_calibration(backbone: Backbone, reader: str = "") -> Calibration:
+    """The backbone's own calibration, the shipped one for the same weights, or the plain guess.
+
+    reader: name of the trained reader that answers, empty for the backbone itself; confidence is
+    calibrated for each.
+    """
+    raw = calibration_json(backbone)
+    if raw is not None:
+        return _parse(raw, reader, backbone.name)
     heads = guessed_heads(backbone.config)
-    return Calibration(heads, Confidence.uncalibrated(), measured=False)
+    confidence = Confidence.of_reader() if reader else Confidence.uncalibrated()
+    return Calibration(heads, confidence, measured=False)
 
 
-def _parse(raw: dict[str, Any], source: str) -> Calibration:
+def calibration_json(backbone: Backbone) -> dict[str, Any] | None:
+    """The backbone's own calibration file, or the shipped one for the same weights."""
+    own = backbone.folder / CALIBRATION
+    shipped = files("assets") / "calibration" / f"{backbone.sha256[:16]}.json"
+    for file in (own, shipped):
+        if file.is_file():
+            try:
+                raw: dict[str, Any] = json.loads(file.read_text("utf-8"))
+            except ValueError as error:
+                raise BookstateError(
+                    f"{file} is not JSON ({error}); run `bookstate calibrate` again."
+                ) from error
+            return raw
+    return None
+
+
+def reader_name(backbone: Backbone, settings: Settings) -> str:
+    """Name of the trained reader in use, empty for none."""
+    reader = trained_reader(backbone) if settings.adapters else None
+    return reader.name if reader else ""
+
+
+def _parse(raw: dict[str, Any], reader: str, source: str) -> Calibration:
     try:
         heads = tuple((int(layer), int(head)) for layer, head in raw["address_heads"])
-        return Calibration(heads, Confidence(**raw["confidence"]), measured=True)
+        if not reader:
+            return Calibration(heads, Confidence(**raw["confidence"]), measured=True)
+        fitted = raw.get("reader_confidence", {}).get(reader)
+        confidence = Confidence(**fitted) if fitted else Confidence.of_reader()
+        return Calibration(heads, confidence, measured=fitted is not None)
     except (KeyError, TypeError, ValueError) as error:
         raise BookstateError(
-            f"{source} is not a calibration ({error!r}); run `bookstate calibrate` again."
+            f"The calibration of {source} is not one ({error!r}); run `bookstate calibrate` again."
         ) from error
 
 
@@ -163,7 +190,8 @@ def stored_memory(kind: str, config: str, backbone: Backbone, settings: Settings
 
 def _adaptive(backbone: Backbone, config: AdaptiveConfig, settings: Settings) -> AdaptiveMemory:
     reader = trained_reader(backbone) if settings.adapters else None
-    return AdaptiveMemory(backbone, config, write_gate(backbone), reader)
+    decoder = reader.decoder if reader else None
+    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder)
 
 
 def memory_config(memory: AnyMemory) -> str:

@@ -101,14 +101,16 @@ def merged(decoder: Decoder, weights: Mapping[str, Tensor], scale: float) -> Dec
                 if f"{key}.up" not in left:
                     continue
                 linear = getattr(getattr(reader.layer(index), block), name)
-                delta = left.pop(f"{key}.up").float() @ left.pop(f"{key}.down").float()
-                if delta.shape != linear.weight.shape:
+                up, down = left.pop(f"{key}.up"), left.pop(f"{key}.down")
+                fits = (up.shape[0], down.shape[-1])
+                if fits != linear.weight.shape:
                     raise BrokenCheckpoint(
-                        f"The adapter's {key} has shape {tuple(delta.shape)}, the backbone's "
+                        f"The adapter's {key} has shape {fits}, the backbone's "
                         f"{tuple(linear.weight.shape)}; it was trained for another backbone."
                     )
-                wide = linear.weight.float() + scale * delta.to(linear.weight.device)
-                linear.weight = nn.Parameter(wide.to(linear.weight.dtype), requires_grad=False)
+                old = linear.weight
+                new = torch.addmm(old, up.to(old), down.to(old), alpha=scale)
+                linear.weight = nn.Parameter(new, requires_grad=False)
     if left:
         raise BrokenCheckpoint(
             f"The adapter has {len(left)} tensors that this backbone has no place for, such as "

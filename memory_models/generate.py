@@ -249,6 +249,12 @@ def score(
     )
 
 
+def support_logit(support: float) -> float:
+    """Log-odds of answering, within what single-precision probabilities can tell apart."""
+    inside = min(max(support, 1e-6), 1 - 1e-6)
+    return math.log(inside / (1 - inside))
+
+
 def sigmoid(x: float) -> float:
     """Logistic function, safe for large arguments."""
     return 1 / (1 + math.exp(-x)) if x > -700 else 0.0

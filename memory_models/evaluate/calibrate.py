@@ -20,9 +20,11 @@ from memory_models.errors import InvalidRequest
 from memory_models.evaluate.cases import Case, Window
 from memory_models.evaluate.harness import Outcome
 from memory_models.evaluate.scores import contains
+from memory_models.generate import support_logit
 from memory_models.memories.adaptive import QUERY_DISTANCE, read_tokens
 from memory_models.prompt import address_query
 
+MOST_DECLINED = 0.08  # of answerable questions
 RIGHT_F1 = 0.5  # an answer with at least this token F1 counts as right
 
 
@@ -143,7 +145,9 @@ class ConfidenceFit:
     bias: float
     gain: float
     log_prob: float
+    support: float  # of the logit of the largest chance to answer; 0 where nobody can decline
     threshold: float
+    declining: float  # support below which the whole answer is declined
     brier: float
     right_kept: float  # share of right answers at or above the threshold
     wrong_book_flagged: float  # share of wrong-book answers below it
@@ -159,7 +163,7 @@ def is_right(outcome: Outcome, answers: Sequence[str]) -> bool:
 def fit_confidence(
     book: Sequence[Outcome], right: Sequence[bool], wrong: Sequence[Outcome]
 ) -> ConfidenceFit:
-    """Fit "right" on (gain, log_prob): answers from the book as told, those of wrong books never.
+    """Fit "right" on (gain, log_prob, support): answers from the book as told, others never.
 
     The threshold separates right answers from wrong-book ones best (Youden's index).
     """
@@ -170,8 +174,11 @@ def fit_confidence(
         )
     outcomes = [*book, *wrong]
     features = torch.tensor(
-        [[1.0, o.gain, o.log_prob] for o in outcomes], dtype=torch.float64
-    )  # [n,3]
+        [[1.0, o.gain, o.log_prob, support_logit(o.support)] for o in outcomes],
+        dtype=torch.float64,
+    )  # [n,4]
+    can_decline = any(o.support < 1 for o in outcomes)
+    features[:, 3] *= can_decline
     labels = torch.tensor([*map(float, right), *[0.0] * len(wrong)], dtype=torch.float64)
     weights = _logistic(features, labels)
     probabilities = (features @ weights).sigmoid()
@@ -184,13 +191,21 @@ def fit_confidence(
         bias=float(weights[0]),
         gain=float(weights[1]),
         log_prob=float(weights[2]),
+        support=float(weights[3]),
         threshold=threshold,
+        declining=_declining(book) if can_decline else 0.0,
         brier=float((probabilities - labels).pow(2).mean()),
         right_kept=float((of_right >= threshold).double().mean()),
         wrong_book_flagged=float((of_wrong < threshold).double().mean()),
         answers=len(outcomes),
         right=sum(right),
     )
+
+
+def _declining(book: Sequence[Outcome]) -> float:
+    """The largest support at which at most `MOST_DECLINED` of answerable questions are declined."""
+    supports = sorted(o.support for o in book)
+    return supports[int(MOST_DECLINED * len(supports))]
 
 
 def _logistic(features: Tensor, labels: Tensor, ridge: float = 0.1, steps: int = 50) -> Tensor:

@@ -57,8 +57,7 @@ class Reader:
     @property
     def identity(self) -> str:
         """What its outcomes are told apart by."""
-        threshold = "" if self.declining is None else f"/{self.declining.threshold}"
-        return self.backbone.sha256 + threshold
+        return self.backbone.sha256
 
 
 @dataclass(frozen=True, slots=True)

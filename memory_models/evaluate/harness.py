@@ -46,6 +46,7 @@ class Outcome:
     weight_on_gold: float | None = None  # posterior weight of gold windows
     contains: float = 0.0
     declined: float = 0.0
+    support: float = 1.0  # the largest chance of a row to answer; 1 where nobody can decline
 
 
 class TextScores(TypedDict):
@@ -83,8 +84,13 @@ def text_scores(answer: str, question: Question) -> TextScores:
 
 
 def run_case(condition: Condition, case: Case, decoding: Decoding) -> Outcome:
-    """Generate freely and score the first accepted answer teacher-forced."""
+    """Generate freely and score the first accepted answer teacher-forced.
+
+    Declining is ruled out here: `judged` decides it by the outcome's support, so that outcomes
+    stay good when the threshold is fitted anew.
+    """
     tokenizer, declining = condition.reader.tokenizer, condition.reader.declining
+    declining = declining and replace(declining, threshold=0.0)
     opened = condition.open(case)
     mixture = Mixture(opened.reading(), declining)
     mixture.prefill(opened.prompt.tokens, opened.prompt.question)
@@ -108,7 +114,16 @@ def run_case(condition: Condition, case: Case, decoding: Decoding) -> Outcome:
         kv_cache_bytes=opened.kv_cache_bytes,
         rank=opened.rank,
         weight_on_gold=sum(on_gold) if opened.segments and opened.rank is not None else None,
+        support=said.support,
     )
+
+
+def judged(outcome: Outcome, condition: Condition, case: Case) -> Outcome:
+    """The outcome with declining decided, and its text scored as scores are defined now."""
+    declining = condition.reader.declining
+    declines = declining is not None and outcome.support < declining.threshold
+    answer = DECLINED if declines else outcome.answer
+    return replace(outcome, answer=answer, **text_scores(answer, case.question))
 
 
 class OutcomeLog:
@@ -122,9 +137,8 @@ class OutcomeLog:
             _end_with_a_line(path)
 
     def find(self, condition: Condition, case: Case) -> Outcome | None:
-        """The outcome, with the scores of its text as they are defined now."""
-        known = self._known.get(self._key(condition, case))
-        return known and replace(known, **text_scores(known.answer, case.question))
+        """The outcome as it was logged."""
+        return self._known.get(self._key(condition, case))
 
     def add(self, condition: Condition, case: Case, outcome: Outcome) -> None:
         """Keep an outcome."""
@@ -188,4 +202,4 @@ def run(
             if outcome is None:
                 outcome = run_case(condition, case, decoding)
                 log.add(condition, case, outcome)
-            yield number, condition.name, outcome
+            yield number, condition.name, judged(outcome, condition, case)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.adapters import declining, find_adapter, trained_reader, write_gate
+from app.adapters import find_adapter, trained_reader, write_gate
 from app.cli import app
 from app.library import Library
 from app.settings import Settings
@@ -91,9 +91,9 @@ def test_trained_adapters_are_installed_and_used(
     library = Library(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
     backbone = library.backbone
     reader = trained_reader(backbone)
-    assert reader is not None and declining(backbone) is not None
+    assert reader is not None and library.declining is not None
     trained, plain = (
-        reader.layer(0).mlp.up_proj.weight,
+        reader.decoder.layer(0).mlp.up_proj.weight,
         backbone.decoder.layer(0).mlp.up_proj.weight,
     )
     assert not trained.equal(plain)

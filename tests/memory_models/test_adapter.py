@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from memory_models.adapter import (
 )
 from memory_models.decoder import Decoder
 from memory_models.errors import BrokenCheckpoint, InvalidRequest
+from memory_models.generate import Declining, Decoding, Mixture, Trace, generate, score
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory, read_scored, read_tokens
 from memory_models.memories.write_gate import WriteGate, features
 
@@ -149,3 +151,54 @@ def test_a_state_is_written_on_with_its_own_gate_only(tiny_backbone: Path) -> No
     assert one["places"].shape == repeated.write(tokens, {}).left["slots"]["places"].shape
     with pytest.raises(InvalidRequest, match=f"write gate {gate.name}, which is not installed"):
         AdaptiveMemory(backbone, config).write(tokens, {})
+
+
+class Rows:
+    """A reading of two windows and memory off, with given next-token probabilities."""
+
+    prior = torch.zeros(2)
+
+    def __init__(self, rows: list[list[float]]) -> None:
+        self._logits = torch.tensor(rows).log()
+
+    def step(self, tokens: torch.Tensor, last: int) -> torch.Tensor:
+        return self._logits[:, None].expand(-1, last, -1)
+
+    def attended(self) -> dict[int, float]:
+        return {}
+
+
+# tokens: 0 declines, 1 and 2 are answers; the first window answers, the second declines
+SAYS = [[0.1, 0.8, 0.1], [0.96, 0.02, 0.02], [0.9, 0.05, 0.05]]
+
+
+def first_token(threshold: float) -> tuple[int, Trace, Mixture]:
+    mixture = Mixture(Rows(SAYS), Declining(0, threshold))
+    mixture.prefill([1, 1], slice(0, 1))
+    trace = Trace()
+    token = next(generate(mixture, frozenset(), Decoding(max_tokens=1), trace))
+    return token, trace, mixture
+
+
+def test_a_window_that_answers_outweighs_many_that_decline() -> None:
+    plain = Mixture(Rows(SAYS))
+    plain.prefill([1, 1], slice(0, 1))
+    assert int(plain.next.argmax()) == 0
+    token, trace, mixture = first_token(threshold=0.5)
+    assert token == 1 and trace.support == pytest.approx(0.9)
+    assert mixture.log_weights.exp()[0] > 0.97
+    assert trace.log_probs[0] == pytest.approx(math.log(0.82 / 0.94), abs=1e-5)
+
+
+def test_without_support_the_whole_answer_is_declined() -> None:
+    token, trace, _ = first_token(threshold=0.95)
+    assert token == 0 and trace.log_probs[0] == 0.0
+
+
+def test_scoring_equals_generating_where_the_reader_can_decline() -> None:
+    forced = score(Rows(SAYS), [1, 1], slice(0, 1), [1, 2], Declining(0, 0.5))
+    _, trace, mixture = first_token(threshold=0.5)
+    mixture.advance(1)
+    assert forced.log_probs[0] == pytest.approx(trace.log_probs[0], abs=1e-5)
+    assert forced.log_probs[1] == pytest.approx(float(mixture.next[2]), abs=1e-5)
+    assert forced.support == pytest.approx(0.9)

@@ -18,7 +18,7 @@ from memory_models.evaluate.calibrate import _greedy, fit_confidence
 from memory_models.evaluate.cases import build_cases, located
 from memory_models.evaluate.conditions import Adaptive, PromptOnly, Reader, WindowStates, Wrong
 from memory_models.evaluate.data import Question, Record, read_literary, read_records
-from memory_models.evaluate.harness import Outcome, OutcomeLog, run, text_scores, unread
+from memory_models.evaluate.harness import Outcome, OutcomeLog, judged, run, text_scores, unread
 from memory_models.evaluate.planted import FACTS, plant
 from memory_models.evaluate.scores import (
     bootstrap,
@@ -30,8 +30,9 @@ from memory_models.evaluate.scores import (
     token_f1,
 )
 from memory_models.evaluate.table import make_rows, to_markdown
-from memory_models.generate import Decoding
+from memory_models.generate import Declining, Decoding
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
+from memory_models.prompt import DECLINED
 
 STORIES = [
     {
@@ -318,8 +319,10 @@ def test_outcomes_of_earlier_versions_get_the_newer_scores(
     del outcome["contains"], outcome["declined"]
     outcome["answer"] = f"It was {case.question.answers[0]}."
     file.write_text(json.dumps([key, outcome]) + "\n", "utf-8")
-    found = OutcomeLog(file, backbone).find(condition, case)
-    assert found is not None and (found.contains, found.declined) == (1.0, 0.0)
+    logged = OutcomeLog(file, backbone).find(condition, case)
+    assert logged is not None
+    found = judged(logged, condition, case)
+    assert (found.contains, found.declined) == (1.0, 0.0)
 
 
 def test_heads_are_added_only_while_they_help() -> None:
@@ -347,3 +350,13 @@ def test_confidence_separates_right_from_wrong() -> None:
     assert fit.gain > 0 and fit.right_kept > 0.9 and fit.wrong_book_flagged > 0.9
     with pytest.raises(InvalidRequest, match="0 right"):
         fit_confidence([outcome(0.0, 1.0)], [False], wrong)
+
+
+def test_an_answer_without_support_is_declined(data: Path, tiny_backbone: Path) -> None:
+    backbone = backbones.load(tiny_backbone)
+    (case,) = build_cases(read_records(data), lambda t: [(0, len(t))], 2, 1, only="val")
+    condition = PromptOnly("none", Reader(backbone, Declining(0, 0.4)), lambda case: "")
+    outcome = Outcome("an answer", 0, 0, 0, 1.0, 1.0, 0.0, -1.0, 0, 0)
+    low, high = (judged(replace(outcome, support=s), condition, case) for s in (0.39, 0.41))
+    assert (low.answer, low.declined) == (DECLINED, 1.0)
+    assert (high.answer, high.declined) == ("an answer", 0.0)
