@@ -202,8 +202,9 @@ def _read_ahead(
 
 def _fingerprint(library: Library) -> str:
     """Everything that an outcome depends on beside its case and its condition's name."""
-    settings = library.settings.model_dump(
-        include={"window", "share", "slot_bits", "windows", "answer_tokens", "infini_update"}
+    settings = (
+        library.settings.model_dump(include={"window", "windows", "answer_tokens", "infini_update"})
+        | library.settings.kept._asdict()
     )
     heads = library.calibration.address_heads
     made_by = repr((library.backbone.sha256, sorted(settings.items()), heads))

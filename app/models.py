@@ -163,8 +163,8 @@ def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
         adaptive = AdaptiveConfig(
             address_heads=read_calibration(backbone).address_heads,
             window=settings.window,
-            share=settings.share,
-            slot_bits=settings.slot_bits,
+            share=settings.kept.share,
+            slot_bits=settings.kept.slot_bits,
             gate=gate.name if gate is not None else "",
         )
         return _adaptive(backbone, adaptive, settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
@@ -22,6 +22,21 @@ from pydantic_settings import (
 from app.errors import InvalidSetting
 
 MemoryKind = Literal["adaptive", "melodi", "infini"]
+PresetName = Literal["small", "standard", "exact"]
+
+
+class Preset(NamedTuple):
+    """What adaptive MELODI keeps of a window."""
+
+    share: float  # of its slots
+    slot_bits: int
+
+
+PRESETS: dict[str, Preset] = {
+    "small": Preset(0.09, 4),
+    "standard": Preset(0.16, 8),
+    "exact": Preset(0.3, 8),
+}
 
 
 def data_folder() -> Path:
@@ -39,8 +54,9 @@ class Settings(BaseSettings):
     backbone: str = Field("default", description="'default', or a folder of a Llama-family model")
     memory: MemoryKind = Field("adaptive", description="memory for new documents")
     window: int = Field(512, ge=16, le=8192, description="most tokens a segment (adaptive, melodi)")
-    share: float = Field(0.16, gt=0, le=1, description="share of slots kept (adaptive)")
-    slot_bits: int = Field(8, description="bits of a slot's numbers: 4, 8 or 16 (adaptive)")
+    preset: PresetName = Field("standard", description="size of new states (adaptive)")
+    share: float | None = Field(None, gt=0, le=1, description="share of slots kept, over preset")
+    slot_bits: int | None = Field(None, description="bits of a slot's numbers, over preset")
     adapters: bool = Field(True, description="use the trained adapters where there are any")
     infini_update: Literal["linear", "delta"] = Field("delta", description="Infini's write rule")
     windows: int = Field(8, ge=1, le=64, description="windows that one question may address")
@@ -50,8 +66,8 @@ class Settings(BaseSettings):
 
     @field_validator("slot_bits")
     @classmethod
-    def _known_bits(cls, bits: int) -> int:
-        if bits not in (4, 8, 16):
+    def _known_bits(cls, bits: int | None) -> int | None:
+        if bits not in (None, 4, 8, 16):
             raise ValueError("slots have 4, 8 or 16 bits")
         return bits
 
@@ -66,6 +82,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = TomlConfigSettingsSource(settings_cls, data_folder() / "config.toml")
         return init_settings, env_settings, file
+
+    @property
+    def kept(self) -> Preset:
+        """The preset, with what is set beside it."""
+        preset = PRESETS[self.preset]
+        return Preset(self.share or preset.share, self.slot_bits or preset.slot_bits)
 
     @property
     def database(self) -> Path:

@@ -33,7 +33,8 @@ def read_source(share: Share) -> Source:
 
     Files that name a validation split hold nothing else out.
     """
-    records = [r for r in read_records(share.path, share.split) if r.questions]
+    read = read_records(share.path, share.split, unanswerable=True)
+    records = [r for r in read if any(q.answers for q in r.questions)]
     has_validation = any(r.split == "val" for r in read_records(share.path))
     kept = [r for r in records if has_validation or not held_out(r.id)]
     if not kept:

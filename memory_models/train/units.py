@@ -96,7 +96,8 @@ def _of_record(
         return _page(record, source, mix, rng)
     start = _sentence_start(record.text, rng.randrange(LATEST_START))
     ranges = [(start + a, start + b) for a, b in split(record.text[start:])]
-    answered = [[q for q in record.questions if _inside(record, q, a, b)] for a, b in ranges]
+    answerable = [q for q in record.questions if q.answers]
+    answered = [[q for q in answerable if _inside(record, q, a, b)] for a, b in ranges]
     if not any(answered):
         return None
     chosen = rng.choices(range(len(ranges)), [len(found) for found in answered])[0]

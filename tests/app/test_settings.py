@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import InvalidSetting
-from app.settings import read_settings
+from app.settings import PRESETS, read_settings
 
 
 def write_toml(home: Path, text: str) -> None:
@@ -40,6 +40,7 @@ def test_everything_lies_in_the_chosen_data_folder(home: Path) -> None:
         ("share", "0", "'0'"),
         ("share", "1.01", "'1.01'"),
         ("slot_bits", "5", "'5'"),
+        ("preset", "huge", "'huge'"),
         ("memory", "rag", "'rag'"),
         ("infini_update", "sum", "'sum'"),
         ("windows", "65", "'65'"),
@@ -77,3 +78,10 @@ def test_numbers_in_the_environment_are_read_as_numbers(
     monkeypatch.setenv("BOOKSTATE_SLOT_BITS", "16")
     assert read_settings().slot_bits == 16
     assert read_settings(slot_bits=8).slot_bits == 8
+
+
+def test_a_preset_is_what_is_kept_unless_something_is_set_beside_it() -> None:
+    assert read_settings().kept == PRESETS["standard"]
+    assert read_settings(preset="small").kept == PRESETS["small"]
+    assert read_settings(preset="small", slot_bits=16).kept == (PRESETS["small"].share, 16)
+    assert read_settings(share=0.5).kept == (0.5, PRESETS["standard"].slot_bits)
