@@ -10,7 +10,7 @@ import os
 import resource
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -21,16 +21,18 @@ import torch
 from app.documents import make_epub, make_pdf
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress, ReadProgress, quiet
-from app.models import backbone_folder
+from app.models import backbone_folder, new_memory
 from app.recall import Scope
 from app.settings import Settings
 from app.summaries import Summarizer
 from ingest.readers import read_book
-from memory_models.evaluate.conditions import plain_reading
+from memory_models.decoder import causal_attention
+from memory_models.evaluate.conditions import opened_page, plain_reading
 from memory_models.evaluate.data import Record, read_records
 from memory_models.evaluate.planted import Planted, plant
 from memory_models.evaluate.scores import contains
-from memory_models.generate import Decoding, Mixture, Trace, generate
+from memory_models.generate import Declining, Decoding, Mixture, Trace, generate
+from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Reading
 from memory_models.prompt import Prompt, build_prompt
 
@@ -111,17 +113,31 @@ def planted(
 def _fact_answers(
     library: Library, document: Planted, number: int, known: str, wrong: str
 ) -> FactAnswers:
-    fact, backbone = document.facts[number], library.backbone
+    fact = document.facts[number]
     around = passage_around(library, document, number, 250)
-    plain = build_prompt(backbone.tokenizer, fact.question)
-    shown = build_prompt(backbone.tokenizer, fact.question, around)
     return FactAnswers(
         fact=fact.answer,
         memory=asked(library, known, fact.question),
-        passage=generated(library, plain_reading(backbone), shown),
-        off=generated(library, plain_reading(backbone), plain),
+        passage=told(library, around, fact.question, library.declining),
+        off=told(library, "", fact.question, library.declining and _guessing(library.declining)),
         wrong=asked(library, wrong, fact.question),
     )
+
+
+def _guessing(declining: Declining) -> Declining:
+    """With nothing shown a reader may not decline: memory off is its best guess."""
+    return replace(declining, threshold=0.0)
+
+
+def told(library: Library, shown: str, question: str, declining: Declining | None) -> str:
+    """An answer with a text in the prompt, or, for a trained reader, kept whole as a window."""
+    if declining is None:
+        prompt = build_prompt(library.backbone.tokenizer, question, shown)
+        return generated(library, plain_reading(library.backbone), prompt)
+    memory = new_memory("adaptive", library.backbone, library.settings)
+    assert isinstance(memory, AdaptiveMemory)
+    opened = opened_page(memory, shown, question)
+    return generated(library, opened.reading(), opened.prompt, declining)
 
 
 def passage_around(library: Library, document: Planted, number: int, tokens: int) -> str:
@@ -140,9 +156,11 @@ def asked(library: Library, document_id: str, question: str) -> str:
     return "".join(stream)
 
 
-def generated(library: Library, reading: Reading, prompt: Prompt) -> str:
+def generated(
+    library: Library, reading: Reading, prompt: Prompt, declining: Declining | None = None
+) -> str:
     """A greedy continuation of a prompt under the product's decoding."""
-    mixture = Mixture(reading)
+    mixture = Mixture(reading, declining)
     mixture.prefill(prompt.tokens, prompt.question)
     trace = Trace()
     decoding = Decoding(max_tokens=library.settings.answer_tokens)
@@ -187,6 +205,32 @@ def reading(
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "state_bytes": document.state_bytes,
         "kv_cache_bytes": document.kv_cache_bytes,
+    }
+
+
+def writing(library: Library, data: Path, windows: int) -> dict[str, Any]:
+    """What keeping costs: reading windows into a state against a plain pass over them, in turn."""
+    memory = new_memory("adaptive", library.backbone, library.settings)
+    assert isinstance(memory, AdaptiveMemory)
+    tokens = library.backbone.tokenizer.encode(long_text(library, data, windows * memory.window))
+    plain, kept = [], []
+    parts = torch.tensor(tokens[: windows * memory.window]).split(memory.window)
+    for part in (parts[0], *parts):  # the first one warms up
+        sequence = torch.cat((part.new_tensor(memory.sink), part))
+        started = perf_counter()
+        with torch.inference_mode():
+            library.backbone.decoder.hidden(
+                sequence.unsqueeze(0), causal_attention(library.backbone.decoder.rope)
+            )
+        between = perf_counter()
+        memory.write(part, memory.empty())
+        plain.append(between - started)
+        kept.append(perf_counter() - between)
+    return {
+        "windows": windows,
+        "plain_seconds": round(sum(plain[1:]), 2),
+        "kept_seconds": round(sum(kept[1:]), 2),
+        "ratio": round(sum(kept[1:]) / sum(plain[1:]), 3),
     }
 
 

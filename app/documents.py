@@ -38,19 +38,23 @@ def make_epub(title: str, text: str, chapters: Sequence[Chapter]) -> bytes:
         '<item id="nav" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/>'
         f"{items}</manifest><spine>{spine}</spine></package>"
     )
+    nav = f'<nav epub:type="toc" xmlns:epub="http://www.idpf.org/2007/ops"><ol>{links}</ol></nav>'
+    members = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": _CONTAINER,
+        "book.opf": package,
+        "nav.xhtml": _xhtml(nav),
+    }
+    for name, chapter in zip(names, chapters, strict=True):
+        paragraphs = text[chapter.start : chapter.end].split("\n\n")
+        members[name] = _xhtml("".join(f"<p>{escape(p)}</p>" for p in paragraphs if p.strip()))
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("mimetype", "application/epub+zip", zipfile.ZIP_STORED)
-        archive.writestr("META-INF/container.xml", _CONTAINER)
-        archive.writestr("book.opf", package)
-        nav = (
-            f'<nav epub:type="toc" xmlns:epub="http://www.idpf.org/2007/ops"><ol>{links}</ol></nav>'
-        )
-        archive.writestr("nav.xhtml", _xhtml(nav))
-        for name, chapter in zip(names, chapters, strict=True):
-            paragraphs = text[chapter.start : chapter.end].split("\n\n")
-            body = "".join(f"<p>{escape(p)}</p>" for p in paragraphs if p.strip())
-            archive.writestr(name, _xhtml(body))
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, body in members.items():
+            member = zipfile.ZipInfo(name)  # dated 1980: the same book gives the same bytes
+            is_first = name == "mimetype"
+            member.compress_type = zipfile.ZIP_STORED if is_first else zipfile.ZIP_DEFLATED
+            archive.writestr(member, body)
     return out.getvalue()
 
 

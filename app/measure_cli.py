@@ -255,6 +255,20 @@ def reading_command(
         _report(reading(library, data, tokens, on_progress), as_json=as_json)
 
 
+@bench_app.command(name="writing")
+def writing_command(
+    data: Books,
+    windows: Annotated[int, typer.Option(min=1)] = 20,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """What keeping a state costs over a plain pass through the backbone."""
+    with _benching(backbone) as (library, _):
+        from app.bench import writing
+
+        _report(writing(library, data, windows), as_json=as_json)
+
+
 @bench_app.command(name="asking")
 def asking_command(
     data: Books,

@@ -153,10 +153,12 @@ class Page(_NothingAhead):
 
     def open(self, case: Case) -> Opened:
         """The prompt alone, over one window that is what this condition shows."""
-        return opened_page(self._memory, self._show(case), case)
+        return opened_page(self._memory, self._show(case), case.question.question)
 
 
-def opened_page(memory: AdaptiveMemory, shown: str, case: Case, rank: int | None = None) -> Opened:
+def opened_page(
+    memory: AdaptiveMemory, shown: str, question: str, rank: int | None = None
+) -> Opened:
     """A text, kept whole, as the only window of a reading."""
     tokenizer = memory.backbone.tokenizer
     tokens = torch.tensor(tokenizer.encode(shown), dtype=torch.long)
@@ -166,7 +168,7 @@ def opened_page(memory: AdaptiveMemory, shown: str, case: Case, rank: int | None
     slots = page.whole(tokens)
     return Opened(
         lambda: page.recall({0: slots}, torch.zeros(1)),
-        build_prompt(tokenizer, case.question.question),
+        build_prompt(tokenizer, question),
         rank=rank,
     )
 
@@ -202,7 +204,7 @@ class Retrieved(_NothingAhead):
         gold = (n for n, p in enumerate(ordered) if case.is_gold(p.record, p.start, p.end))
         rank = next(gold, None)
         if self._page is not None:
-            return opened_page(self._page, shown, case, rank)
+            return opened_page(self._page, shown, case.question.question, rank)
         prompt = build_prompt(self.reader.tokenizer, case.question.question, shown)
         return Opened(lambda: plain_reading(self.reader.backbone), prompt, rank=rank)
 

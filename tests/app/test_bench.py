@@ -1,0 +1,49 @@
+"""What the benches measure is what they say, on the tiny backbone."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from app.bench import told, writing
+from app.documents import make_epub
+from app.library import Library
+from ingest.readers import read_book
+from memory_models.generate import Declining
+
+TEXT = "The lamp was lit in the harbour. A gull slept on the wall. " * 40
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Path:
+    path = tmp_path / "books.jsonl.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as lines:
+        record = {"id": "1", "title": "t", "split": "val", "text": TEXT, "questions": []}
+        lines.write(json.dumps(record) + "\n")
+    return path
+
+
+def test_keeping_is_measured_against_a_plain_pass(library: Library, books: Path) -> None:
+    figures = writing(library, books, windows=4)
+    assert figures["windows"] == 4
+    assert figures["ratio"] == pytest.approx(
+        figures["kept_seconds"] / figures["plain_seconds"], rel=0.5
+    )
+    assert figures["kept_seconds"] > figures["plain_seconds"]  # two passes without a gate
+
+
+def test_what_is_shown_to_a_reader_that_declines_is_the_page(library: Library) -> None:
+    shown = told(library, "The lamp was lit.", "What was lit?", Declining(7, 0.0))
+    other = told(library, "A gull slept.", "What was lit?", Declining(7, 0.0))
+    declined = told(library, "A gull slept.", "What was lit?", Declining(7, 0.999999))
+    assert shown != other or shown != declined
+    assert declined.startswith(library.backbone.tokenizer.decode([7]).strip())
+
+
+def test_the_same_book_gives_the_same_epub() -> None:
+    chapters = read_book(TEXT.encode(), "a.txt").chapters
+    assert make_epub("t", TEXT, chapters) == make_epub("t", TEXT, chapters)
+    assert read_book(make_epub("t", TEXT, chapters), "a.epub").text.split() == TEXT.split()
