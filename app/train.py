@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
 
 from app.adapters import READER, WRITE_GATE, own_folder, write_gate
@@ -109,6 +110,7 @@ def train_reader(
         )
     sources = [read_source(share) for share in plan.shares]
     books = [r.text for r in read_records(plan.books, "train")]
+    torch.manual_seed(plan.budget.seed)
     reader = with_lora(backbone.decoder, plan.lora)
     validate = _validation(library, plan)
     tokenizer, window = backbone.tokenizer, library.settings.window
@@ -140,7 +142,8 @@ def train_reader(
     best = load_file(folder / "best.safetensors")
     weights = {name.removeprefix("model."): value for name, value in best.items()}
     notes = _notes(library, plan, progress, folder)
-    save_adapter(own_folder(backbone) / f"{READER}.safetensors", Adapter(weights, notes))
+    if PartialState().is_main_process:
+        save_adapter(own_folder(backbone) / f"{READER}.safetensors", Adapter(weights, notes))
     return notes
 
 
