@@ -15,11 +15,12 @@ from pathlib import Path
 from memory_models.adapter import Adapter, load_adapter, merged
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
+from memory_models.memories.addresser import Addresser
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import to_bytes
 from memory_models.prompt import DECLINED
 
-READER, WRITE_GATE = "reader", "write_gate"
+READER, WRITE_GATE, ADDRESSING = "reader", "write_gate", "addressing"
 
 
 def own_folder(backbone: Backbone) -> Path:
@@ -46,6 +47,17 @@ def write_gate(backbone: Backbone) -> WriteGate | None:
     if found is None:
         return None
     return WriteGate.from_weights(backbone.config, found.weights).to(backbone.decoder.device)
+
+
+@lru_cache(maxsize=2)
+def addresser(backbone: Backbone) -> Addresser | None:
+    """What weighs a question's tokens when windows are looked for, where one was trained."""
+    found = find_adapter(backbone, ADDRESSING)
+    if found is None:
+        return None
+    heads = [(int(layer), int(head)) for layer, head in found.notes["heads"]]
+    width = backbone.config.hidden_size
+    return Addresser.from_weights(heads, width, found.weights).to(backbone.decoder.device)
 
 
 @dataclass(frozen=True)

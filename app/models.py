@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from app.adapters import trained_reader, write_gate
+from app.adapters import addresser, trained_reader, write_gate
 from app.errors import BookstateError
 from app.settings import Settings
 from memory_models import backbone as backbones
@@ -191,7 +191,8 @@ def stored_memory(kind: str, config: str, backbone: Backbone, settings: Settings
 def _adaptive(backbone: Backbone, config: AdaptiveConfig, settings: Settings) -> AdaptiveMemory:
     reader = trained_reader(backbone) if settings.adapters else None
     decoder = reader.decoder if reader else None
-    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder)
+    weigh = addresser(backbone) if settings.adapters else None
+    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh)
 
 
 def memory_config(memory: AnyMemory) -> str:

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,23 @@ import torch
 from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
 
-from app.adapters import READER, WRITE_GATE, own_folder, write_gate
+from app.adapters import ADDRESSING, READER, WRITE_GATE, own_folder, write_gate
 from app.errors import InvalidSetting
 from app.library import Library
 from app.models import new_memory
 from ingest.segments import split_text
 from memory_models.adapter import Adapter, LoraConfig, save_adapter, with_lora
+from memory_models.address import AddressBook
 from memory_models.evaluate.data import read_records
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.prompt import DECLINED
+from memory_models.train.addressing import (
+    AddressingPlan,
+    draw_places,
+    fit_addresser,
+    observe_question,
+    observe_window,
+)
 from memory_models.train.gate import Example, GatePlan, fit_gate, observe
 from memory_models.train.loop import Budget, Progress, UnitResult, train
 from memory_models.train.loop import Unit as Thunk
@@ -32,6 +40,7 @@ from memory_models.train.units import Mix, Source, Unit, draw_units
 from memory_models.train.validation import Validation
 
 DECLINING_THRESHOLD = 0.5  # until `bookstate calibrate` has fitted it
+ASKED_OF_A_WINDOW = 6
 OnStep = Callable[[int, int, float], None]
 
 
@@ -69,6 +78,48 @@ def train_gate(
         "scores": asdict(scores),
     }
     save_adapter(own_folder(backbone) / f"{WRITE_GATE}.safetensors", Adapter(weights, notes))
+    return notes
+
+
+def train_addressing(
+    library: Library,
+    files: Sequence[Path],
+    windows: int,
+    plan: AddressingPlan,
+    on_window: OnStep = _quiet,
+    on_step: OnStep = _quiet,
+) -> dict[str, Any]:
+    """Ask questions of windows that answer them, fit the addresser, and install it."""
+    backbone = library.backbone
+    settings = library.settings.model_copy(update={"adapters": False})
+    memory = new_memory("adaptive", backbone, settings)
+    assert isinstance(memory, AdaptiveMemory)
+    piles = [[r for r in read_records(path) if r.split != "val"] for path in files]
+    split = lru_cache(maxsize=None)(partial(_split, library))
+    places = list(draw_places(piles, split, windows, ASKED_OF_A_WINDOW, plan.seed))
+    bundles = []
+    for number, place in enumerate(places):
+        bundles.append((number, observe_window(memory, place.text)))
+        on_window(len(bundles), windows, 0.0)
+    book = AddressBook.from_bundles(bundles)
+    examples = [
+        observe_question(memory, question.question, number, book, places)
+        for number, place in enumerate(places)
+        for question in place.questions
+    ]
+    weights, trained, untrained = fit_addresser(memory, examples, plan, on_step)
+    notes = {
+        "kind": ADDRESSING,
+        "backbone": backbone.name,
+        "backbone_sha256": backbone.sha256,
+        "heads": [list(head) for head in memory.config.address_heads],
+        "data": [path.name for path in files],
+        "windows": windows,
+        "questions": len(examples),
+        "plan": asdict(plan),
+        "scores": {"trained": asdict(trained), "untrained": asdict(untrained)},
+    }
+    save_adapter(own_folder(backbone) / f"{ADDRESSING}.safetensors", Adapter(weights, notes))
     return notes
 
 

@@ -1,4 +1,4 @@
-"""Commands that train adapters: the write gate and the reader."""
+"""Commands that train adapters: the write gate, the addresser and the reader."""
 
 from __future__ import annotations
 
@@ -42,6 +42,29 @@ def gate_command(
         training_bar(err, "Fitting") as on_step,
     ):
         notes = train_gate(library, data, windows, plan, on_window, on_step)
+        emit(notes) if as_json else say(str(notes["scores"]))
+
+
+@train_app.command(name="addressing")
+def addressing_command(
+    data: Data,
+    windows: Annotated[int, typer.Option(min=8, help="Windows to learn from.")] = 128,
+    steps: Annotated[int, typer.Option(min=1)] = 40,
+    seed: Seed = 0,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """The addresser: which tokens of a question say where to look. Stored states stay valid."""
+    from app.train import train_addressing
+    from memory_models.train.addressing import AddressingPlan
+
+    plan = AddressingPlan(steps=steps, seed=seed)
+    with (
+        opened(backbone) as library,
+        training_bar(err, "Reading windows") as on_window,
+        training_bar(err, "Fitting") as on_step,
+    ):
+        notes = train_addressing(library, data, windows, plan, on_window, on_step)
         emit(notes) if as_json else say(str(notes["scores"]))
 
 

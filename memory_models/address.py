@@ -4,12 +4,14 @@ Some attention heads of the backbone already match a question with the place tha
 keys of those heads are kept (int8, rotated at their place). A window's score for a head is the mean
 over the question's tokens of the largest query-key product with the window's slots, queries all at
 one fixed place behind the window; scores are standardised over windows and summed over heads.
+Where one was trained, `memory_models/memories/addresser.py` weighs the question's tokens instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +23,9 @@ from memory_models.memory import Bundle
 
 Head = tuple[int, int]
 """(layer, query head)."""
+
+Weigh = Callable[[Tensor, Tensor], Tensor]
+"""(matches [heads,W,T], seen [heads,T,D]) -> score [W] of each window."""
 
 CHUNK = 64  # windows scored at once, so that memory stays small for any length of book
 
@@ -95,29 +100,52 @@ def _codes(bundle: Bundle) -> Tensor:
     return unpack_nibbles(stored.view(P * T, half)).view(P, T, 2 * half)
 
 
-def question_queries(
+class Asked(NamedTuple):
+    """A question's tokens as the addressing heads see them."""
+
+    queries: Tensor  # [heads,T,d], all rotated to one place
+    seen: Tensor  # [heads,T,D], what each head's layer reads: its normalised input
+
+
+def read_question(
     decoder: Decoder, sink: Sequence[int], question: Sequence[int], heads: Sequence[Head], at: int
-) -> Tensor:
-    """Queries [heads,T,d] of the question's tokens, read behind the sink, all rotated to `at`."""
+) -> Asked:
+    """The question's tokens, read behind the sink, queries rotated to `at`."""
     if not question:
         raise InvalidRequest("The question is empty; ask something.")
     tokens = torch.tensor([[*sink, *question]], device=decoder.device)
     cos, sin = decoder.rope.angles(torch.arange(tokens.shape[1], device=decoder.device))
+    queries: dict[int, Tensor] = {}
     seen: dict[int, Tensor] = {}
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        seen[layer] = q[0, :, len(sink) :]
+        queries[layer] = q[0, :, len(sink) :]
         return dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
 
     x = decoder.embed(tokens)
     for layer in range(1 + max(layer for layer, _ in heads)):  # nothing behind it is looked at
-        x = decoder.layer(layer)(x, layer, attend)
-    chosen = torch.stack([seen[layer][head] for layer, head in heads])  # [heads,T,d]
-    return decoder.rope(chosen, torch.tensor([at], device=decoder.device))
+        block = decoder.layer(layer)
+        seen[layer] = block.input_layernorm(x)[0, len(sink) :]
+        x = block(x, layer, attend)
+    chosen = torch.stack([queries[layer][head] for layer, head in heads])  # [heads,T,d]
+    turned = decoder.rope(chosen, torch.tensor([at], device=decoder.device))
+    return Asked(turned, torch.stack([seen[layer] for layer, _ in heads]))
+
+
+def question_queries(
+    decoder: Decoder, sink: Sequence[int], question: Sequence[int], heads: Sequence[Head], at: int
+) -> Tensor:
+    """Queries [heads,T,d] of the question's tokens, read behind the sink, all rotated to `at`."""
+    return read_question(decoder, sink, question, heads, at).queries
 
 
 def head_scores(queries: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor) -> Tensor:
-    """Raw score of each head for each window in `rows`, [heads,len(rows)] float32.
+    """Raw score of each head for each window in `rows`, [heads,len(rows)] float32."""
+    return matches(queries, book, rows, pairs).mean(2)
+
+
+def matches(queries: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor) -> Tensor:
+    """Each question token's best match in each window, [heads,len(rows),Tq] float32.
 
     queries [heads,Tq,d]; pairs [heads]: index of each head's keys among the book's P.
     """
@@ -138,7 +166,7 @@ def head_scores(queries: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor)
                 mean = book.means[part, pair].to(queries.device, queries.dtype)  # [w,d]
                 products = products + (mean @ queries[n].T).float()[:, None]
             products = products.masked_fill(padded[:, :, None], float("-inf"))
-            per_head.append(products.amax(1).mean(1))  # [w]
+            per_head.append(products.amax(1))  # [w,Tq]
         scores.append(torch.stack(per_head))
     return torch.cat(scores, dim=1)
 
@@ -157,9 +185,11 @@ def address(
     book: AddressBook,
     rows: Tensor,
     at: int,
+    weigh: Weigh | None = None,
 ) -> Tensor:
     """Score [len(rows)] of each window for the question: the higher, the more about it."""
     pairs = key_heads(heads, decoder.config.group)
     index = [pairs.index((layer, head // decoder.config.group)) for layer, head in heads]
-    queries = question_queries(decoder, sink, question, heads, at)
-    return standardize(head_scores(queries, book, rows, torch.tensor(index))).sum(0)
+    asked = read_question(decoder, sink, question, heads, at)
+    best = matches(asked.queries, book, rows, torch.tensor(index))
+    return weigh(best, asked.seen) if weigh else standardize(best.mean(2)).sum(0)

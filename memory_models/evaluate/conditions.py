@@ -273,6 +273,8 @@ class _Windowed:
     @property
     def variant(self) -> str:
         newer = _beside(self._states.memory.config)
+        if addresser := self._states.memory.addresser:
+            newer["addresser"] = addresser.name
         return json.dumps(newer, sort_keys=True) if newer else ""
 
     def _document(self, case: Case) -> tuple[Window, ...]:

@@ -30,6 +30,7 @@ from memory_models.address import AddressBook, Head, address, key_heads, pack_ad
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import InvalidRequest
+from memory_models.memories.addresser import Addresser
 from memory_models.memories.slots import SLOT_BITS, pack, unpack
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import Bundle, Written
@@ -172,9 +173,12 @@ class AdaptiveMemory:
         config: AdaptiveConfig,
         gate: WriteGate | None = None,
         reader: Decoder | None = None,
+        addresser: Addresser | None = None,
     ) -> None:
         self.backbone = backbone
         self.config = config
+        fits = addresser is not None and addresser.heads == config.address_heads
+        self.addresser = addresser if fits else None
         self.reader = reader or backbone.decoder
         self._gate = gate
         self.window = config.window
@@ -252,6 +256,7 @@ class AdaptiveMemory:
             book,
             rows,
             at=self.prompt_place + QUERY_DISTANCE,
+            weigh=self.addresser,
         ).cpu()
         best = scores.topk(min(count, len(rows)))
         segments = tuple(book.segments[row] for row in rows[best.indices].tolist())

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 from app.adapters import find_adapter, trained_reader, write_gate
 from app.cli import app
 from app.library import Library
+from app.models import new_memory
 from app.settings import Settings
 from memory_models.errors import BrokenCheckpoint
+from memory_models.memories.adaptive import AdaptiveMemory
 
 PLACES = ("harbour", "mill", "inn", "garden", "church", "cellar")
 THINGS = ("key", "lamp", "boat", "letter", "clock", "gull")
@@ -101,6 +103,25 @@ def test_trained_adapters_are_installed_and_used(
     gate_of = write_gate(backbone)
     assert gate_of is not None
     assert json.loads(found.memory_config)["gate"] == gate_of.name
+    library.close()
+
+
+def test_addressing_is_trained_and_used(
+    trainable: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, records = trainable
+    monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
+    common = ("--backbone", str(folder), "--json")
+    notes = json.loads(run("addressing", "--data", str(records), "--windows", "8", *common))
+    assert notes["scores"]["trained"]["windows"] == 8
+    library = Library(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
+    memory = new_memory("adaptive", library.backbone, library.settings)
+    assert isinstance(memory, AdaptiveMemory) and memory.addresser is not None
+    assert memory.addresser.heads == memory.config.address_heads
+    without = library.settings.model_copy(update={"adapters": False})
+    plain = new_memory("adaptive", library.backbone, without)
+    assert isinstance(plain, AdaptiveMemory) and plain.addresser is None
+    assert memory.config == plain.config
     library.close()
 
 
