@@ -34,7 +34,7 @@ class Preset(NamedTuple):
 
 PRESETS: dict[str, Preset] = {
     "small": Preset(0.09, 4),
-    "standard": Preset(0.16, 8),
+    "standard": Preset(0.16, 4),
     "exact": Preset(0.3, 8),
 }
 
