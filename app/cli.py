@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import measure_cli, train_cli
+from app import measure_cli, papers_cli, train_cli
 from app.answers import Answer
 from app.archive import export_document, import_document
 from app.cli_common import Backbone, Existing, Json, emit, err, opened, say
@@ -40,6 +40,7 @@ models_app = typer.Typer(help="Backbones.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 measure_cli.register(app)
 train_cli.register(app)
+papers_cli.register(app, measure_cli.bench_app)
 
 
 def main() -> None:

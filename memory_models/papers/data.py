@@ -31,28 +31,31 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, path: Path) -> None:
     if not 300 <= vocabulary <= LARGEST_VOCABULARY:
         raise InvalidRequest(f"A vocabulary of {vocabulary}; take 300 to {LARGEST_VOCABULARY}.")
     partial = path.with_suffix(".partial")
-    with partial.open("wb") as out:
-        SentencePieceTrainer.Train(
-            sentence_iterator=_lines(texts),
-            model_writer=out,
-            vocab_size=vocabulary,
-            model_type="unigram",
-            byte_fallback=True,
-            character_coverage=0.9995,
-            required_chars=string.ascii_letters,
-            normalization_rule_name="identity",
-            remove_extra_whitespaces=False,
-            split_digits=True,
-            user_defined_symbols=["\n"],
-            bos_id=1,
-            eos_id=-1,
-            pad_id=-1,
-            unk_id=0,
-            input_sentence_size=SENTENCES,
-            shuffle_input_sentence=True,
-            num_threads=1,
-            minloglevel=2,
-        )
+    try:
+        with partial.open("wb") as out:
+            SentencePieceTrainer.Train(
+                sentence_iterator=_lines(texts),
+                model_writer=out,
+                vocab_size=vocabulary,
+                model_type="unigram",
+                byte_fallback=True,
+                character_coverage=0.9995,
+                required_chars=string.ascii_letters,
+                normalization_rule_name="identity",
+                remove_extra_whitespaces=False,
+                split_digits=True,
+                user_defined_symbols=["\n"],
+                bos_id=1,
+                eos_id=-1,
+                pad_id=-1,
+                unk_id=0,
+                input_sentence_size=SENTENCES,
+                shuffle_input_sentence=True,
+                num_threads=1,
+                minloglevel=2,
+            )
+    except RuntimeError as error:
+        raise BadData(f"No tokenizer of {vocabulary} pieces from these texts: {error}") from error
     partial.replace(path)
 
 
