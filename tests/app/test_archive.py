@@ -172,6 +172,7 @@ def test_a_state_whose_shapes_only_pretend_to_be_the_backbones_is_refused_when_a
 
     def reshape(tensors: dict[str, object]) -> None:
         tensors["counts"] = tensors["counts"].reshape(6, 1)  # type: ignore[attr-defined]
+        tensors["key_mean"] = tensors["key_mean"].reshape(6, 1, 8)  # type: ignore[attr-defined]
 
     for number in range(document.segments):
         name = f"state/slots-{number:06d}.safetensors"
