@@ -24,7 +24,7 @@ def put(name: str, tensor: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[
     ("kind", "member", "change", "reason"),
     [
         ("adaptive", SLOTS, put("keys", lambda t: t.float()), "keys in F32, but U8"),
-        ("adaptive", SLOTS, put("keys", lambda t: t[:, :3]), r"has values of shape \[\d+, 4\]"),
+        ("adaptive", SLOTS, put("keys", lambda t: t[:, :3]), r"has keys of shape \[\d+, 3\]"),
         ("adaptive", SLOTS, put("keys", lambda t: t.flatten()), "has keys of shape"),
         ("adaptive", SLOTS, put("keys", lambda t: t[:-1]), "of shape"),
         ("adaptive", SLOTS, put("counts", lambda t: t[:1]), "counts of shape|contradict"),
