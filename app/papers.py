@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from time import process_time
 from typing import Any
 
 import torch
@@ -42,7 +41,15 @@ from memory_models.papers.evaluate import (
 from memory_models.papers.names import rename
 from memory_models.papers.system import AnySystem, parameters_of, state_floats
 from memory_models.papers.table import Result, distances_markdown, make_rows, to_markdown
-from memory_models.papers.train import Progress, Recipe, Trainer, load_trained, train
+from memory_models.papers.train import (
+    Progress,
+    Recipe,
+    Trainer,
+    busy_seconds,
+    load_trained,
+    precision,
+    train,
+)
 
 RENAMING = "0"  # seed of the invented names
 ORDER = (*SYSTEMS, *ABLATIONS)
@@ -165,7 +172,7 @@ def work(
 def _line(result: Result) -> str:
     return (
         f"{result.system} seed {result.seed}: perplexity {result.plain.perplexity:.2f}, names "
-        f"{result.names.perplexity:.1f}, {result.train_tokens_per_second:,.0f} tokens/s"
+        f"{result.names.perplexity:.1f}, {result.seconds / 60:.0f} minutes"
     )
 
 
@@ -230,9 +237,9 @@ def measure(papers: Papers, job: Job, system: AnySystem, progress: Progress) -> 
         parameters=parameters_of(system),
         floats=before.floats,
         tokens=tokens,
-        train_tokens_per_second=round(tokens / progress.seconds, 1),
-        train_tokens_per_cpu_second=round(tokens / progress.cpu_seconds, 1),
+        train_tokens_per_second=round(tokens / progress.busy, 1),
         read_tokens_per_second=round(before.tokens_per_second, 1),
+        seconds=round(progress.seconds, 1),
         threads=torch.get_num_threads(),
         plain=overall(before),
         names=names_after_first(after, renamed),
@@ -312,12 +319,12 @@ def _write(path: Path, value: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Of one system, in CPU seconds of as many threads as torch uses."""
+    """Of one system."""
 
     system: str
     parameters: int
     floats: int
-    trained: float  # tokens a CPU second
+    trained: float  # tokens a second of one core, or of a GPU
     read: float
 
 
@@ -325,18 +332,18 @@ def speed(size: Size, system: str, steps: int = 2) -> Speed:
     """Train and read random tokens, the memory full."""
     model, recipe = build(system, size), recipe_of(system, size)
     rows, window = recipe.rows, model.window
-    tokens = torch.randint(size.decoder.vocab_size, (1 + size.queue * window,)).numpy()
-    book = Corpus(
-        tokens.astype("uint16"), torch.tensor([0, len(tokens)]).numpy(), tokens.astype("int32")
-    )
-    reading: Reading = read_books(model, book, len(tokens), recipe.bfloat16, rows)
+    length = 1 + size.queue * window
+    tokens = torch.randint(size.decoder.vocab_size, (rows * length,)).numpy()
+    starts = torch.arange(rows + 1).numpy() * length
+    book = Corpus(tokens.astype("uint16"), starts, tokens.astype("int32"))
+    reading: Reading = read_books(model, book, length, recipe.bfloat16, rows)
     plan = StreamPlan(window, rows, size.queue + steps * recipe.windows, size.queue, 0)
     trainer = Trainer(model, Streams([book], [1.0], plan), replace(recipe, steps=steps))
     _fill(trainer, size.queue)
-    started, before = process_time(), trainer.tokens
+    started, before = busy_seconds(model), trainer.tokens
     for _ in range(steps):
         trainer.step()
-    trained = (trainer.tokens - before) / (process_time() - started)
+    trained = (trainer.tokens - before) / (busy_seconds(model) - started)
     return Speed(
         system,
         parameters_of(model),
@@ -351,4 +358,5 @@ def _fill(trainer: Trainer, windows: int) -> None:
     """Read until the memory holds all it can."""
     tokens, _ = trainer.streams.windows(0, windows)
     for window in tokens:
-        _, trainer.state = trainer.system(window[:, :-1], trainer.state)
+        with precision(trainer.system, trainer.recipe.bfloat16):
+            _, trainer.state = trainer.system(window[:, :-1], trainer.state)

@@ -169,7 +169,7 @@ def speed_command(
     threads: Threads = 1,
     as_json: Json = False,
 ) -> None:
-    """Parameters, memory and tokens a CPU second of each system, its memory full."""
+    """Parameters, memory, and tokens a second of one core, of each system with its memory full."""
     from dataclasses import asdict
 
     from app.papers import speed

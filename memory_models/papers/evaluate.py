@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ import torch
 from memory_models.errors import BadData
 from memory_models.papers.data import FIRST_MENTION, Corpus
 from memory_models.papers.system import AnySystem, state_floats
-from memory_models.papers.train import cross_entropy, precision
+from memory_models.papers.train import busy_seconds, cross_entropy, precision
 
 Nats = npt.NDArray[np.float32]
 DISTANCES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, math.inf)  # in windows
@@ -33,7 +32,7 @@ class Reading:
 
     books: tuple[int, ...]  # indices into the corpus
     nats: tuple[Nats, ...]
-    tokens_per_second: float
+    tokens_per_second: float  # of `busy_seconds`
     floats: int
 
 
@@ -71,9 +70,9 @@ def read_books(
     for first in range(0, len(order), rows):
         group = order[first : first + rows]
         books = [corpus.book(i)[: lengths[i] * W + 1] for i in group]
-        started = perf_counter()
+        started = busy_seconds(system)
         found, held = _read_rows(system, books, bfloat16)
-        seconds += perf_counter() - started
+        seconds += busy_seconds(system) - started
         floats = max(floats, held)
         nats |= dict(zip(group, found, strict=True))
         done += sum(lengths[i] for i in group)

@@ -24,9 +24,9 @@ class Result:
     parameters: int
     floats: int  # that the state of one book holds at its end
     tokens: int  # trained on
-    train_tokens_per_second: float
-    train_tokens_per_cpu_second: float
+    train_tokens_per_second: float  # seconds of one core, or of a GPU
     read_tokens_per_second: float
+    seconds: float  # of wall time that training took
     threads: int
     plain: Mean
     names: Mean  # invented names after their first mention
@@ -81,7 +81,7 @@ class Row:
     name_perplexity_spread: float | None
     far_name_perplexity: float
     far_name_perplexity_spread: float | None
-    train_tokens_per_second: float
+    train_tokens_per_second: float  # seconds of one core, or of a GPU
     read_tokens_per_second: float
 
 

@@ -81,8 +81,8 @@ class Progress:
     """Where a run is."""
 
     step: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
+    seconds: float = 0.0  # of wall time
+    busy: float = 0.0  # see `busy_seconds`
     curve: list[tuple[int, float]] = field(default_factory=list)  # (step, mean loss since the last)
 
 
@@ -96,6 +96,14 @@ def precision(system: AnySystem, bfloat16: bool) -> Iterator[None]:
                 yield
         else:
             yield
+
+
+def busy_seconds(system: AnySystem) -> float:
+    """A clock to measure speed by: of CPU time over all threads, or of the wall beside a GPU.
+
+    CPU time hardly depends on what else the machine does.
+    """
+    return process_time() if system.decoder.device.type == "cpu" else perf_counter()
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -128,11 +136,11 @@ class Trainer:
 
     def step(self) -> float:
         """One optimizer step; the mean cross-entropy of its tokens in nats."""
-        wall, cpu = perf_counter(), process_time()
+        wall, busy = perf_counter(), busy_seconds(self.system)
         loss = self._descend()
         self.progress.step += 1
         self.progress.seconds += perf_counter() - wall
-        self.progress.cpu_seconds += process_time() - cpu
+        self.progress.busy += busy_seconds(self.system) - busy
         self._losses.append(loss)
         if self.progress.step % CURVE_EVERY == 0:
             mean = sum(self._losses) / len(self._losses)
@@ -186,7 +194,7 @@ class Trainer:
         notes = {
             "step": p.step,
             "seconds": p.seconds,
-            "cpu_seconds": p.cpu_seconds,
+            "busy": p.busy,
             "curve": p.curve,
             "losses": self._losses,
         }
@@ -212,7 +220,7 @@ class Trainer:
         self.progress = Progress(
             notes["step"],
             notes["seconds"],
-            notes["cpu_seconds"],
+            notes["busy"],
             [(int(step), float(loss)) for step, loss in notes["curve"]],
         )
         self._losses = [float(loss) for loss in notes["losses"]]
@@ -258,7 +266,7 @@ def load_trained(system: AnySystem, path: Path) -> Progress:
         names = [name for name in file.keys() if name.startswith("model.")]  # noqa: SIM118
         load_parameters(system, _under({name: file.get_tensor(name) for name in names}, "model."))
     curve = [(int(step), float(loss)) for step, loss in notes["curve"]]
-    return Progress(notes["step"], notes["seconds"], notes["cpu_seconds"], curve)
+    return Progress(notes["step"], notes["seconds"], notes["busy"], curve)
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
