@@ -16,11 +16,12 @@ from memory_models.adapter import Adapter, load_adapter, merged
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.memories.addresser import Addresser
+from memory_models.memories.codec import SlotCodec
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import to_bytes
 from memory_models.prompt import DECLINED
 
-READER, WRITE_GATE, ADDRESSING = "reader", "write_gate", "addressing"
+READER, WRITE_GATE, ADDRESSING, CODEC = "reader", "write_gate", "addressing", "codec"
 
 
 def own_folder(backbone: Backbone) -> Path:
@@ -58,6 +59,16 @@ def addresser(backbone: Backbone) -> Addresser | None:
     heads = [(int(layer), int(head)) for layer, head in found.notes["heads"]]
     width = backbone.config.hidden_size
     return Addresser.from_weights(heads, width, found.weights).to(backbone.decoder.device)
+
+
+@lru_cache(maxsize=2)
+def codec(backbone: Backbone) -> SlotCodec | None:
+    """What codes slots in few bits, where one was trained."""
+    found = find_adapter(backbone, CODEC)
+    if found is None:
+        return None
+    pairs = [(int(layer), int(head)) for layer, head in found.notes["address_pairs"]]
+    return SlotCodec(found.weights, pairs)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from app.library import Ingested, Library
 from app.models import MEMORY_NOTES, UNTRAINED, backbone_folder
 from app.progress import fetch_bar, reading_bar
 from app.recall import Scope, scope_note
-from app.settings import PRESETS
+from app.settings import CODED
 from app.store import Document
 from memory_models.backbone import DEFAULT_BACKBONE, fetch_default, is_present, pull
 
@@ -74,9 +74,11 @@ def ingest(
     memory: Annotated[str | None, typer.Option(help=" | ".join(MEMORY_NOTES))] = None,
     title: Annotated[str | None, typer.Option()] = None,
     password: Annotated[str | None, typer.Option(help="Of an encrypted PDF.")] = None,
-    preset: Annotated[str | None, typer.Option(help=" | ".join(PRESETS))] = None,
+    preset: Annotated[str | None, typer.Option(help=" | ".join(CODED))] = None,
     share: Annotated[float | None, typer.Option(help="Share of slots kept (adaptive).")] = None,
-    slot_bits: Annotated[int | None, typer.Option(help="4, 8 or 16 (adaptive).")] = None,
+    slot_bits: Annotated[
+        float | None, typer.Option(help="1 to 3 with a codec, 4, 8 or 16 (adaptive).")
+    ] = None,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:

@@ -230,7 +230,9 @@ def _config(row: DocumentEntry) -> MemoryConfig:
         config = adapter.validate_json(row.memory_config, strict=True)
     except (ValidationError, ModelError) as error:
         raise _refused(f"its memory configuration {row.memory_config:.200} is not one") from error
-    if json.dumps(asdict(config), sort_keys=True) != row.memory_config:
+    named = json.loads(row.memory_config)  # older states name fewer settings
+    own = {name: value for name, value in asdict(config).items() if name in named}
+    if json.dumps(own, sort_keys=True) != row.memory_config:
         raise _refused(f"its memory configuration {row.memory_config:.200} is not canonical")
     if config.window > WIDEST_WINDOW:
         raise _refused(f"its window is {config.window} tokens, at most {WIDEST_WINDOW} are read")

@@ -16,7 +16,7 @@ from app.adapters import trained_reader
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.measure_cases import Plan, Setting, cases_of, measure_of, settings_of
-from app.models import CALIBRATION, Confidence, calibration_json, new_memory, reader_name
+from app.models import CALIBRATION, Confidence, calibration_json, kept, new_memory, reader_name
 from memory_models.evaluate.calibrate import (
     ConfidenceFit,
     choose_heads,
@@ -204,7 +204,7 @@ def _fingerprint(library: Library) -> str:
     """Everything that an outcome depends on beside its case and its condition's name."""
     settings = (
         library.settings.model_dump(include={"window", "windows", "answer_tokens", "infini_update"})
-        | library.settings.kept._asdict()
+        | kept(library.backbone, library.settings)._asdict()
     )
     heads = library.calibration.address_heads
     made_by = repr((library.backbone.sha256, sorted(settings.items()), heads))
@@ -252,7 +252,7 @@ def _shown(
 
 
 def _adaptive(
-    library: Library, share: float | None = None, bits: int | None = None
+    library: Library, share: float | None = None, bits: float | None = None
 ) -> AdaptiveMemory:
     given = {"share": share, "slot_bits": bits}
     update = {name: value for name, value in given.items() if value is not None}
@@ -266,10 +266,11 @@ def _tail(tokenizer: Tokenizer, case: Case, tokens: int) -> str:
     return tokenizer.decode(tokenizer.encode(text[-6 * tokens :])[-tokens:])
 
 
-def _share(given: str, name: str) -> tuple[float, int | None]:
+def _share(given: str, name: str) -> tuple[float, float | None]:
     share, _, bits = given.partition("x")
     try:
-        return float(share), int(bits) if bits else None
+        number = float(bits) if bits else None
+        return float(share), int(number) if number and number == int(number) else number
     except ValueError as error:
         raise InvalidSetting(
             f"{name!r} has no share behind the @; write adaptive@0.1 or adaptive@0.08x4."

@@ -13,7 +13,14 @@ from ingest import segments
 from memory_models.evaluate.babi import babi_cases, read_stories
 from memory_models.evaluate.background import Measure, book_windows
 from memory_models.evaluate.cases import Case, build_cases, located
-from memory_models.evaluate.data import Record, each_record, read_literary, read_records
+from memory_models.evaluate.data import (
+    HELD_OUT,
+    Record,
+    each_record,
+    mark_held_out,
+    read_literary,
+    read_records,
+)
 from memory_models.evaluate.tasks import fact_cases, filler_windows, passkey_cases
 from memory_models.tokenizer import Tokenizer
 
@@ -129,6 +136,8 @@ def cases_of(measure: Measure, plan: Plan, distractors: int) -> list[Case]:
     """Questions about records; distractors come from every split, questions from the plan's."""
     assert plan.data is not None
     records = read_records(plan.data, unanswerable=plan.unanswerable)
+    if plan.split == HELD_OUT:
+        records = [mark_held_out(record) for record in records]
     if plan.split is not None:
         read_records(plan.data, plan.split)  # refuses a split that is not there
     if "gold" in plan.memories:

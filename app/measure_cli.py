@@ -18,7 +18,10 @@ from memory_models.evaluate.data import Record
 if TYPE_CHECKING:
     from app.measure import Evaluation
 
-Split = Annotated[str | None, typer.Option(help="Questions of this split only.")]
+Split = Annotated[
+    str | None,
+    typer.Option(help="Questions of this split only; held-out: what training leaves out."),
+]
 
 
 QUICK = "none,wrong,gold,rag,adaptive"
@@ -67,6 +70,9 @@ def evaluate_command(
             min=1, help="Most questions; planted, passkey: one a depth without it; babi: 100."
         ),
     ] = None,
+    documents: Annotated[
+        int | None, typer.Option(min=1, help="records, literaryqa: ask about so many only.")
+    ] = None,
     seed: Annotated[int, typer.Option()] = 0,
     quick: Annotated[
         bool, typer.Option("--quick", help="Four questions about short documents: 5 minutes.")
@@ -100,6 +106,7 @@ def evaluate_command(
             books=books,
             tokens=_counts(tokens, "--tokens") if tokens else (),
             depths=depths,
+            documents=documents,
             distractor_data=distractor_data,
             unanswerable=unanswerable,
         )

@@ -14,15 +14,16 @@ from typing import Any
 
 import torch
 
-from app.adapters import addresser, trained_reader, write_gate
+from app.adapters import addresser, codec, trained_reader, write_gate
 from app.errors import BookstateError
-from app.settings import Settings
+from app.settings import Preset, Settings
 from memory_models import backbone as backbones
 from memory_models.address import Head
 from memory_models.backbone import DEFAULT_BACKBONE, Backbone, Progress
 from memory_models.decoder import DecoderConfig
 from memory_models.errors import ModelNotFound
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
+from memory_models.memories.codec import CODED_BITS
 from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMemory
 from memory_models.memories.melodi import MelodiConfig, MelodiMemory, MelodiMixers
 
@@ -156,16 +157,24 @@ def guessed_heads(config: DecoderConfig) -> tuple[Head, ...]:
 AnyMemory = AdaptiveMemory | InfiniMemory | MelodiMemory
 
 
+def kept(backbone: Backbone, settings: Settings) -> Preset:
+    """What new adaptive states of this backbone keep."""
+    return settings.kept(coded=settings.adapters and codec(backbone) is not None)
+
+
 def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
     """A memory of the given kind as new documents get it."""
     if kind == "adaptive":
         gate = write_gate(backbone) if settings.adapters else None
+        coding = codec(backbone)
+        share, slot_bits = kept(backbone, settings)
         adaptive = AdaptiveConfig(
             address_heads=read_calibration(backbone).address_heads,
             window=settings.window,
-            share=settings.kept.share,
-            slot_bits=settings.kept.slot_bits,
+            share=share,
+            slot_bits=slot_bits,
             gate=gate.name if gate is not None else "",
+            codec=coding.name if coding is not None and slot_bits in CODED_BITS else "",
         )
         return _adaptive(backbone, adaptive, settings)
     if kind == "infini":
@@ -192,7 +201,7 @@ def _adaptive(backbone: Backbone, config: AdaptiveConfig, settings: Settings) ->
     reader = trained_reader(backbone) if settings.adapters else None
     decoder = reader.decoder if reader else None
     weigh = addresser(backbone) if settings.adapters else None
-    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh)
+    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh, codec(backbone))
 
 
 def memory_config(memory: AnyMemory) -> str:

@@ -28,7 +28,14 @@ from filelock import FileLock, Timeout
 from app.errors import InvalidSetting
 from memory_models.evaluate.data import Record, read_records
 from memory_models.papers.configs import ABLATIONS, SYSTEMS, Size, build, parse, recipe_of
-from memory_models.papers.data import BookTokenizer, Corpus, StreamPlan, Streams, train_tokenizer
+from memory_models.papers.data import (
+    BookTokenizer,
+    Corpus,
+    StreamPlan,
+    Streams,
+    echoed,
+    train_tokenizer,
+)
 from memory_models.papers.evaluate import (
     Reading,
     by_distance,
@@ -52,6 +59,7 @@ from memory_models.papers.train import (
 )
 
 RENAMING = "0"  # seed of the invented names
+ECHOES = 0  # seed of the echoes in held-out books
 ORDER = (*SYSTEMS, *ABLATIONS)
 PROGRESS_EVERY = 10  # steps
 Say = Callable[[str], None]
@@ -122,10 +130,12 @@ class Papers:
     def streams(self, recipe: Recipe, window: int, seed: int) -> Streams:
         """Training streams; renamed books are opened only where the recipe wants them."""
         plan = StreamPlan(window, recipe.rows, recipe.steps * recipe.windows, recipe.passage, seed)
-        corpora, weights = [self.corpus("train", renamed=False)], [1 - recipe.renamed]
-        if recipe.renamed:
-            corpora.append(self.corpus("train", renamed=True))
-            weights.append(recipe.renamed)
+        corpora = [self.corpus("train", renamed=False)]
+        weights = [1 - recipe.renamed - recipe.echoed]
+        if recipe.renamed or recipe.echoed:
+            renamed = self.corpus("train", renamed=True)
+            corpora += [renamed, echoed(renamed, seed)]
+            weights += [recipe.renamed, recipe.echoed]
         return Streams(corpora, weights, plan)
 
     # Runs
@@ -220,13 +230,14 @@ def _check_plan(path: Path, size: Size, job: Job, recipe: Recipe) -> None:
 
 
 def measure(papers: Papers, job: Job, system: AnySystem, progress: Progress) -> Result:
-    """Read the held-out books, plain and with invented names."""
+    """Read the held-out books: plain, with invented names, and with echoes besides."""
     size, recipe = papers.size, recipe_of(job.system, papers.size)
     plain = papers.corpus("val", renamed=False)
     renamed = papers.corpus("val", renamed=True)
-    before, after = (
+    repeating = echoed(renamed, ECHOES)
+    before, after, again = (
         read_books(system, corpus, size.read_tokens, recipe.bfloat16, size.read_rows)
-        for corpus in (plain, renamed)
+        for corpus in (plain, renamed, repeating)
     )
     tokens = progress.step * recipe.rows * recipe.windows * system.window
     return Result(
@@ -246,6 +257,7 @@ def measure(papers: Papers, job: Job, system: AnySystem, progress: Progress) -> 
         far_names=names_beyond(after, renamed, 2 * size.window),
         positions=tuple(by_position(before, size.window)),
         distances=tuple(by_distance(after, renamed, size.window)),
+        echoes=tuple(by_distance(again, repeating, size.window)),
         gates={name: gate.tolist() for name, gate in system.gates().items()},
         curve=tuple(progress.curve),
     )
@@ -275,7 +287,10 @@ def table_markdown(papers: Papers) -> str:
         bases = {r.system.partition("@")[0] for r in changed}
         beside = [r for r in main if r.system in bases] + changed
         parts += ["Ablations", to_markdown(make_rows(beside, ORDER))]
-    parts += ["Perplexity of invented names", distances_markdown(results, ORDER)]
+    names = distances_markdown(results, ORDER, lambda result: result.distances)
+    echoes = distances_markdown(results, ORDER, lambda result: result.echoes)
+    parts += ["Perplexity of invented names, by windows since their last mention", names]
+    parts += ["Perplexity of passages that come again, by windows since", echoes]
     for name, notes in papers.unfinished():
         parts.append(f"{name}: step {notes['step']} of {notes['steps']}, loss {notes['loss']}")
     return "\n\n".join(parts)

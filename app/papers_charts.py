@@ -27,6 +27,9 @@ def page(results: Sequence[Result], order: Sequence[str]) -> str:
         "Perplexity of invented names by windows since the last mention": _lines(
             main, order, lambda r: r.distances, "windows since the last mention"
         ),
+        "Perplexity of passages that come again, by windows since": _lines(
+            main, order, lambda r: r.echoes, "windows since"
+        ),
         "Training": _training(main, order),
         **{f"Gates of {name}: share taken from memory": chart for name, chart in _gates(main)},
     }

@@ -114,7 +114,7 @@ class StateReader:
         inside: list[int],
         windows: int,
     ) -> Reading:
-        book = self._address_book(document)
+        book = self._address_book(document, memory)
         _check_address(book, memory)
         chosen = memory.choose(question, book, book.rows(frozenset(inside)), windows)
         blobs = dict(self._store.blobs(document.id, "slots", chosen.segments))
@@ -122,12 +122,12 @@ class StateReader:
         _check_slots(slots, memory)
         return memory.recall(slots, chosen.prior)
 
-    def _address_book(self, document: Document) -> AddressBook:
+    def _address_book(self, document: Document, memory: AdaptiveMemory) -> AddressBook:
         key = (document.id, document.state_sha256)
         with self._lock:
             if key not in self._books:
                 blobs = self._store.blobs(document.id, "address")
-                self._books[key] = AddressBook.from_bundles(
+                self._books[key] = memory.address_book(
                     [(segment, from_bytes(blob)) for segment, blob in blobs]
                 )
             self._books.move_to_end(key)
@@ -170,7 +170,7 @@ def _check_slots(windows: Mapping[int, Bundle], memory: AdaptiveMemory) -> None:
     expected = (shape.layers, shape.kv_heads, shape.head_size)
     for segment, slots in windows.items():
         found = slot_shape(slots)
-        if found != expected:
+        if found not in (None, expected):
             raise BrokenState(
                 f"The state's segment {segment} has slots of (layers, heads, size) {found}, this "
                 f"backbone needs {expected}; remove the document and read it again."

@@ -29,14 +29,22 @@ class Preset(NamedTuple):
     """What adaptive MELODI keeps of a window."""
 
     share: float  # of its slots
-    slot_bits: int
+    slot_bits: float
 
 
-PRESETS: dict[str, Preset] = {
+CODED: dict[str, Preset] = {
+    "small": Preset(0.104, 2),
+    "standard": Preset(0.23, 2),
+    "exact": Preset(0.4, 3),
+}
+"""Where the backbone has a slot codec: 1/64, 1/32 and 1/13 of the KV cache."""
+
+PLAIN: dict[str, Preset] = {
     "small": Preset(0.09, 4),
     "standard": Preset(0.16, 4),
     "exact": Preset(0.3, 8),
 }
+"""Where it has none, or adapters are off: 1/33, 1/20 and 1/6."""
 
 
 def data_folder() -> Path:
@@ -56,7 +64,7 @@ class Settings(BaseSettings):
     window: int = Field(512, ge=16, le=8192, description="most tokens a segment (adaptive, melodi)")
     preset: PresetName = Field("standard", description="size of new states (adaptive)")
     share: float | None = Field(None, gt=0, le=1, description="share of slots kept, over preset")
-    slot_bits: int | None = Field(None, description="bits of a slot's numbers, over preset")
+    slot_bits: float | None = Field(None, description="bits of a slot's numbers, over preset")
     adapters: bool = Field(True, description="use the trained adapters where there are any")
     infini_update: Literal["linear", "delta"] = Field("delta", description="Infini's write rule")
     windows: int = Field(8, ge=1, le=64, description="windows that one question may address")
@@ -66,10 +74,10 @@ class Settings(BaseSettings):
 
     @field_validator("slot_bits")
     @classmethod
-    def _known_bits(cls, bits: int | None) -> int | None:
-        if bits not in (None, 4, 8, 16):
-            raise ValueError("slots have 4, 8 or 16 bits")
-        return bits
+    def _known_bits(cls, bits: float | None) -> float | None:
+        if bits not in (None, 1, 1.5, 2, 3, 4, 8, 16):
+            raise ValueError("slots have 1, 1.5, 2 or 3 bits with a codec, 4, 8 or 16 without")
+        return int(bits) if bits is not None and bits == int(bits) else bits
 
     @classmethod
     def settings_customise_sources(
@@ -83,10 +91,9 @@ class Settings(BaseSettings):
         file = TomlConfigSettingsSource(settings_cls, data_folder() / "config.toml")
         return init_settings, env_settings, file
 
-    @property
-    def kept(self) -> Preset:
-        """The preset, with what is set beside it."""
-        preset = PRESETS[self.preset]
+    def kept(self, *, coded: bool) -> Preset:
+        """The preset, with what is set beside it; coded: the backbone has a slot codec."""
+        preset = (CODED if coded else PLAIN)[self.preset]
         return Preset(self.share or preset.share, self.slot_bits or preset.slot_bits)
 
     @property

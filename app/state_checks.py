@@ -28,7 +28,7 @@ Array = NDArray[Any]
 Layout = Mapping[str, tuple[str, str]]  # tensor name -> (dtypes allowed, shape in words)
 
 LONGEST_HEADER = 1 << 16  # bytes
-_OWN = ("slots", "tokens", "held")
+_OWN = ("slots", "tokens", "held", "eighths", "bytes")
 _DTYPES: dict[str, np.dtype[Any]] = {
     "I8": np.dtype("i1"),
     "I16": np.dtype("<i2"),
@@ -39,7 +39,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "BF16": np.dtype("<u2"),  # numpy has none; looked at as bits
 }
 _PLACES = {"counts": ("I16", "layers heads"), "places": ("I16", "slots")}
-_SLOTS: Mapping[int, Layout] = {
+_SLOTS: Mapping[float, Layout] = {
     4: _PLACES
     | {"keys": ("U8", "slots half"), "values": ("U8", "slots half")}
     | {"key_scale": ("F16", "slots"), "value_scale": ("F16", "slots")}
@@ -50,12 +50,14 @@ _SLOTS: Mapping[int, Layout] = {
     16: _PLACES | {"keys": ("BF16", "slots size"), "values": ("BF16", "slots size")},
 }
 _ADDRESS_SCALE = {"address_scale": ("F16", "pairs tokens")}
-_ADDRESS: Mapping[int, Layout] = {
+_ADDRESS: Mapping[float, Layout] = {
     4: {"address_keys": ("U8", "pairs tokens half"), "address_mean": ("F16", "pairs size")}
     | _ADDRESS_SCALE,
     8: {"address_keys": ("I8", "pairs tokens size")} | _ADDRESS_SCALE,
     16: {"address_keys": ("I8", "pairs tokens size")} | _ADDRESS_SCALE,
 }
+_CODED_SLOTS: Layout = {"kept": ("U8", "layers heads eighths"), "codes": ("U8", "bytes")}
+_CODED_ADDRESS: Layout = {"address_codes": ("U8", "pairs tokens row")}
 _INFINI = {"M": ("F32", "layers 1 heads size size"), "z": ("F32", "layers 1 heads size")}
 _MELODI = {
     "z": ("F32 BF16 F16", "layers 1 short width"),
@@ -117,6 +119,8 @@ class StateCheck:
 
     def _layout(self, part: str) -> Layout:
         if isinstance(self.config, AdaptiveConfig):
+            if self.config.codec:
+                return _CODED_SLOTS if part == "slots" else _CODED_ADDRESS
             return (_SLOTS if part == "slots" else _ADDRESS)[self.config.slot_bits]
         return _INFINI if isinstance(self.config, InfiniConfig) else _MELODI
 
@@ -136,6 +140,14 @@ class StateCheck:
                 raise InvalidArchive(
                     f"The state's part {where} has slot counts and places that contradict one "
                     f"another or its {tokens} tokens; export the document again."
+                )
+        if "kept" in arrays:
+            eighths, over = arrays["kept"].shape[2], -tokens % 8
+            beyond = arrays["kept"][:, :, -1] >> (8 - over)  # bits behind the last token
+            if eighths != -(-tokens // 8) or (over and int(beyond.max()) > 0):
+                raise InvalidArchive(
+                    f"The state's part {where} marks slots of tokens that its {tokens} tokens do "
+                    "not have; export the document again."
                 )
         if "windows_written" in arrays and int(arrays["windows_written"][0]) != segment + 1:
             raise InvalidArchive(

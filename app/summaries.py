@@ -145,7 +145,7 @@ class Summarizer:
         """Adaptive MELODI that keeps every slot: these states are small and thrown away."""
         memory = new_memory("adaptive", self._library.backbone, self._library.settings)
         assert isinstance(memory, AdaptiveMemory)
-        config = replace(memory.config, share=1.0, slot_bits=16)
+        config = replace(memory.config, share=1.0, slot_bits=16, codec="")
         return AdaptiveMemory(self._library.backbone, config, write_gate(self._library.backbone))
 
     def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:

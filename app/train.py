@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -14,15 +15,17 @@ import torch
 from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
 
-from app.adapters import ADDRESSING, READER, WRITE_GATE, own_folder, write_gate
+from app.adapters import ADDRESSING, CODEC, READER, WRITE_GATE, codec, own_folder, write_gate
 from app.errors import InvalidSetting
 from app.library import Library
 from app.models import new_memory
 from ingest.segments import split_text
-from memory_models.adapter import Adapter, LoraConfig, save_adapter, with_lora
-from memory_models.address import AddressBook
+from memory_models.adapter import Adapter, LoraConfig, load_lora, save_adapter, with_lora
+from memory_models.backbone import Backbone
 from memory_models.evaluate.data import read_records
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
+from memory_models.memories.codec import SlotCode
+from memory_models.memories.write_gate import WriteGate
 from memory_models.prompt import DECLINED
 from memory_models.train.addressing import (
     AddressingPlan,
@@ -31,6 +34,7 @@ from memory_models.train.addressing import (
     observe_question,
     observe_window,
 )
+from memory_models.train.codec import CodecPlan, measure_codec
 from memory_models.train.gate import Example, GatePlan, fit_gate, observe
 from memory_models.train.loop import Budget, Progress, UnitResult, train
 from memory_models.train.loop import Unit as Thunk
@@ -39,6 +43,7 @@ from memory_models.train.reader import Shares, unit_loss, write_window
 from memory_models.train.units import Mix, Source, Unit, draw_units
 from memory_models.train.validation import Validation
 
+CODED_BITS_TRAINED = 2  # a number, of the slots that a reader learns on
 DECLINING_THRESHOLD = 0.5  # until `bookstate calibrate` has fitted it
 ASKED_OF_A_WINDOW = 6
 OnStep = Callable[[int, int, float], None]
@@ -101,7 +106,7 @@ def train_addressing(
     for number, place in enumerate(places):
         bundles.append((number, observe_window(memory, place.text)))
         on_window(len(bundles), windows, 0.0)
-    book = AddressBook.from_bundles(bundles)
+    book = memory.address_book(bundles)
     examples = [
         observe_question(memory, question.question, number, book, places)
         for number, place in enumerate(places)
@@ -135,6 +140,51 @@ def _windows(library: Library, files: Sequence[Path], count: int, seed: int) -> 
         yield excerpt[a:b]
 
 
+def train_codec(
+    library: Library,
+    shares: Sequence[Share],
+    books: Path,
+    windows: int,
+    plan: CodecPlan,
+    seed: int = 0,
+    on_window: OnStep = _quiet,
+) -> dict[str, Any]:
+    """Trace answers back to slots, make the codec of what is seen, and install it."""
+    backbone = library.backbone
+    memory = new_memory("adaptive", backbone, library.settings.model_copy(update={"slot_bits": 16}))
+    gate = _gate(backbone)
+    assert isinstance(memory, AdaptiveMemory)
+    sources = [read_source(share) for share in shares]
+    texts = [r.text for r in read_records(books, "train")]
+    mix = Mix(questions=8, pages=0.0)
+    drawn = draw_units(sources, texts, partial(_split, library), mix, seed, 0)
+    units = itertools.islice(drawn, windows)
+    weights, pairs = measure_codec(
+        memory, gate, units, plan, lambda done: on_window(done, windows, 0.0)
+    )
+    notes = {
+        "kind": CODEC,
+        "backbone": backbone.name,
+        "backbone_sha256": backbone.sha256,
+        "address_pairs": [list(pair) for pair in pairs],
+        "data": [[share.path.name, share.weight] for share in shares],
+        "windows": windows,
+        "seed": seed,
+        "plan": asdict(plan),
+    }
+    save_adapter(own_folder(backbone) / f"{CODEC}.safetensors", Adapter(weights, notes))
+    return notes
+
+
+def _gate(backbone: Backbone) -> WriteGate:
+    gate = write_gate(backbone)
+    if gate is None:
+        raise InvalidSetting(
+            "No write gate for this backbone yet; run `bookstate train gate` first."
+        )
+    return gate
+
+
 @dataclass(frozen=True, slots=True)
 class ReaderPlan:
     """What a reader is trained on and how."""
@@ -147,6 +197,8 @@ class ReaderPlan:
     probes: int = 24
     mix: Mix = field(default_factory=Mix)
     slots: Shares = field(default_factory=Shares)
+    coded: float = 0.6  # share of windows whose slots go through the codec, where there is one
+    start: Path | None = None  # weights to begin with
 
 
 def train_reader(
@@ -154,24 +206,24 @@ def train_reader(
 ) -> dict[str, Any]:
     """Train (or go on training) a reader in `folder`, and install the best for this backbone."""
     backbone = library.backbone
-    gate = write_gate(backbone)
-    if gate is None:
-        raise InvalidSetting(
-            "No write gate for this backbone yet; run `bookstate train gate` first."
-        )
+    gate = _gate(backbone)
     sources = [read_source(share) for share in plan.shares]
     books = [r.text for r in read_records(plan.books, "train")]
     torch.manual_seed(plan.budget.seed)
     reader = with_lora(backbone.decoder, plan.lora)
+    if plan.start is not None:
+        load_lora(reader, load_file(plan.start))
+    coding = codec(backbone)
+    code = coding.at(CODED_BITS_TRAINED) if coding is not None else None
     validate = _validation(library, plan)
     tokenizer, window = backbone.tokenizer, library.settings.window
     sink = list(tokenizer.chat.opening)
     declined = tokenizer.encode(DECLINED)[0]
 
-    def thunk(unit: Unit, share: float) -> Thunk:
+    def thunk(unit: Unit, share: float, code: SlotCode | None) -> Thunk:
         def compute() -> UnitResult:
             ids = tokenizer.encode(unit.text)[:window]
-            slate = write_window(backbone.decoder, gate, sink, ids, share)
+            slate = write_window(backbone.decoder, gate, sink, ids, share, code)
             made = unit_loss(reader, tokenizer, slate, unit, len(sink) + window, declined)
             watched = {
                 "first_nats": made.first_nats,
@@ -187,7 +239,8 @@ def train_reader(
         for number, unit in enumerate(drawn, start=first):
             rng = random.Random(f"{plan.budget.seed}/share/{number}")
             share = 1.0 if unit.is_page else plan.slots.draw(rng)
-            yield thunk(unit, share)
+            is_coded = not unit.is_page and rng.random() < plan.coded
+            yield thunk(unit, share, code if is_coded else None)
 
     progress = train(reader, units, plan.budget, folder, lambda: validate(reader), on_step)
     best = load_file(folder / "best.safetensors")

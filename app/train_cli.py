@@ -1,4 +1,4 @@
-"""Commands that train adapters: the write gate, the addresser and the reader."""
+"""Commands that train adapters: the write gate, the addresser, the codec and the reader."""
 
 from __future__ import annotations
 
@@ -68,6 +68,32 @@ def addressing_command(
         emit(notes) if as_json else say(str(notes["scores"]))
 
 
+@train_app.command(name="codec")
+def codec_command(
+    data: Annotated[
+        list[str],
+        typer.Option(help="FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT; records with questions."),
+    ],
+    books: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books to plant in.")],
+    facts: Annotated[
+        list[str] | None, typer.Option(help="The same, short facts to plant in books.")
+    ] = None,
+    windows: Annotated[int, typer.Option(min=1, help="Windows to learn from.")] = 160,
+    seed: Seed = 0,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """The slot codec: one to three bits a number. States written with an older one stay behind."""
+    from app.train import train_codec
+    from memory_models.train.codec import CodecPlan
+
+    with opened(backbone) as library, training_bar(err, "Tracing answers") as on_window:
+        shares = [_share(text, planted=False) for text in data]
+        shares += [_share(text, planted=True) for text in facts or []]
+        notes = train_codec(library, shares, books, windows, CodecPlan(), seed, on_window)
+        emit(notes) if as_json else say(f"codec of {windows} windows installed")
+
+
 @train_app.command(name="reader")
 def reader_command(
     data: Annotated[
@@ -81,6 +107,9 @@ def reader_command(
         list[str] | None, typer.Option(help="The same, short facts to plant in books.")
     ] = None,
     tokens: Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")] = 500_000,
+    start: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A reader.safetensors.")
+    ] = None,
     rank: Annotated[int, typer.Option(min=1)] = 16,
     learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
     probes: Annotated[int, typer.Option(min=2, help="Validation questions.")] = 24,
@@ -98,7 +127,9 @@ def reader_command(
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         shares = [_share(text, planted=False) for text in data]
         shares += [_share(text, planted=True) for text in facts or []]
-        plan = ReaderPlan(tuple(shares), books, validation, budget, LoraConfig(rank), probes)
+        plan = ReaderPlan(
+            tuple(shares), books, validation, budget, LoraConfig(rank), probes, start=start
+        )
         notes = train_reader(library, plan, folder, on_step)
         emit(notes) if as_json else say(str(notes["validation"]))
 

@@ -138,17 +138,17 @@ class Adapter:
 
 
 def save_adapter(path: Path, adapter: Adapter) -> None:
-    """Write `path` (safetensors, floats as bfloat16 where they are large) and its JSON notes."""
-    small = {
-        name: (value.to(torch.bfloat16) if value.numel() > SMALL else value.float())
-        .detach()
-        .cpu()
-        .contiguous()
-        for name, value in adapter.weights.items()
-    }
+    """Write `path` (safetensors, float32 as bfloat16 where it is large) and its JSON notes."""
+    small = {name: _stored(value).cpu().contiguous() for name, value in adapter.weights.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(small, path, metadata={"format": "pt"})
     path.with_suffix(".json").write_text(json.dumps(adapter.notes, indent=1) + "\n", "utf-8")
+
+
+def _stored(value: Tensor) -> Tensor:
+    if value.dtype == torch.float16:
+        return value.detach()
+    return value.detach().to(torch.bfloat16 if value.numel() > SMALL else torch.float32)
 
 
 def load_adapter(path: Path, backbone_sha256: str) -> Adapter:

@@ -35,7 +35,7 @@ def key_heads(heads: Sequence[Head], group: int) -> list[Head]:
     return sorted({(layer, head // group) for layer, head in heads})
 
 
-def pack_address(rotated: Tensor, bits: int = 8) -> dict[str, Tensor]:
+def pack_address(rotated: Tensor, bits: float = 8) -> dict[str, Tensor]:
     """rotated keys [P,T,d] of the addressing key heads -> tensors to store, 4 or 8 bits a number.
 
     At 4 bits as slots are: less the mean key, turned by a Hadamard matrix, two numbers a byte.

@@ -26,7 +26,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from memory_models.address import AddressBook
 from memory_models.backbone import Backbone
 from memory_models.evaluate.cases import Case, Window
 from memory_models.evaluate.passages import Cutter, Index
@@ -37,6 +36,7 @@ from memory_models.memories.adaptive import (
     LayerContext,
     SlotReading,
 )
+from memory_models.memories.codec import SlotCode
 from memory_models.memories.slots import unpack
 from memory_models.memory import Bundle, Reading, from_bytes, to_bytes
 from memory_models.prompt import Prompt, address_query, build_prompt
@@ -163,7 +163,7 @@ def opened_page(
     tokenizer = memory.backbone.tokenizer
     tokens = torch.tensor(tokenizer.encode(shown), dtype=torch.long)
     longer = max(memory.window, len(tokens))
-    whole = replace(memory.config, window=longer, share=1.0, slot_bits=16, gate="")
+    whole = replace(memory.config, window=longer, share=1.0, slot_bits=16, gate="", codec="")
     page = AdaptiveMemory(memory.backbone, whole, reader=memory.reader)
     slots = page.whole(tokens)
     return Opened(
@@ -297,7 +297,7 @@ class Adaptive(_Windowed):
     def open(self, case: Case) -> Opened:
         """Address the windows and open the best of them."""
         memory, files = self._states.memory, self._files(case)
-        book = AddressBook.from_bundles(
+        book = memory.address_book(
             [(i, from_bytes(address.read_bytes())) for i, (_, address) in enumerate(files)]
         )
         query = address_query(memory.backbone.tokenizer, case.question.question)
@@ -341,7 +341,8 @@ class Random(_Windowed):
         memory, files = self._states.memory, self._files(case)
         chance = random.Random(case.question.question)
         segments = chance.sample(range(len(files)), min(self._windows, len(files)))
-        slots = {s: noise(from_bytes(files[s][0].read_bytes()), seed=s) for s in segments}
+        code = memory.code
+        slots = {s: noise(from_bytes(files[s][0].read_bytes()), s, code) for s in segments}
         count = self._states.memory.backbone.tokenizer.count
         tokens = sum(count(window.text) for window in case.windows)
         return Opened(
@@ -355,15 +356,16 @@ class Random(_Windowed):
 FEW = 8  # slots; fewer would give themselves away by their mean and deviation
 
 
-def noise(packed: Bundle, seed: int) -> Bundle:
+def noise(packed: Bundle, seed: int, code: SlotCode | None = None) -> Bundle:
     """Slots of one window with random numbers for keys and values, as 16-bit slots."""
-    slots = unpack(packed, torch.float32)
+    slots = unpack(packed, torch.float32, code)
     generator = torch.Generator().manual_seed(seed)
     made = {}
     for name, rows in (("keys", slots.keys), ("values", slots.values)):
         layers = rows.split([sum(counts) for counts in slots.counts])
         made[name] = torch.cat([_alike(layer, generator) for layer in layers]).bfloat16()
-    return {"counts": packed["counts"], "places": packed["places"], **made}
+    counts = torch.tensor(slots.counts, dtype=torch.int16)
+    return {"counts": counts, "places": slots.places.to(torch.int16), **made}
 
 
 def _alike(rows: Tensor, generator: torch.Generator) -> Tensor:

@@ -10,6 +10,7 @@ A question marked `unanswerable` has no answer; it is read on demand only.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 import zlib
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from memory_models.errors import BadData
+
+HELD_OUT = "held-out"
+"""Names as a split the records that training leaves out, in files without a validation split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,19 @@ def each_record(
 ) -> Iterator[Record]:
     """The same one by one, so that a long file is read no further than it is needed."""
     for record in read_lines(path, lambda raw: _record(raw, unanswerable)):
-        if split in (None, record.split):
-            yield record
+        marked = mark_held_out(record) if split == HELD_OUT else record
+        if split in (None, marked.split):
+            yield marked
+
+
+def held_out(record_id: str) -> bool:
+    """One record in eight of a file without a validation split is never trained on."""
+    return hashlib.sha256(record_id.encode()).digest()[0] % 8 == 0
+
+
+def mark_held_out(record: Record) -> Record:
+    """The record, in split `held-out` if it is."""
+    return replace(record, split=HELD_OUT) if held_out(record.id) else record
 
 
 def read_literary(path: Path, books: Path) -> list[Record]:

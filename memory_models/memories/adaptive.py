@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -29,9 +30,10 @@ from torch import Tensor
 from memory_models.address import AddressBook, Head, address, key_heads, pack_address
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder, dot_attention, rotate
-from memory_models.errors import InvalidRequest
+from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.addresser import Addresser
-from memory_models.memories.slots import SLOT_BITS, pack, unpack
+from memory_models.memories.codec import CODED_BITS, SlotCode, SlotCodec
+from memory_models.memories.slots import PLAIN_BITS, SLOT_BITS, Slots, pack, pack_coded, unpack
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import Bundle, Written
 
@@ -44,16 +46,18 @@ ADDRESS_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
 class AdaptiveConfig:
     """What a state is made with; stored beside it.
 
-    window: most tokens a segment; share: of all slots of a window that are kept; slot_bits: 8 or
-    16; address_heads: (layer, query head) pairs whose keys are all kept; gate: the write
-    gate that scores slots, by its hash; empty when the backbone repeats each window instead.
+    window: most tokens a segment; share: of all slots of a window that are kept; slot_bits: of
+    their numbers, 1 to 3 with a codec, 4, 8 or 16 without; address_heads: (layer, query head) pairs
+    whose keys are all kept; gate: the write gate that scores slots, by its hash, empty when the
+    backbone repeats each window instead; codec: by its hash.
     """
 
     address_heads: tuple[Head, ...]
     window: int = 512
     share: float = 0.16
-    slot_bits: int = 8
+    slot_bits: int | float = 8
     gate: str = ""
+    codec: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.window <= 32_000:
@@ -62,6 +66,11 @@ class AdaptiveConfig:
             raise InvalidRequest(f"Share {self.share} must be above 0 and at most 1.")
         if self.slot_bits not in SLOT_BITS:
             raise InvalidRequest(f"Slots of {self.slot_bits} bits; choose one of {SLOT_BITS}.")
+        if (self.slot_bits in CODED_BITS) != bool(self.codec):
+            raise InvalidRequest(
+                f"Slots of {self.slot_bits} bits with codec {self.codec!r}: {CODED_BITS} need one, "
+                f"{PLAIN_BITS} have none; `bookstate train codec` makes one for this backbone."
+            )
         if not self.address_heads:
             raise InvalidRequest("No addressing heads; `bookstate calibrate` finds them.")
 
@@ -174,6 +183,7 @@ class AdaptiveMemory:
         gate: WriteGate | None = None,
         reader: Decoder | None = None,
         addresser: Addresser | None = None,
+        codec: SlotCodec | None = None,
     ) -> None:
         self.backbone = backbone
         self.config = config
@@ -181,11 +191,31 @@ class AdaptiveMemory:
         self.addresser = addresser if fits else None
         self.reader = reader or backbone.decoder
         self._gate = gate
+        self._codec = codec
         self.window = config.window
         self.sink = backbone.tokenizer.chat.opening
         closing = backbone.tokenizer.chat.closing
         self.request = (*backbone.tokenizer.encode(REPEAT_REQUEST), *closing)
         self._pairs = key_heads(config.address_heads, backbone.config.group)
+
+    @cached_property
+    def code(self) -> SlotCode | None:
+        """How slots are coded, if they are; InvalidRequest without the codec they need."""
+        return self._needed_codec().at(self.config.slot_bits) if self.config.codec else None
+
+    def _needed_codec(self) -> SlotCodec:
+        if self._codec is None or self._codec.name != self.config.codec:
+            raise InvalidRequest(
+                f"This state is written with codec {self.config.codec}, which is not installed; "
+                "read the document again."
+            )
+        shape = self.backbone.config
+        if not self._codec.fits(shape.layers * shape.kv_heads, shape.head_size, self._pairs):
+            raise InvalidRequest(
+                f"Codec {self.config.codec} is for other heads or other address keys than this "
+                "backbone's; run `bookstate train codec`."
+            )
+        return self._codec
 
     @property
     def prompt_place(self) -> int:
@@ -210,15 +240,37 @@ class AdaptiveMemory:
         context, importance = self._score(torch.cat((tokens.new_tensor(self.sink), tokens)), first)
         own = KeyValues(context.keys[:, :, first:], context.values[:, :, first:])
         kept = keep(importance, self.config.share)
-        places = torch.arange(first, first + tokens.shape[0], device=tokens.device)
-        address_keys = torch.stack([own.keys[layer, head] for layer, head in self._pairs])
-        return Written(
-            carry={},
-            left={
-                "slots": pack(own.keys, own.values, kept, self.config.slot_bits),
-                "address": pack_address(decoder.rope(address_keys, places), self.config.slot_bits),
-            },
-        )
+        return Written({}, {"slots": self._pack(own, kept), "address": self.pack_address(own.keys)})
+
+    def _pack(self, own: KeyValues, kept: Tensor) -> dict[str, Tensor]:
+        if self.code is not None:
+            return pack_coded(own.keys, own.values, kept, self.code)
+        return pack(own.keys, own.values, kept, self.config.slot_bits)
+
+    def pack_address(self, keys: Tensor) -> dict[str, Tensor]:
+        """The address part of a window from its unrotated keys [layers,G,T,d]."""
+        chosen = torch.stack([keys[layer, head] for layer, head in self._pairs])
+        if self.config.codec:
+            return {"address_codes": self._needed_codec().encode_address(chosen.cpu())}
+        return pack_address(self._at_their_places(chosen), self.config.slot_bits)
+
+    def address_book(self, bundles: Sequence[tuple[int, Bundle]]) -> AddressBook:
+        """The address parts of (segment, bundle), opened for questions."""
+        if not self.config.codec:
+            return AddressBook.from_bundles(bundles)
+        codec = self._needed_codec()
+        opened = []
+        for segment, bundle in bundles:
+            if "address_codes" not in bundle:
+                raise BrokenState(f"Segment {segment} has no coded address keys; read it again.")
+            keys = codec.decode_address(bundle["address_codes"].cpu())
+            opened.append((segment, pack_address(self._at_their_places(keys))))
+        return AddressBook.from_bundles(opened)
+
+    def _at_their_places(self, keys: Tensor) -> Tensor:
+        first = len(self.sink)
+        places = torch.arange(first, first + keys.shape[1], device=keys.device)
+        return self.backbone.decoder.rope(keys, places)
 
     @torch.inference_mode()
     def whole(self, tokens: Tensor) -> dict[str, Tensor]:
@@ -228,7 +280,7 @@ class AdaptiveMemory:
         read = read_tokens(decoder, torch.cat((tokens.new_tensor(self.sink), tokens)))
         keys, values = read.keys[:, :, first:], read.values[:, :, first:]
         every = torch.ones(keys.shape[:3], dtype=torch.bool, device=keys.device)
-        return pack(keys, values, every, self.config.slot_bits)
+        return self._pack(KeyValues(keys, values), every)
 
     def _score(self, sequence: Tensor, first: int) -> tuple[KeyValues, Tensor]:
         decoder = self.backbone.decoder
@@ -272,7 +324,12 @@ class AdaptiveMemory:
         """
         decoder = self.backbone.decoder
         sink = read_tokens(decoder, torch.tensor(self.sink, device=decoder.device))
-        contexts = layer_contexts(decoder, sink, list(windows.values()), len(self.sink))
+        device, code = decoder.device, self.code
+        opened = [
+            unpack({name: t.to(device) for name, t in bundle.items()}, decoder.dtype, code)
+            for bundle in windows.values()
+        ]
+        contexts = layer_contexts(decoder, sink, opened, len(self.sink))
         reader = decoder if untrained else self.reader
         return SlotReading(reader, contexts, tuple(windows), prior, self.prompt_place)
 
@@ -286,12 +343,11 @@ class LayerContext(NamedTuple):
 
 
 def layer_contexts(
-    decoder: Decoder, sink: KeyValues, windows: Sequence[Bundle], first: int
+    decoder: Decoder, sink: KeyValues, opened: Sequence[Slots], first: int
 ) -> list[LayerContext]:
     """Sink slots, then each window's kept slots at their places, padded within a layer."""
     config, device = decoder.config, decoder.device
     sink_keys = decoder.rope(sink.keys, torch.arange(first, device=device))  # [layers,G,first,d]
-    opened = [unpack({k: t.to(device) for k, t in w.items()}, decoder.dtype) for w in windows]
     keys = [decoder.rope(slots.keys, slots.places + first) for slots in opened]
     offsets = [0] * len(opened)
     contexts = []

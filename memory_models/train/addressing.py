@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from memory_models.address import AddressBook, key_heads, matches, pack_address, read_question
+from memory_models.address import AddressBook, key_heads, matches, read_question
 from memory_models.errors import InvalidRequest
 from memory_models.evaluate.data import Question, Record
 from memory_models.memories.adaptive import QUERY_DISTANCE, AdaptiveMemory, read_tokens
@@ -113,10 +113,7 @@ def observe_window(memory: AdaptiveMemory, text: str) -> Bundle:
     ids = memory.backbone.tokenizer.encode(text)[: memory.window]
     tokens = torch.tensor([*memory.sink, *ids], device=decoder.device)
     keys = read_tokens(decoder, tokens).keys[:, :, first:]
-    pairs = key_heads(memory.config.address_heads, memory.backbone.config.group)
-    own = torch.stack([keys[layer, head] for layer, head in pairs])
-    places = torch.arange(first, first + len(ids), device=decoder.device)
-    left = pack_address(decoder.rope(own, places), memory.config.slot_bits)
+    left = memory.pack_address(keys)
     return {name: tensor.cpu() for name, tensor in left.items()}
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memory_models.errors import BadData
-from memory_models.evaluate.data import Record, read_records
-from memory_models.train.units import Source, Split, held_out
+from memory_models.evaluate.data import Record, held_out, read_records
+from memory_models.train.units import Source, Split
 from memory_models.train.validation import Probe
 
 WHOLE = 0.95  # of a passage must stand in the window that is to answer from it

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from memory_models.decoder import Decoder, rotate
 from memory_models.errors import InvalidRequest
-from memory_models.memories.adaptive import keep, read_scored
+from memory_models.memories.adaptive import KeyValues, keep, read_scored
+from memory_models.memories.codec import SlotCode
 from memory_models.memories.write_gate import WriteGate
 from memory_models.prompt import CUE, INSTRUCTION
 from memory_models.tokenizer import Tokenizer
@@ -127,19 +128,41 @@ class LayerSlate(NamedTuple):
 
 @torch.no_grad()
 def write_window(
-    writer: Decoder, gate: WriteGate, sink: Sequence[int], tokens: Sequence[int], share: float
+    writer: Decoder,
+    gate: WriteGate,
+    sink: Sequence[int],
+    tokens: Sequence[int],
+    share: float,
+    code: SlotCode | None = None,
 ) -> list[LayerSlate]:
-    """Read a window once and keep a share of its slots, beside the whole sink."""
+    """Read a window once and keep a share of its slots, as `code` leaves them, beside the sink."""
     sequence = torch.tensor([*sink, *tokens], device=writer.device)
     slots, importance = read_scored(writer, sequence, gate, len(sink))
     kept = keep(importance, share)
+    if code is not None:
+        slots = _as_coded(slots, kept, code)
     whole = torch.ones(*kept.shape[:2], len(sink), dtype=torch.bool, device=kept.device)
     kept = torch.cat((whole, kept), dim=2)  # [layers,G,S]
     keys = writer.rope(slots.keys, torch.arange(sequence.shape[0], device=writer.device))
-    return [_gather(k, v, is_kept) for k, v, is_kept in zip(keys, slots.values, kept, strict=True)]
+    return [
+        gather_slots(k, v, is_kept) for k, v, is_kept in zip(keys, slots.values, kept, strict=True)
+    ]
 
 
-def _gather(keys: Tensor, values: Tensor, kept: Tensor) -> LayerSlate:
+def _as_coded(slots: KeyValues, kept: Tensor, code: SlotCode) -> KeyValues:
+    """Kept slots rounded to what the codec can say; kept [layers,G,T] marks the last T places."""
+    first = slots.keys.shape[2] - kept.shape[2]
+    own = [part[:, :, first:][kept].cpu() for part in slots]
+    counts = kept.sum(-1).flatten().tolist()
+    rows = code.decode(code.encode(torch.cat(own, dim=1), counts), counts)
+    coded = KeyValues(slots.keys.clone(), slots.values.clone())
+    for part, said in zip(coded, rows.to(slots.keys).chunk(2, dim=1), strict=True):
+        part[:, :, first:][kept] = said
+    return coded
+
+
+def gather_slots(keys: Tensor, values: Tensor, kept: Tensor) -> LayerSlate:
+    """The kept slots of one layer [G,T,d], padded to the head with most."""
     most = int(kept.sum(1).max())
     most = min(most + -most % PAD_TO, kept.shape[1])
     order = kept.int().sort(dim=1, descending=True, stable=True).indices[:, :most]  # [G,S]

@@ -7,7 +7,6 @@ is `DECLINED`. So the reader learns to answer, to find, and to say that the wind
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import random
 import re
@@ -66,11 +65,6 @@ class Mix:
     def __post_init__(self) -> None:
         if self.questions < 1 or self.strangers < 0 or not 0 <= self.pages <= 1:
             raise BadData(f"{self} is no mix: questions >= 1, strangers >= 0, pages in 0..1.")
-
-
-def held_out(record_id: str) -> bool:
-    """One record in eight is never trained on, so that figures can be taken on it."""
-    return hashlib.sha256(record_id.encode()).digest()[0] % 8 == 0
 
 
 def draw_units(

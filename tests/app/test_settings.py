@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import InvalidSetting
-from app.settings import PRESETS, read_settings
+from app.settings import CODED, PLAIN, read_settings
 
 
 def write_toml(home: Path, text: str) -> None:
@@ -81,7 +81,10 @@ def test_numbers_in_the_environment_are_read_as_numbers(
 
 
 def test_a_preset_is_what_is_kept_unless_something_is_set_beside_it() -> None:
-    assert read_settings().kept == PRESETS["standard"]
-    assert read_settings(preset="small").kept == PRESETS["small"]
-    assert read_settings(preset="small", slot_bits=16).kept == (PRESETS["small"].share, 16)
-    assert read_settings(share=0.5).kept == (0.5, PRESETS["standard"].slot_bits)
+    for coded, presets in ((True, CODED), (False, PLAIN)):
+        assert read_settings().kept(coded=coded) == presets["standard"]
+        assert read_settings(preset="small").kept(coded=coded) == presets["small"]
+        own = read_settings(preset="small", slot_bits=16)
+        assert own.kept(coded=coded) == (presets["small"].share, 16)
+        half = read_settings(share=0.5)
+        assert half.kept(coded=coded) == (0.5, presets["standard"].slot_bits)

@@ -8,9 +8,9 @@ import random
 import pytest
 
 from memory_models.errors import BadData
-from memory_models.evaluate.data import Question, Record
+from memory_models.evaluate.data import Question, Record, held_out
 from memory_models.prompt import DECLINED
-from memory_models.train.units import Mix, Source, draw_units, held_out
+from memory_models.train.units import Mix, Source, draw_units
 
 
 def a_record(name: str, sentences: int = 120) -> Record:

@@ -1,0 +1,250 @@
+"""The slot codec: a slot's key and value in one to three bits a number.
+
+The key and value of a head [2d] are far from random numbers: keys vary in few directions, values
+follow keys, and an error in most directions leaves what is read as it was. For every key/value head
+the codec holds a basis in which a slot's components are uncorrelated, have unit variance, and in
+which errors of different components do not add to one another in the loss of answers (a
+Karhunen-Loeve transform in the metric of that loss), with what the error of each costs.
+
+Bits go where the next one saves most, over all heads and components together (reverse
+water-filling; Cover and Thomas, Elements of Information Theory, 10.3.3), in whole bytes a head, so
+one codec serves every rate. A component is coded as the nearest of 2^bits levels, the Lloyd-Max
+quantizer of a normal number; one of no bits is its mean. No scale is stored with a slot.
+
+Address keys have a basis of their own, in the metric of questions, at `ADDRESS_BITS` a number.
+
+`bookstate train codec` measures all of it (`memory_models/train/codec.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+
+import torch
+from torch import Tensor
+
+from memory_models.errors import BrokenCheckpoint, BrokenState
+from memory_models.memory import to_bytes
+
+CODED_BITS = (1, 1.5, 2, 3)
+"""Bits a number, on average, that need a codec."""
+
+ADDRESS_BITS = 1.5
+MOST = 6  # bits of a component
+_SHIFTS = tuple(range(7, -1, -1))
+
+
+@cache
+def levels(bits: int) -> Tensor:
+    """The 2^bits levels of the Lloyd-Max quantizer of a normal number, ascending, float64."""
+    normal = torch.distributions.Normal(0.0, 1.0)
+    count = 2**bits
+    cuts = torch.linspace(0, 1, 2 * count + 1, dtype=torch.float64)[1::2]
+    found: Tensor = normal.icdf(cuts) * 3**0.5  # optimal companding: quantiles of a wider normal
+    for _ in range(500):
+        edges = (found[1:] + found[:-1]) / 2
+        ends = found.new_tensor([float("inf")])
+        edges = torch.cat((-ends, edges, ends))
+        density = (-edges.square() / 2).exp() / (2 * torch.pi) ** 0.5
+        found = -density.diff() / normal.cdf(edges).diff()  # each level the mean of its cell
+    return found
+
+
+@cache
+def distortion(bits: int) -> float:
+    """Mean squared error of `levels(bits)` on a normal number."""
+    found = levels(bits)
+    edges = (found[1:] + found[:-1]) / 2
+    ends = found.new_tensor([float("inf")])
+    mass = torch.distributions.Normal(0.0, 1.0).cdf(torch.cat((-ends, edges, ends))).diff()
+    return float(1 - (mass * found.square()).sum())
+
+
+def allocate(cost: Tensor, weight: Tensor, bits: float) -> Tensor:
+    """Bits [heads,n] of each component, `bits` a component on average over slots.
+
+    cost [heads,n]: what a unit error of a component costs; weight [heads]: how many of all slots
+    are a head's. Every head gets whole bytes, each time the head where eight bits save most.
+    """
+    heads, n = cost.shape
+    share = (weight / weight.sum()).double().tolist()
+    orders = [_order(row) for row in cost.double().tolist()]
+    taken = [0] * heads
+    queue = [(-_saved(orders[head], 0), head) for head in range(heads) if share[head] > 0]
+    heapq.heapify(queue)
+    left = bits * n
+    while queue and left > 0:
+        _, head = heapq.heappop(queue)
+        taken[head] += 8
+        left -= 8 * share[head]
+        if taken[head] + 8 <= len(orders[head]):
+            heapq.heappush(queue, (-_saved(orders[head], taken[head]), head))
+    found = torch.zeros(heads, n, dtype=torch.long)
+    for head, order in enumerate(orders):
+        for _, component in order[: taken[head]]:
+            found[head, component] += 1
+    return found
+
+
+def _order(cost: Sequence[float]) -> list[tuple[float, int]]:
+    """(saving, component) of every bit that a head's slot can be given, the best first."""
+    steps = [distortion(b) - distortion(b + 1) for b in range(MOST)]
+    queue = [(-c * steps[0], component, 0) for component, c in enumerate(cost)]
+    heapq.heapify(queue)
+    order = []
+    while queue:
+        saved, component, bits = heapq.heappop(queue)
+        order.append((-saved, component))
+        if bits + 1 < MOST:
+            heapq.heappush(queue, (-cost[component] * steps[bits + 1], component, bits + 1))
+    return order
+
+
+def _saved(order: Sequence[tuple[float, int]], taken: int) -> float:
+    return sum(saved for saved, _ in order[taken : taken + 8])
+
+
+class RowCode:
+    """Rows [N,n] of one head as bytes, `size` a row."""
+
+    def __init__(self, mean: Tensor, basis: Tensor, bits: Tensor) -> None:
+        self.size = int(bits.sum()) // 8
+        self._mean, self._basis, self._bits = mean, basis, bits
+        component = torch.arange(len(bits)).repeat_interleave(bits)  # of every bit of a row
+        starts = (bits.cumsum(0) - bits)[component]
+        shift = bits[component] - 1 - (torch.arange(len(component)) - starts)
+        self._component, self._shift = component, shift
+        self._powers = torch.zeros(len(component), len(bits))
+        self._powers[torch.arange(len(component)), component] = (1 << shift).float()
+
+    @cached_property
+    def _inverse(self) -> Tensor:
+        inverse: Tensor = torch.linalg.inv(self._basis.double())
+        return inverse.float()
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """uint8 [N,size]."""
+        components = (rows.float() - self._mean) @ self._inverse
+        codes = torch.zeros(components.shape, dtype=torch.long)
+        for bits in self._bits.unique().tolist():
+            if bits:
+                of = self._bits == bits
+                table = levels(bits).float()
+                codes[:, of] = torch.bucketize(
+                    components[:, of].contiguous(), (table[1:] + table[:-1]) / 2
+                )
+        written = (codes[:, self._component] >> self._shift) & 1  # [N,8 size]
+        powers = torch.tensor([1 << shift for shift in _SHIFTS])
+        packed: Tensor = (written.view(len(rows), self.size, 8) * powers).sum(-1)
+        return packed.to(torch.uint8)
+
+    def decode(self, packed: Tensor) -> Tensor:
+        """Inverse of `encode` up to rounding, [N,n] in float32."""
+        shifts = torch.tensor(_SHIFTS, dtype=torch.uint8)
+        read = (packed[:, :, None] >> shifts) & 1  # [N,size,8]
+        codes = read.flatten(1).float() @ self._powers  # [N,n], exact
+        index = codes.long() + (self._bits << MOST)
+        return _table().take(index) @ self._basis + self._mean
+
+
+@cache
+def _table() -> Tensor:
+    """Levels of all widths, 2^MOST a width, the rest unused."""
+    table = torch.zeros(MOST + 1, 2**MOST)
+    for bits in range(MOST + 1):
+        table[bits, : 2**bits] = levels(bits).float() if bits else 0.0
+    return table.flatten()
+
+
+class SlotCode:
+    """The slots of a window as bytes at one rate, head after head."""
+
+    def __init__(self, heads: Sequence[RowCode]) -> None:
+        self._heads = heads
+
+    def encode(self, rows: Tensor, counts: Sequence[int]) -> Tensor:
+        """rows [N,2d] ordered by head, counts of each head -> uint8 [bytes]."""
+        parts = zip(self._heads, rows.split(list(counts)), strict=True)
+        return torch.cat([code.encode(part).flatten() for code, part in parts])
+
+    def decode(self, packed: Tensor, counts: Sequence[int]) -> Tensor:
+        """Inverse of `encode` up to rounding, [N,2d]; raises BrokenState where bytes are amiss."""
+        sizes = [code.size * n for code, n in zip(self._heads, counts, strict=True)]
+        if sum(sizes) != len(packed):
+            raise BrokenState(
+                f"A window's slots take {len(packed)} bytes where {sum(sizes)} are expected; read "
+                "the document again."
+            )
+        parts = zip(self._heads, packed.split(sizes), counts, strict=True)
+        return torch.cat([code.decode(part.view(n, code.size)) for code, part, n in parts])
+
+
+class SlotCodec:
+    """Bases and costs of every key/value head; `name` is a hash of the weights.
+
+    weights: mean [heads,2d], basis [heads,2d,2d] with a component a row, cost [heads,2d],
+    weight [heads], heads = layers x G; and address_mean [P,d], address_basis [P,d,d],
+    address_cost [P,d] for the address keys of `pairs`.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor], pairs: Sequence[tuple[int, int]]) -> None:
+        self.name = hashlib.sha256(to_bytes(weights)).hexdigest()[:16]
+        self.pairs = tuple(pairs)
+        self._weights = {name: value.float() for name, value in weights.items()}
+        self._codes: dict[float, SlotCode] = {}
+        self._check()
+
+    def _check(self) -> None:
+        w = self._weights
+        try:
+            heads, n = w["mean"].shape
+            P, d = w["address_mean"].shape
+            shapes = {
+                "basis": (heads, n, n),
+                "cost": (heads, n),
+                "weight": (heads,),
+                "address_basis": (P, d, d),
+                "address_cost": (P, d),
+            }
+            wrong = [name for name, shape in shapes.items() if tuple(w[name].shape) != shape]
+            if wrong or len(self.pairs) != P or n != 2 * d:
+                raise ValueError(f"shapes of {wrong or 'its address part'}")
+        except (KeyError, ValueError) as error:
+            raise BrokenCheckpoint(f"The codec is not whole ({error}); train it again.") from error
+
+    def fits(self, heads: int, head_size: int, pairs: Sequence[tuple[int, int]]) -> bool:
+        """True for a backbone with so many key/value heads in all, and these address keys."""
+        return self._weights["mean"].shape == (heads, 2 * head_size) and self.pairs == tuple(pairs)
+
+    def at(self, bits: float) -> SlotCode:
+        """The code of slots at `bits` a number."""
+        if bits not in self._codes:
+            w = self._weights
+            given = allocate(w["cost"], w["weight"], bits)
+            rows = zip(w["mean"], w["basis"], given, strict=True)
+            self._codes[bits] = SlotCode([RowCode(*row) for row in rows])
+        return self._codes[bits]
+
+    @cached_property
+    def _address(self) -> list[RowCode]:
+        w = self._weights
+        parts = zip(w["address_mean"], w["address_basis"], w["address_cost"], strict=True)
+        one = torch.ones(1)
+        return [RowCode(m, b, allocate(c[None], one, ADDRESS_BITS)[0]) for m, b, c in parts]
+
+    def encode_address(self, keys: Tensor) -> Tensor:
+        """Unrotated address keys [P,T,d] -> uint8 [P,T,bytes]."""
+        return torch.stack([c.encode(k) for c, k in zip(self._address, keys, strict=True)])
+
+    def decode_address(self, packed: Tensor) -> Tensor:
+        """Inverse of `encode_address` up to rounding; raises BrokenState for other shapes."""
+        sizes = [code.size for code in self._address]
+        if packed.shape[0] != len(sizes) or any(packed.shape[2] != size for size in sizes):
+            raise BrokenState(
+                f"Address keys of shape {tuple(packed.shape)} are not those of {len(sizes)} heads "
+                f"of {sizes} bytes; read the document again."
+            )
+        return torch.stack([c.decode(k) for c, k in zip(self._address, packed, strict=True)])
