@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from memory_models.adapter import Adapter, load_adapter, merged
@@ -34,11 +35,15 @@ def find_adapter(backbone: Backbone, kind: str) -> Adapter | None:
     own = own_folder(backbone) / f"{kind}.safetensors"
     if own.is_file():
         return load_adapter(own, backbone.sha256)
-    shipped = files("assets") / "adapters" / backbone.sha256[:16]
+    shipped = _shipped(backbone)
     if not (shipped / f"{kind}.safetensors").is_file():
         return None
     with as_file(shipped) as folder:
         return load_adapter(folder / f"{kind}.safetensors", backbone.sha256)
+
+
+def _shipped(backbone: Backbone) -> Traversable:
+    return files("assets") / "adapters" / backbone.sha256[:16]
 
 
 @lru_cache(maxsize=2)
@@ -63,12 +68,35 @@ def addresser(backbone: Backbone) -> Addresser | None:
 
 @lru_cache(maxsize=2)
 def codec(backbone: Backbone) -> SlotCodec | None:
-    """What codes slots in few bits, where one was trained."""
+    """What codes new slots in few bits, where one was trained."""
     found = find_adapter(backbone, CODEC)
-    if found is None:
-        return None
-    pairs = [(int(layer), int(head)) for layer, head in found.notes["address_pairs"]]
-    return SlotCodec(found.weights, pairs)
+    return _codec_of(found) if found is not None else None
+
+
+@lru_cache(maxsize=4)
+def codec_named(backbone: Backbone, name: str) -> SlotCodec | None:
+    """The codec that a state was written with, also when there is a newer one by now."""
+    with as_file(_shipped(backbone)) as shipped:
+        for folder in (own_folder(backbone), shipped):
+            for path in sorted(folder.glob(f"{CODEC}*.safetensors")):
+                found = _codec_of(load_adapter(path, backbone.sha256))
+                if found.name == name:
+                    return found
+    return None
+
+
+def retire_codec(backbone: Backbone) -> None:
+    """Make room for a new own codec; the old one stays for the states written with it."""
+    path = own_folder(backbone) / f"{CODEC}.safetensors"
+    if path.is_file():
+        name = _codec_of(load_adapter(path, backbone.sha256)).name
+        for suffix in (".safetensors", ".json"):
+            path.with_suffix(suffix).rename(path.with_name(f"{CODEC}-{name}{suffix}"))
+
+
+def _codec_of(adapter: Adapter) -> SlotCodec:
+    pairs = [(int(layer), int(head)) for layer, head in adapter.notes["address_pairs"]]
+    return SlotCodec(adapter.weights, pairs)
 
 
 @dataclass(frozen=True)

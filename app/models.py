@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from app.adapters import addresser, codec, trained_reader, write_gate
+from app.adapters import addresser, codec, codec_named, trained_reader, write_gate
 from app.errors import BookstateError
 from app.settings import Preset, Settings
 from memory_models import backbone as backbones
@@ -201,7 +201,8 @@ def _adaptive(backbone: Backbone, config: AdaptiveConfig, settings: Settings) ->
     reader = trained_reader(backbone) if settings.adapters else None
     decoder = reader.decoder if reader else None
     weigh = addresser(backbone) if settings.adapters else None
-    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh, codec(backbone))
+    coding = codec_named(backbone, config.codec) if config.codec else None
+    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh, coding)
 
 
 def memory_config(memory: AnyMemory) -> str:

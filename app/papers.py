@@ -347,14 +347,16 @@ def speed(size: Size, system: str, steps: int = 2) -> Speed:
     """Train and read random tokens, the memory full."""
     model, recipe = build(system, size), recipe_of(system, size)
     rows, window = recipe.rows, model.window
-    length = 1 + size.queue * window
+    first = -(-size.queue // recipe.windows)  # step at which the memory is full
+    windows = (first + steps) * recipe.windows
+    length = 1 + windows * window
     tokens = torch.randint(size.decoder.vocab_size, (rows * length,)).numpy()
     starts = torch.arange(rows + 1).numpy() * length
     book = Corpus(tokens.astype("uint16"), starts, tokens.astype("int32"))
     reading: Reading = read_books(model, book, length, recipe.bfloat16, rows)
-    plan = StreamPlan(window, rows, size.queue + steps * recipe.windows, size.queue, 0)
+    plan = StreamPlan(window, rows, windows, windows, 0)
     trainer = Trainer(model, Streams([book], [1.0], plan), replace(recipe, steps=steps))
-    _fill(trainer, size.queue)
+    _fill(trainer, first)
     started, before = busy_seconds(model), trainer.tokens
     for _ in range(steps):
         trainer.step()
@@ -369,9 +371,10 @@ def speed(size: Size, system: str, steps: int = 2) -> Speed:
 
 
 @torch.no_grad()
-def _fill(trainer: Trainer, windows: int) -> None:
-    """Read until the memory holds all it can."""
-    tokens, _ = trainer.streams.windows(0, windows)
+def _fill(trainer: Trainer, steps: int) -> None:
+    """Read what so many steps would, without learning, and go on behind it."""
+    tokens, _ = trainer.streams.windows(0, steps * trainer.recipe.windows)
     for window in tokens:
         with precision(trainer.system, trainer.recipe.bfloat16):
             _, trainer.state = trainer.system(window[:, :-1], trainer.state)
+    trainer.progress.step = steps

@@ -15,7 +15,16 @@ import torch
 from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
 
-from app.adapters import ADDRESSING, CODEC, READER, WRITE_GATE, codec, own_folder, write_gate
+from app.adapters import (
+    ADDRESSING,
+    CODEC,
+    READER,
+    WRITE_GATE,
+    codec,
+    own_folder,
+    retire_codec,
+    write_gate,
+)
 from app.errors import InvalidSetting
 from app.library import Library
 from app.models import new_memory
@@ -172,6 +181,7 @@ def train_codec(
         "seed": seed,
         "plan": asdict(plan),
     }
+    retire_codec(backbone)
     save_adapter(own_folder(backbone) / f"{CODEC}.safetensors", Adapter(weights, notes))
     return notes
 

@@ -63,7 +63,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Size:
         kv_heads=2,
         head_size=8,
     )
-    recipe = Recipe(steps=20, rows=2, windows=2, passage=8, warmup=2, renamed=0.5)
+    recipe = Recipe(steps=20, rows=2, windows=2, passage=8, warmup=2, renamed=0.4, echoed=0.4)
     size = Size("tiny", decoder, 16, 4, 4, recipe, read_tokens=400, read_rows=2)
     monkeypatch.setitem(SIZES, "tiny", size)
     return size
@@ -97,6 +97,7 @@ def test_a_queue_trains_what_is_missing_and_fills_the_table(papers: Papers) -> N
         assert row["name_perplexity"] > 1
     html = (papers.folder / "charts.html").read_text("utf-8")
     assert "Perplexity by place in the book" in html
+    assert "Perplexity of passages that come again" in html
     assert "Gates of melodi_s128_l64" in html
 
 
@@ -122,6 +123,7 @@ def test_a_stopped_run_goes_on_and_a_changed_one_is_refused(
     found = papers.result(job)
     assert found is not None
     assert found.tokens == 20 * 2 * 2 * 16
+    assert found.echoes
     assert Result.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 

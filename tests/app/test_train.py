@@ -8,10 +8,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from archives import edit_blob, edit_tensors, members, write
 from typer.testing import CliRunner
 
-from app.adapters import find_adapter, trained_reader, write_gate
+from app.adapters import codec, codec_named, find_adapter, trained_reader, write_gate
+from app.archive import export_document, import_document
 from app.cli import app
+from app.errors import InvalidArchive
 from app.library import Library
 from app.models import new_memory
 from app.settings import Settings
@@ -123,6 +127,54 @@ def test_addressing_is_trained_and_used(
     assert isinstance(plain, AdaptiveMemory) and plain.addresser is None
     assert memory.config == plain.config
     library.close()
+
+
+def test_a_codec_is_trained_and_its_states_outlive_it(
+    trainable: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, records = trainable
+    monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
+    common = ("--books", str(records), "--backbone", str(folder), "--json")
+    run("gate", "--data", str(records), "--windows", "16", "--backbone", str(folder))
+    first = ("codec", "--data", f"{records}:1:train", "--windows", "4", *common)
+    assert json.loads(run(*first))["windows"] == 4
+    settings = Settings(home=tmp_path / "home", backbone=str(folder), window=48)
+    library = Library(settings)
+    kept = library.add(b"The lamp was found in the mill. " * 40, "a.txt").document
+    config = json.loads(kept.memory_config)
+    assert config["slot_bits"] == 2 and config["codec"]
+    library.close()
+    run(*first, "--seed", "1")  # another codec is used from now on
+    clear_adapters()
+    library = Library(settings)
+    newer = library.add(b"The boat was lost at the inn. " * 40, "b.txt").document
+    assert json.loads(newer.memory_config)["codec"] != config["codec"]
+    stream = library.ask(kept.id, "Where was the lamp?")
+    said = "".join(stream), library.answer(kept.id, stream).confidence
+    out = tmp_path / "kept.bookstate"
+    export_document(library.store, kept.id, out)
+    content = members(out)
+    library.remove(kept.id)
+    beyond = edit_blob(content, SLOTS, lambda blob: edit_tensors(blob, _mark_beyond))
+    with pytest.raises(InvalidArchive, match="tokens do not have"):
+        import_document(library.store, write(tmp_path / "beyond.zip", beyond))
+    import_document(library.store, out)
+    stream = library.ask(kept.id, "Where was the lamp?")
+    assert ("".join(stream), library.answer(kept.id, stream).confidence) == said
+    library.close()
+
+
+SLOTS = "state/slots-000000.safetensors"
+
+
+def _mark_beyond(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["kept"] = torch.cat((tensors["kept"], tensors["kept"][..., -1:]), dim=-1)
+
+
+def clear_adapters() -> None:
+    """As in a new process."""
+    for cached in (codec, codec_named):
+        cached.cache_clear()
 
 
 def test_a_reader_needs_a_gate_first(trainable: tuple[Path, Path], tmp_path: Path) -> None:
