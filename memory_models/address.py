@@ -27,6 +27,7 @@ Head = tuple[int, int]
 Weigh = Callable[[Tensor, Tensor], Tensor]
 """(matches [heads,W,T], seen [heads,T,D]) -> score [W] of each window."""
 
+PLAIN_ADDRESS = ("address_keys", "address_scale")  # of 8 bits
 CHUNK = 64  # windows scored at once, so that memory stays small for any length of book
 
 

@@ -19,7 +19,7 @@ summaries, every layer has them, and the long-term queue does not forget.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -27,7 +27,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from memory_models.address import AddressBook, Head, address, key_heads, pack_address
+from memory_models.address import (
+    CHUNK,
+    PLAIN_ADDRESS,
+    AddressBook,
+    Head,
+    address,
+    key_heads,
+    pack_address,
+)
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import BrokenState, InvalidRequest
@@ -258,14 +266,23 @@ class AdaptiveMemory:
         """The address parts of (segment, bundle), opened for questions."""
         if not self.config.codec:
             return AddressBook.from_bundles(bundles)
-        codec = self._needed_codec()
-        opened = []
-        for segment, bundle in bundles:
-            if "address_codes" not in bundle:
-                raise BrokenState(f"Segment {segment} has no coded address keys; read it again.")
-            keys = codec.decode_address(bundle["address_codes"].cpu())
-            opened.append((segment, pack_address(self._at_their_places(keys))))
+        if strange := [n for n, bundle in bundles if "address_codes" not in bundle]:
+            raise BrokenState(f"Segment {strange[0]} has no coded address keys; read it again.")
+        opened: list[tuple[int, Bundle]] = []
+        for first in range(0, len(bundles), CHUNK):
+            opened += self._decoded(bundles[first : first + CHUNK])
         return AddressBook.from_bundles(opened)
+
+    def _decoded(self, bundles: Sequence[tuple[int, Bundle]]) -> Iterator[tuple[int, Bundle]]:
+        """Coded address parts as plain ones of 8 bits, several windows at once."""
+        codes = [bundle["address_codes"].cpu() for _, bundle in bundles]
+        lengths = [code.shape[1] for code in codes]
+        keys = self._needed_codec().decode_address(torch.cat(codes, dim=1))  # [P,all T,d]
+        places = torch.cat([torch.arange(T) for T in lengths]) + len(self.sink)
+        plain = pack_address(self.backbone.decoder.rope(keys, places))
+        parts = zip(*(plain[name].split(lengths, dim=1) for name in PLAIN_ADDRESS), strict=True)
+        for (segment, _), part in zip(bundles, parts, strict=True):
+            yield segment, dict(zip(PLAIN_ADDRESS, part, strict=True))
 
     def _at_their_places(self, keys: Tensor) -> Tensor:
         first = len(self.sink)

@@ -112,30 +112,31 @@ class RowCode:
 
     def __init__(self, mean: Tensor, basis: Tensor, bits: Tensor) -> None:
         self.size = int(bits.sum()) // 8
-        self._mean, self._basis, self._bits = mean, basis, bits
-        component = torch.arange(len(bits)).repeat_interleave(bits)  # of every bit of a row
-        starts = (bits.cumsum(0) - bits)[component]
-        shift = bits[component] - 1 - (torch.arange(len(component)) - starts)
+        self._mean, self._basis = mean, basis
+        self._coded = bits.nonzero()[:, 0]  # components of no bits are their mean, zero
+        self._bits = bits[self._coded]  # [m]
+        component = torch.arange(len(self._bits)).repeat_interleave(self._bits)  # of every bit
+        starts = (self._bits.cumsum(0) - self._bits)[component]
+        shift = self._bits[component] - 1 - (torch.arange(len(component)) - starts)
         self._component, self._shift = component, shift
-        self._powers = torch.zeros(len(component), len(bits))
+        self._powers = torch.zeros(len(component), len(self._bits))  # [8 size,m]
         self._powers[torch.arange(len(component)), component] = (1 << shift).float()
 
     @cached_property
     def _inverse(self) -> Tensor:
         inverse: Tensor = torch.linalg.inv(self._basis.double())
-        return inverse.float()
+        return inverse.float()[:, self._coded]
 
     def encode(self, rows: Tensor) -> Tensor:
         """uint8 [N,size]."""
-        components = (rows.float() - self._mean) @ self._inverse
+        components = (rows.float() - self._mean) @ self._inverse  # [N,m]
         codes = torch.zeros(components.shape, dtype=torch.long)
         for bits in self._bits.unique().tolist():
-            if bits:
-                of = self._bits == bits
-                table = levels(bits).float()
-                codes[:, of] = torch.bucketize(
-                    components[:, of].contiguous(), (table[1:] + table[:-1]) / 2
-                )
+            of = self._bits == bits
+            table = levels(bits).float()
+            codes[:, of] = torch.bucketize(
+                components[:, of].contiguous(), (table[1:] + table[:-1]) / 2
+            )
         written = (codes[:, self._component] >> self._shift) & 1  # [N,8 size]
         powers = torch.tensor([1 << shift for shift in _SHIFTS])
         packed: Tensor = (written.view(len(rows), self.size, 8) * powers).sum(-1)
@@ -145,9 +146,9 @@ class RowCode:
         """Inverse of `encode` up to rounding, [N,n] in float32."""
         shifts = torch.tensor(_SHIFTS, dtype=torch.uint8)
         read = (packed[:, :, None] >> shifts) & 1  # [N,size,8]
-        codes = read.flatten(1).float() @ self._powers  # [N,n], exact
+        codes = read.flatten(1).float() @ self._powers  # [N,m], exact
         index = codes.long() + (self._bits << MOST)
-        return _table().take(index) @ self._basis + self._mean
+        return _table().take(index) @ self._basis[self._coded] + self._mean
 
 
 @cache

@@ -79,13 +79,22 @@ def _decoder(vocabulary: int, layers: int, width: int, heads: int, inner: int) -
 SIZES = {
     "mini": Size(
         "mini",
-        _decoder(4096, layers=5, width=160, heads=5, inner=416),
+        _decoder(2048, layers=4, width=128, heads=4, inner=344),
         window=64,
         queue=128,
         top=32,
-        recipe=Recipe(steps=700, rows=8, windows=8, passage=512, renamed=0.5),
-        read_tokens=20_000,
-        read_rows=11,
+        recipe=Recipe(
+            steps=800,
+            rows=8,
+            windows=8,
+            passage=256,
+            optimizer="muon",
+            warmup=20,
+            renamed=0.4,
+            echoed=0.35,
+        ),
+        read_tokens=10_000,
+        read_rows=33,
     ),
     "small": Size(
         "small",

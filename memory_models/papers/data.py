@@ -24,6 +24,9 @@ SENTENCES = 200_000  # lines that the tokenizer is trained on, drawn at random b
 NOT_A_NAME = -1
 FIRST_MENTION = 0
 LARGEST_VOCABULARY = 1 << 16
+ECHO_TOKENS = (8, 40)  # fewest and most of a passage
+ECHO_SHARE = 0.6
+ECHO_BACK = (4, 2048)  # tokens between a passage and its echo, nearest and farthest
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int, path: Path) -> None:
@@ -197,6 +200,41 @@ class Corpus:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
             return cls(file["tokens"], file["starts"], file["distance"])
+
+
+def echoed(corpus: Corpus, seed: int) -> Corpus:
+    """Books as long as these, from the same text, in which passages come again.
+
+    A book goes on for ECHO_TOKENS tokens, then says as many from a random place before again with
+    probability ECHO_SHARE; how far back is drawn evenly on a logarithmic scale. `distance` is that
+    of echoed tokens but the first of a passage, which nobody can foresee.
+    """
+    rng = np.random.default_rng(seed)
+    books = [_echoed_book(corpus.book(i), rng) for i in range(corpus.books)]
+    tokens, distance = (np.concatenate(parts) for parts in zip(*books, strict=True))
+    return Corpus(tokens, corpus.starts, distance)
+
+
+def _echoed_book(
+    source: npt.NDArray[np.uint16], rng: np.random.Generator
+) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int32]]:
+    N, count = len(source), 1 + len(source) // ECHO_TOKENS[0]
+    lengths = rng.integers(*ECHO_TOKENS, count, endpoint=True)
+    again = rng.random(count) < ECHO_SHARE
+    near, far = np.log(ECHO_BACK)
+    back = np.exp(rng.uniform(float(near), float(far), count)).astype(np.int64)
+    tokens, distance = np.empty_like(source), np.full(N, NOT_A_NAME, dtype=np.int32)
+    at = read = 0
+    for length, echo, behind in zip(lengths, again, back + lengths, strict=True):
+        end = min(at + int(length), N)
+        if echo and behind <= at:
+            tokens[at:end] = tokens[at - behind : end - behind]
+            distance[at + 1 : end] = behind
+        else:
+            tokens[at:end] = source[read : read + end - at]
+            read += end - at
+        at = end
+    return tokens, distance
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Books are read as rows of one batch, each from its start in whole windows, the state carried. The
 perplexity of names is that of exactly the tokens of invented names (names.py), by how many windows
-ago the same name was last mentioned; first mentions are put aside.
+ago the same name was last mentioned; first mentions are put aside. In books with echoes
+(data.echoed) it is that of the echoed tokens.
 """
 
 from __future__ import annotations

@@ -122,11 +122,12 @@ class MelodiSystem(System[MelodiState]):
 
     def _enqueue(self, layer: int, m: Tensor, state: MelodiState) -> MelodiState:
         """Project m [B,L,D] with the layer's own weights; the oldest window drops out."""
-        block, Q = self.decoder.layer(layer), self.memory.queue
+        block = self.decoder.layer(layer)
+        kept = min(self.memory.queue, 1 + int(state.windows_written.max()))  # filled in some row
         _, k, v = block.self_attn.project(block.input_layernorm(m))  # [B,G,L,d]
         keys = torch.cat((state.keys, k.unsqueeze(2).to(state.keys.dtype)), dim=2)
         values = torch.cat((state.values, v.unsqueeze(2).to(state.values.dtype)), dim=2)
-        return state._replace(keys=keys[:, :, -Q:], values=values[:, :, -Q:])
+        return state._replace(keys=keys[:, :, -kept:], values=values[:, :, -kept:])
 
 
 class _Attention:

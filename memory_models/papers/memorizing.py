@@ -98,16 +98,13 @@ class MemorizingSystem(System[MemorizingState]):
 
         hidden = self.decoder.hidden(tokens, attend)
         keys, values, seen = local.after(T)
-        return self.done(
-            hidden,
-            MemorizingState(
-                keys,
-                values,
-                self._append(state.memory_keys, written[0]),
-                self._append(state.memory_values, written[1]),
-                seen,
-            ),
+        kept = min(self.memory.size, int(seen.max()))  # slots that no row has filled are not kept
+        memory_keys, memory_values = (
+            torch.cat((old, new.to(old.dtype)), dim=2)[:, :, -kept:]
+            for old, new in zip(state[2:4], written, strict=True)
         )
+        after = MemorizingState(keys, values, memory_keys, memory_values, seen)
+        return self.done(hidden, after)
 
     def _gated(self, q: Tensor, local: Tensor, state: MemorizingState) -> Tensor:
         """q before RoPE and local [B,H,T,d] -> [B,H,T,d]."""
@@ -119,9 +116,6 @@ class MemorizingSystem(System[MemorizingState]):
         g = self.gate.sigmoid()[:, None, None]  # [H,1,1]
         mixed = (g * far + (1 - g) * local).to(local.dtype)
         return torch.where(held.any(-1)[:, None, None, None], mixed, local)
-
-    def _append(self, memory: Tensor, new: Tensor) -> Tensor:
-        return torch.cat((memory, new.to(memory.dtype)), dim=2)[:, :, -self.memory.size :]
 
 
 def top_attention(q: Tensor, keys: Tensor, values: Tensor, held: Tensor, top: int) -> Tensor:

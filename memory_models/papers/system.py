@@ -8,6 +8,12 @@ All systems share the blocks of `memory_models.decoder` (SwiGLU, RMSNorm, RoPE, 
 with a learned RMS norm on queries and keys, as Memorizing, Block-Recurrent and MELODI have it; what
 the papers put in place of these (ReLU, T5 or sinusoidal positions, dropout) is not repeated. With
 equal seeds, equal parameters of two systems start equal.
+
+Copying from context, which every memory here lives by, takes more tokens to emerge than a small run
+has. So the shared decoder is given a start from which it is near, the same for all systems: a token
+enters with the one before it (`TokenShift`), and attention starts (`start_copying`) as a search for
+what followed this token before, as in mimetic initialisation (arXiv 2305.09828). Memories hold what
+layers make of tokens and are not shifted; all weights stay free to learn.
 """
 
 from __future__ import annotations
@@ -17,9 +23,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from memory_models.decoder import Decoder, DecoderConfig
+from memory_models.decoder import Attention, Decoder, DecoderConfig
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memory import from_bytes, to_bytes
 
@@ -34,6 +41,8 @@ class State(Protocol):
     def _asdict(self) -> dict[str, Any]: ...
 
 
+SHARPNESS = 2.0  # learned scale of normalised queries at the start
+COPYING = 0.5  # how much of a token's vector attention hands on at the start
 S = TypeVar("S", bound=State)
 
 
@@ -43,6 +52,43 @@ class Read(NamedTuple):
     logits: Tensor  # [B,T,vocabulary]
     state: Any
     extra: Tensor  # [], a loss to be added to the cross-entropy; zero for most
+
+
+class TokenShift(nn.Module):
+    """x_t = norm(e_t) + W norm(e_{t-1}); the first token of a window has none before it.
+
+    Norms without weights: tied embeddings are small at the start, and would drown among what the
+    first layers write.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, width, bias=False)
+
+    def forward(self, e: Tensor) -> Tensor:
+        """e [B,T,D] -> [B,T,D]."""
+        x = F.rms_norm(e, e.shape[-1:])
+        return x + F.pad(self.linear(x[:, :-1]), (0, 0, 1, 0))
+
+
+class ShiftedDecoder(Decoder):
+    """The decoder of all systems."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__(config)
+        self.shift = TokenShift(config.hidden_size)
+
+    def start(self) -> None:
+        """Parameters before training."""
+        initialise(self)
+        nn.init.orthogonal_(self.shift.linear.weight)
+        for index in range(self.config.layers):
+            start_copying(self.layer(index).self_attn, self.shift.linear.weight)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """tokens [B,T] of one window -> [B,T,D]."""
+        out: Tensor = self.shift(super().embed(tokens))
+        return out
 
 
 class System(nn.Module, Generic[S]):
@@ -56,8 +102,8 @@ class System(nn.Module, Generic[S]):
         if window < 1:
             raise InvalidRequest(f"A window of {window} tokens; use at least 1.")
         self.window = window
-        self.decoder = Decoder(config)
-        initialise(self.decoder)
+        self.decoder = ShiftedDecoder(config)
+        self.decoder.start()
 
     def empty(self, batch: int) -> S:
         """The state of `batch` rows before anything was read."""
@@ -91,6 +137,24 @@ class System(nn.Module, Generic[S]):
 
 
 AnySystem = System[Any]
+
+
+@torch.no_grad()
+def start_copying(attention: Attention, shift: Tensor) -> None:
+    """Queries of a token match keys of tokens that follow the same one; values are handed on.
+
+    With orthogonal `shift` W: q = Q x, k = Q W^T x, hence q_t k_s holds |Q e_t|^2 where e_{s-1} is
+    e_t; and o(v) is COPYING times x where heads and width are of one size.
+    """
+    nn.init.orthogonal_(attention.q_proj.weight)
+    nn.init.orthogonal_(attention.v_proj.weight)
+    group, d = attention.config.group, attention.config.head_size
+    first = attention.q_proj.weight.unflatten(0, (-1, group, d))[:, 0]  # [G,d,D], of each group
+    attention.k_proj.weight.copy_(first.flatten(0, 1) @ shift.T)
+    values = attention.v_proj.weight.unflatten(0, (-1, 1, d)).expand(-1, group, -1, -1)  # [G,R,d,D]
+    attention.o_proj.weight.copy_(values.flatten(0, 2).T * (COPYING / group))
+    if attention.config.qk_norm:
+        nn.init.constant_(attention.q_norm.weight, SHARPNESS)
 
 
 def initialise(module: nn.Module, layers: int | None = None) -> None:

@@ -32,7 +32,8 @@ class Result:
     names: Mean  # invented names after their first mention
     far_names: Mean  # whose last mention is more than two windows ago
     positions: tuple[Mean, ...]
-    distances: tuple[Mean, ...]
+    distances: tuple[Mean, ...]  # names, by windows since the last mention
+    echoes: tuple[Mean, ...]  # passages that come again, by windows since
     gates: dict[str, list[Any]]
     curve: tuple[tuple[int, float], ...]
 
@@ -46,7 +47,7 @@ class Result:
         values = {f.name: raw[f.name] for f in fields(cls)}
         for name in ("plain", "names", "far_names"):
             values[name] = _mean(values[name])
-        for name in ("positions", "distances"):
+        for name in ("positions", "distances", "echoes"):
             values[name] = tuple(map(_mean, values[name]))
         values["curve"] = tuple((int(step), float(loss)) for step, loss in values["curve"])
         return cls(**values)
@@ -144,19 +145,21 @@ def to_markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def distances_markdown(results: Sequence[Result], order: Sequence[str]) -> str:
-    """Perplexity of names by windows since their last mention, means over seeds."""
+def distances_markdown(
+    results: Sequence[Result], order: Sequence[str], of: Callable[[Result], Sequence[Mean]]
+) -> str:
+    """Perplexity by how many windows ago a token was last said, means over seeds."""
     rows: dict[str, dict[float, list[float]]] = {}
     heads: dict[float, str] = {}
     for result in results:
-        for mean in result.distances:
+        for mean in of(result):
             label = f"{mean.low:g} to {mean.high:g}" if mean.high < math.inf else f"> {mean.low:g}"
             heads[mean.low] = label
             cells = rows.setdefault(result.system, {}).setdefault(mean.low, [])
             cells.append(mean.perplexity)
     lows = sorted(heads)
     lines = [
-        "| windows since the last mention | " + " | ".join(heads[low] for low in lows) + " |",
+        "| windows | " + " | ".join(heads[low] for low in lows) + " |",
         "|---" * (len(lows) + 1) + "|",
     ]
     for name in [*(n for n in order if n in rows), *sorted(n for n in rows if n not in order)]:

@@ -5,9 +5,10 @@ all K; the state then goes on, cut from the graph, into the next step. With `che
 window's activations are made again on the way back, so that K windows cost the memory of one.
 
 The papers train with Adafactor (0.01, falling to 0.001 by a cosine, 1,000 steps of warm-up) and 8
-to 16 windows; that is the recipe of the `paper` size. At small sizes AdamW is used. Gates (Infini's
-beta, the others' mixing gates) have a rate of their own, 0.01, and no weight decay: at the rate of
-the weights they hardly leave where they start.
+to 16 windows; that is the recipe of the `paper` size. At small sizes AdamW is used, at `mini` Muon
+for matrices (momentum, made orthogonal) beside AdamW for the rest, which needs the fewest tokens.
+Gates (Infini's beta, the others' mixing gates) have a rate of their own, 0.01, and no weight decay:
+at the rate of the weights they hardly leave where they start.
 
 A run that was killed goes on from its last checkpoint and ends in the same bits: the order of the
 books follows from the seed, and nothing else is random.
@@ -37,6 +38,7 @@ from memory_models.papers.data import Streams
 from memory_models.papers.system import AnySystem, Read, rebuild, restart
 
 CURVE_EVERY = 20  # steps
+OPTIMIZERS = ("adamw", "adafactor", "muon")
 GATES = ("gate", "beta")  # last part of a gate's parameter name
 
 
@@ -48,8 +50,9 @@ class Recipe:
     rows: int  # B
     windows: int  # K
     passage: int  # most windows of a book that a row reads before the next book
-    optimizer: Literal["adamw", "adafactor"] = "adamw"
+    optimizer: Literal["adamw", "adafactor", "muon"] = "adamw"
     rate: float = 3e-3
+    muon_rate: float = 0.02  # of matrices, where the optimizer is muon
     last_rate: float = 0.1  # of `rate`, at the end of the cosine
     gate_rate: float = 0.01
     warmup: int = 50  # steps
@@ -58,15 +61,21 @@ class Recipe:
     bfloat16: bool = True
     checkpointing: bool = False
     renamed: float = 0.0  # share of passages from books with invented names
+    echoed: float = 0.0  # and of those in which, besides, passages come again (data.echoed)
 
     def __post_init__(self) -> None:
         for name in ("steps", "rows", "windows", "passage"):
             if getattr(self, name) < 1:
                 raise InvalidRequest(f"A recipe's {name} is {getattr(self, name)}; use 1 or more.")
-        if self.optimizer not in ("adamw", "adafactor"):
-            raise InvalidRequest(f"Optimizer {self.optimizer!r}; use adamw or adafactor.")
-        if not 0 <= self.renamed <= 1:
-            raise InvalidRequest(f"A share of {self.renamed} renamed passages; use 0 to 1.")
+        if self.optimizer not in OPTIMIZERS:
+            raise InvalidRequest(
+                f"Optimizer {self.optimizer!r}; use one of {', '.join(OPTIMIZERS)}."
+            )
+        if min(self.renamed, self.echoed) < 0 or self.renamed + self.echoed > 1:
+            raise InvalidRequest(
+                f"Shares of {self.renamed} renamed and {self.echoed} echoed passages; use 0 to 1 "
+                "together."
+            )
 
     def factor(self, step: int) -> float:
         """Of every learning rate at a step: linear warm-up, then a cosine down to `last_rate`."""
@@ -125,7 +134,7 @@ class Trainer:
         self.system, self.streams, self.recipe = system, streams, recipe
         self.progress = Progress()
         self.state = system.empty(recipe.rows)
-        self.optimizer = _optimizer(system, recipe)
+        self.optimizers = _optimizers(system, recipe)
         self._losses: list[float] = []
 
     @property
@@ -152,18 +161,20 @@ class Trainer:
         step, K = self.progress.step, self.recipe.windows
         device = self.system.decoder.device
         tokens, fresh = (t.to(device) for t in self.streams.windows(step * K, K))
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["first_lr"] * self.recipe.factor(step)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["first_lr"] * self.recipe.factor(step)
         state = self.state.detach()
         nats, extra = torch.zeros((), device=device), torch.zeros((), device=device)
         for window, empty in zip(tokens, fresh, strict=True):
             state = restart(self.system, state, empty)
             loss, more, state = self._window(window, state)
             nats, extra = nats + loss, extra + more
-        self.optimizer.zero_grad(set_to_none=True)
+        self.system.zero_grad(set_to_none=True)
         ((nats + extra) / K).backward()
         nn.utils.clip_grad_norm_(self.system.parameters(), self.recipe.clip)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.state = state.detach()
         return float(nats.detach()) / K
 
@@ -188,8 +199,9 @@ class Trainer:
         """Write parameters, optimizer, state and progress; complete or not at all."""
         tensors = {f"model.{n}": p.detach() for n, p in self.system.named_parameters()}
         tensors |= {f"state.{n}": t.detach() for n, t in self.state._asdict().items()}
-        for index, held in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": t for name, t in held.items()}
+        for which, optimizer in enumerate(self.optimizers):
+            for index, held in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{which}.{index}.{name}": t for name, t in held.items()}
         p = self.progress
         notes = {
             "step": p.step,
@@ -211,12 +223,13 @@ class Trainer:
         load_parameters(self.system, _under(tensors, "model."))
         state = rebuild(self.system, _under(tensors, "state."))
         self.state = self.system.state_type(*(t.to(self.system.decoder.device) for t in state))
-        held: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _under(tensors, "optimizer.").items():
-            index, key = name.split(".", 1)
-            held.setdefault(int(index), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": held, "param_groups": groups})
+        for which, optimizer in enumerate(self.optimizers):
+            held: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in _under(tensors, f"optimizer.{which}.").items():
+                index, key = name.split(".", 1)
+                held.setdefault(int(index), {})[key] = tensor
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": held, "param_groups": groups})
         self.progress = Progress(
             notes["step"],
             notes["seconds"],
@@ -273,24 +286,35 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
-def _optimizer(system: AnySystem, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizers(system: AnySystem, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Matrices decay; embeddings, norms, biases and learned tokens do not; gates go faster."""
+    groups = _groups(system, recipe)
+    if recipe.optimizer == "adafactor":
+        return [torch.optim.Adafactor(list(groups.values()), lr=recipe.rate)]
+    made: list[torch.optim.Optimizer] = []
+    if recipe.optimizer == "muon":
+        matrices = groups.pop("matrices") | {"first_lr": recipe.muon_rate}
+        made.append(torch.optim.Muon([matrices], lr=recipe.muon_rate))
+    rest = list(groups.values())
+    made.append(torch.optim.AdamW(rest, lr=recipe.rate, betas=(0.9, 0.98), fused=True))
+    return made
+
+
+def _groups(system: AnySystem, recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Parameters by kind, with their rate and decay; kinds without any are left out."""
     matrices = {id(m.weight) for m in system.modules() if isinstance(m, nn.Linear)}
     matrices.discard(id(system.decoder.lm_head.weight))
-    groups: dict[str, list[Tensor]] = {"matrices": [], "others": [], "gates": []}
+    found: dict[str, list[Tensor]] = {"matrices": [], "others": [], "gates": []}
     for name, parameter in system.named_parameters():
         gate = name.rsplit(".", 1)[-1] in GATES
         kind = "gates" if gate else "matrices" if id(parameter) in matrices else "others"
-        groups[kind].append(parameter)
-    options = [
-        {
-            "params": found,
+        found[kind].append(parameter)
+    return {
+        kind: {
+            "params": parameters,
             "first_lr": recipe.gate_rate if kind == "gates" else recipe.rate,
             "weight_decay": recipe.decay if kind == "matrices" else 0.0,
         }
-        for kind, found in groups.items()
-        if found
-    ]
-    if recipe.optimizer == "adafactor":
-        return torch.optim.Adafactor(options, lr=recipe.rate)
-    return torch.optim.AdamW(options, lr=recipe.rate, betas=(0.9, 0.98), fused=True)
+        for kind, parameters in found.items()
+        if parameters
+    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ from memory_models.papers.compressive import CompressiveConfig, CompressiveSyste
 from memory_models.papers.local import LocalConfig, LocalSystem
 from memory_models.papers.memorizing import MemorizingConfig, MemorizingSystem, top_attention
 from memory_models.papers.rmt import RmtSystem
-from memory_models.papers.system import AnySystem
+from memory_models.papers.system import COPYING, AnySystem
 
 torch.set_num_threads(1)
 CLOSE = {"atol": 1e-9, "rtol": 1e-9}
@@ -45,9 +46,12 @@ def ready(system: AnySystem) -> AnySystem:
 
 
 def full(decoder: Decoder, tokens: list[Tensor], see: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """The decoder over all windows at once; see(query place, key place) -> may attend."""
-    whole = torch.cat(tokens, dim=1)
-    places = torch.arange(whole.shape[1])
+    """The decoder over all windows at once; see(query place, key place) -> may attend.
+
+    Tokens enter window by window: the first of a window has no token before it.
+    """
+    x = torch.cat([decoder.embed(window) for window in tokens], dim=1)
+    places = torch.arange(x.shape[1])
     visible = see(places[:, None], places) & (places <= places[:, None])
     cos, sin = decoder.rope.angles(places)
 
@@ -56,7 +60,13 @@ def full(decoder: Decoder, tokens: list[Tensor], see: Callable[[Tensor, Tensor],
             rotate(q, cos, sin), rotate(k, cos, sin), v, attn_mask=visible, enable_gqa=True
         )
 
-    return decoder(whole, attend)
+    for layer in range(decoder.config.layers):
+        x = decoder.layer(layer)(x, layer, attend)
+    return decoder.logits(x)
+
+
+def everything(query: Tensor, key: Tensor) -> Tensor:
+    return query >= key
 
 
 # -- against attention over everything ----------------------------------------------------------
@@ -66,13 +76,13 @@ def full(decoder: Decoder, tokens: list[Tensor], see: Callable[[Tensor, Tensor],
 def test_a_cache_that_holds_all_is_full_causal_attention() -> None:
     system = ready(LocalSystem(config(), W, LocalConfig(4 * W)))
     logits, _ = run(system, windows(4))
-    whole = torch.cat(windows(4), dim=1)
-    torch.testing.assert_close(logits, system.decoder(whole), **CLOSE)
+    torch.testing.assert_close(logits, full(system.decoder, windows(4), everything), **CLOSE)
 
 
 @torch.no_grad()
 def test_windows_of_any_size_give_the_same_sliding_attention() -> None:
     system = make("sliding", torch.float64)
+    torch.nn.init.zeros_(system.decoder.shift.linear.weight)  # it ends where a window does
     tokens = windows(4)
     expected = full(system.decoder, tokens, lambda query, key: query - key <= W)
     torch.testing.assert_close(run(system, tokens)[0], expected, **CLOSE)
@@ -94,8 +104,8 @@ def test_compression_by_one_is_full_causal_attention() -> None:
     for part in system.compress:
         part.linear.weight.copy_(torch.eye(24))
         part.linear.bias.zero_()
-    whole = torch.cat(windows(4), dim=1)
-    torch.testing.assert_close(run(system, windows(4))[0], system.decoder(whole), **CLOSE)
+    expected = full(system.decoder, windows(4), everything)
+    torch.testing.assert_close(run(system, windows(4))[0], expected, **CLOSE)
     read = system.read(windows(4)[0], run(system, windows(3))[1])
     assert float(read.extra) < 1e-20  # nothing is lost, so there is nothing to mend
 
@@ -116,6 +126,14 @@ def test_retrieving_everything_is_attention_to_everything() -> None:
 
 
 # -- against loops -------------------------------------------------------------------------------
+
+
+def literal_words(decoder: Decoder, window: Tensor) -> list[Tensor]:
+    """Each token's embedding at length sqrt(D), and the one before it through the shift."""
+    words = [decoder.model.embed_tokens.weight[t] for t in window]
+    words = [word * math.sqrt(len(word)) / word.norm() for word in words]
+    shift = decoder.shift.linear.weight
+    return words[:1] + [x + shift @ past for past, x in pairwise(words)]
 
 
 def literal_slots(decoder: Decoder, layer: int, xs: list[Tensor], first: int) -> list[Slot]:
@@ -148,7 +166,7 @@ def test_memorizing_equals_the_formulas() -> None:
     memory: list[Slot] = []
     out = []
     for window in tokens:
-        xs = [decoder.model.embed_tokens.weight[t] for t in window[0]]
+        xs = literal_words(decoder, window[0])
         for layer in layers:
             own = literal_slots(decoder, layer, xs, 0)
             new = []
@@ -186,7 +204,7 @@ def test_rmt_equals_the_formulas() -> None:
     decoder = system.decoder
     memory, out = list(system.first), []
     for window in tokens:
-        words = [decoder.model.embed_tokens.weight[t] for t in window[0]]
+        words = literal_words(decoder, window[0])
         xs = memory + words + memory
         for layer in range(PLAIN.layers):
             slots = literal_slots(decoder, layer, xs, -2)
@@ -212,7 +230,7 @@ def test_compressive_equals_the_formulas() -> None:
     compressed: list[list[Tensor]] = [[] for _ in layers]
     out = []
     for window in tokens:
-        xs = [decoder.model.embed_tokens.weight[t] for t in window[0]]
+        xs = literal_words(decoder, window[0])
         for layer in layers:
             old, made = exact[layer], compressed[layer]
             before = literal_slots(decoder, layer, made + old, -len(made + old))
@@ -263,7 +281,7 @@ def test_block_recurrent_equals_the_formulas() -> None:
     cache: list[list[Slot]] = [[] for _ in layers]
     states, out = list(system.cell.first), []
     for window in tokens:
-        xs = [decoder.model.embed_tokens.weight[t] for t in window[0]]
+        xs = literal_words(decoder, window[0])
         for layer in layers:
             own = literal_slots(decoder, layer, xs, 0)
             heads = [
@@ -339,6 +357,25 @@ def test_melodi_from_scratch_is_the_same_memory() -> None:
         torch.testing.assert_close(logits, system.decoder.logits(hidden), **CLOSE)
         for one, two in zip(state, same, strict=True):
             torch.testing.assert_close(one, two, **CLOSE)
+
+
+@pytest.mark.parametrize(("heads", "kv_heads"), [(4, 4), (4, 2)])
+@torch.no_grad()
+def test_attention_starts_as_a_search_for_what_followed_the_same_token(heads, kv_heads) -> None:
+    torch.manual_seed(0)
+    shape = replace(
+        config(heads, kv_heads, layers=1), hidden_size=128, head_size=128 // heads, vocab_size=500
+    )
+    decoder = LocalSystem(shape, W, LocalConfig()).decoder
+    tokens = torch.randperm(500)[:32].repeat(2)[None]
+    x = decoder.embed(tokens)
+    q, k, v = decoder.layer(0).self_attn.project(x)
+    first = q[:, :: heads // kv_heads]  # of each group
+    best = (first @ k.mT)[0, :, 32:, 1:33].argmax(-1)
+    assert float((best == torch.arange(32)).double().mean()) > 0.6
+    if heads == kv_heads:
+        handed = decoder.layer(0).self_attn.o_proj(v.transpose(1, 2).flatten(2))
+        torch.testing.assert_close(handed, COPYING * x, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -21,6 +21,7 @@ from memory_models.papers.data import (
     Corpus,
     StreamPlan,
     Streams,
+    echoed,
     train_tokenizer,
 )
 from memory_models.papers.evaluate import (
@@ -185,18 +186,38 @@ def test_passages_come_from_each_corpus_by_its_share() -> None:
         assert zeros == pytest.approx(share, abs=0.12 if 0 < share < 1 else 0.001)
 
 
+def test_echoes_say_what_stood_so_far_back() -> None:
+    books = [np.arange(n) for n in (6000, 50, 3)]
+    found = corpus([book.tolist() for book in books])
+    made = echoed(found, 1)
+    assert np.array_equal(made.starts, found.starts)
+    assert made.tokens.dtype == found.tokens.dtype
+    tokens, distance = made.book(0), made.distances(0)
+    at = np.flatnonzero(distance != NOT_A_NAME)
+    assert (tokens[at] == tokens[at - distance[at]]).all()
+    assert 0.4 < len(at) / len(tokens) < 0.7
+    assert distance.max() > 1000
+    new = np.sort(np.unique(tokens))
+    assert np.array_equal(new, np.arange(len(new)))  # the text itself goes on without a gap
+    assert np.array_equal(echoed(found, 1).tokens, made.tokens)
+    assert not np.array_equal(echoed(found, 2).tokens, made.tokens)
+
+
 # -- training ------------------------------------------------------------------------------------
+
+
+MUON = replace(RECIPE, optimizer="muon")
 
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_killed_run_ends_in_the_same_bits(name, tmp_path: Path) -> None:
-    whole = trainer(name)
+    whole = trainer(name, MUON)
     train(whole, tmp_path / "whole.safetensors", lambda _t, _loss: None)
-    broken = trainer(name)
+    broken = trainer(name, MUON)
     for _ in range(4):
         broken.step()
         broken.save(tmp_path / "broken.safetensors")
-    resumed = trainer(name)
+    resumed = trainer(name, MUON)
     train(resumed, tmp_path / "broken.safetensors", lambda _t, _loss: None)
     assert resumed.progress.step == whole.progress.step == 6
     for (parameter, one), (_, two) in zip(
@@ -224,16 +245,25 @@ def test_bfloat16_and_adafactor_take_a_step(name) -> None:
     assert all(bool(p.isfinite().all()) for p in found.system.parameters())
 
 
-def test_gates_have_their_own_rate_and_nothing_but_matrices_decays() -> None:
-    found = trainer("infini_linear")
-    of = {id(p): group for group in found.optimizer.param_groups for p in group["params"]}
+@pytest.mark.parametrize("recipe", [RECIPE, MUON])
+def test_gates_have_their_own_rate_and_nothing_but_matrices_decays(recipe) -> None:
+    found = trainer("infini_linear", recipe)
+    groups = [group for optimizer in found.optimizers for group in optimizer.param_groups]
+    of = {id(p): group for group in groups for p in group["params"]}
     for name, parameter in found.system.named_parameters():
         group = of[id(parameter)]
-        gate = name == "gate.beta"
-        assert group["first_lr"] == (RECIPE.gate_rate if gate else RECIPE.rate)
-        assert bool(group["weight_decay"]) is name.endswith("proj.weight"), name
+        matrix = name.endswith(("proj.weight", "shift.linear.weight"))
+        rate = RECIPE.gate_rate if name == "gate.beta" else RECIPE.rate
+        assert group["first_lr"] == (MUON.muon_rate if matrix and recipe is MUON else rate)
+        assert bool(group["weight_decay"]) is matrix, name
     assert [RECIPE.factor(step) for step in (0, 1, 2)] == [0.5, 1.0, 1.0]
     assert RECIPE.factor(RECIPE.steps) == pytest.approx(RECIPE.last_rate)
+
+
+def test_recipes_that_cannot_be_are_refused() -> None:
+    for wrong in ({"optimizer": "sgd"}, {"renamed": 0.6, "echoed": 0.6}, {"echoed": -0.1}):
+        with pytest.raises(InvalidRequest):
+            replace(RECIPE, **wrong)
 
 
 def test_a_checkpoint_of_another_system_is_refused(tmp_path: Path) -> None:
@@ -335,13 +365,13 @@ def test_means_are_of_the_tokens_they_say() -> None:
 def test_every_system_can_be_built_and_read_at_mini_size(name) -> None:
     size = SIZES["mini"]
     system = build(name, size)
-    assert 2e6 < parameters_of(system) < 4e6
+    assert 1e6 < parameters_of(system) < 2e6
     recipe = recipe_of(name, size)
     assert recipe.windows * system.window == 8 * size.window
     tokens = torch.zeros(1, system.window, dtype=torch.int64)
     with torch.no_grad():
         logits, _ = system(tokens, system.empty(1))
-    assert logits.shape == (1, system.window, 4096)
+    assert logits.shape == (1, system.window, size.decoder.vocab_size)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
