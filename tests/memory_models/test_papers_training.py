@@ -306,7 +306,7 @@ def learnt(name: str, books: Callable[[int, int], Corpus], steps: int) -> float:
     ("books", "steps", "names", "gain"),
     [
         (copying_books, 60, ("xl", "memorizing", "block_recurrent", "melodi"), 0.1),
-        (own_word_books, 40, ("infini_linear", "infini_delta"), 0.25),
+        (own_word_books, 60, ("infini_linear", "infini_delta"), 0.4),
     ],
 )
 def test_memory_pays_on_a_stream_that_repeats(books, steps, names, gain) -> None:
