@@ -107,8 +107,9 @@ def reader_command(
         list[str] | None, typer.Option(help="The same, short facts to plant in books.")
     ] = None,
     tokens: Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")] = 500_000,
-    start: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A reader.safetensors.")
+    weights: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A reader.safetensors to begin with."),
     ] = None,
     rank: Annotated[int, typer.Option(min=1)] = 16,
     learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
@@ -128,7 +129,7 @@ def reader_command(
         shares = [_share(text, planted=False) for text in data]
         shares += [_share(text, planted=True) for text in facts or []]
         plan = ReaderPlan(
-            tuple(shares), books, validation, budget, LoraConfig(rank), probes, start=start
+            tuple(shares), books, validation, budget, LoraConfig(rank), probes, start=weights
         )
         notes = train_reader(library, plan, folder, on_step)
         emit(notes) if as_json else say(str(notes["validation"]))

@@ -35,7 +35,7 @@ FIRST_WEIGHT = 3.0  # ... by this factor
 class Shares:
     """Share of slots that a training window keeps: all, or log-uniform between the bounds."""
 
-    low: float = 0.03
+    low: float = 0.06
     high: float = 0.5
     whole: float = 0.15
 

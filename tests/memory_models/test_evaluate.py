@@ -17,7 +17,14 @@ from memory_models.errors import BadData, InvalidRequest
 from memory_models.evaluate.calibrate import _greedy, fit_confidence
 from memory_models.evaluate.cases import build_cases, located
 from memory_models.evaluate.conditions import Adaptive, PromptOnly, Reader, WindowStates, Wrong
-from memory_models.evaluate.data import Question, Record, read_literary, read_records
+from memory_models.evaluate.data import (
+    HELD_OUT,
+    Question,
+    Record,
+    held_out,
+    read_literary,
+    read_records,
+)
 from memory_models.evaluate.harness import Outcome, OutcomeLog, judged, run, text_scores, unread
 from memory_models.evaluate.planted import FACTS, plant
 from memory_models.evaluate.scores import (
@@ -115,6 +122,15 @@ def test_unanswerable_questions_are_read_on_demand(tmp_path: Path) -> None:
         ("Who?", ("Mara",), (0, 5)),
         ("When?", (), (0, 5)),
     ]
+
+
+def test_held_out_records_are_those_that_training_leaves_out(tmp_path: Path) -> None:
+    lines = [{"id": f"p{i}", "text": "Mara.", "questions": []} for i in range(40)]
+    path = tmp_path / "articles.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    asked = read_records(path, HELD_OUT)
+    assert 0 < len(asked) < 12 and {r.split for r in asked} == {HELD_OUT}
+    assert {r.id for r in asked} == {r.id for r in read_records(path) if held_out(r.id)}
 
 
 def test_literary_questions_are_about_whole_books(tmp_path: Path) -> None:
