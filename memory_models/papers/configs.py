@@ -57,7 +57,9 @@ class Options:
     start: Literal["random", "pooling"] = "random"
 
 
-def _decoder(vocabulary: int, layers: int, width: int, heads: int, inner: int) -> DecoderConfig:
+def _decoder(
+    vocabulary: int, layers: int, width: int, heads: int, inner: int, theta: float = 10_000.0
+) -> DecoderConfig:
     """A Qwen3-shaped decoder, which is a Llama with a learned norm on queries and keys."""
     return DecoderConfig(
         family="qwen3",
@@ -68,7 +70,7 @@ def _decoder(vocabulary: int, layers: int, width: int, heads: int, inner: int) -
         heads=heads,
         kv_heads=heads,
         head_size=width // heads,
-        rope_theta=10_000.0,
+        rope_theta=theta,
         norm_eps=1e-6,
         max_positions=1 << 20,
         tied=True,
@@ -79,7 +81,7 @@ def _decoder(vocabulary: int, layers: int, width: int, heads: int, inner: int) -
 SIZES = {
     "mini": Size(
         "mini",
-        _decoder(2048, layers=4, width=128, heads=4, inner=344),
+        _decoder(2048, layers=4, width=128, heads=4, inner=344, theta=1e6),
         window=64,
         queue=128,
         top=32,

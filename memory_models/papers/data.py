@@ -24,9 +24,9 @@ SENTENCES = 200_000  # lines that the tokenizer is trained on, drawn at random b
 NOT_A_NAME = -1
 FIRST_MENTION = 0
 LARGEST_VOCABULARY = 1 << 16
-ECHO_TOKENS = (8, 40)  # fewest and most of a passage
+ECHO_TOKENS = (4, 24)  # fewest and most of a passage
 ECHO_SHARE = 0.6
-ECHO_BACK = (4, 2048)  # tokens between a passage and its echo, nearest and farthest
+ECHO_BACK = (4, 2048)  # tokens from a passage's start to its echo's, nearest and farthest
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int, path: Path) -> None:
@@ -206,8 +206,9 @@ def echoed(corpus: Corpus, seed: int) -> Corpus:
     """Books as long as these, from the same text, in which passages come again.
 
     A book goes on for ECHO_TOKENS tokens, then says as many from a random place before again with
-    probability ECHO_SHARE; how far back is drawn evenly on a logarithmic scale. `distance` is that
-    of echoed tokens but the first of a passage, which nobody can foresee.
+    probability ECHO_SHARE; how far back is drawn evenly on a logarithmic scale, at least the
+    passage's length. `distance` is that of echoed tokens but the first of a passage, which nobody
+    can foresee.
     """
     rng = np.random.default_rng(seed)
     books = [_echoed_book(corpus.book(i), rng) for i in range(corpus.books)]
@@ -225,7 +226,7 @@ def _echoed_book(
     back = np.exp(rng.uniform(float(near), float(far), count)).astype(np.int64)
     tokens, distance = np.empty_like(source), np.full(N, NOT_A_NAME, dtype=np.int32)
     at = read = 0
-    for length, echo, behind in zip(lengths, again, back + lengths, strict=True):
+    for length, echo, behind in zip(lengths, again, np.maximum(back, lengths), strict=True):
         end = min(at + int(length), N)
         if echo and behind <= at:
             tokens[at:end] = tokens[at - behind : end - behind]
