@@ -6,9 +6,10 @@ likelier the row makes the *question*, and are then updated by Bayes' rule with 
 a window that does not explain the answer fades, and nothing dilutes the one that does. The last row
 sees no memory; the gap to it is the evidence that the memory supports the answer.
 
-A trained reader says `DECLINED` of a window that does not answer. What any row answers then counts
-only by its chance of not declining: `Mixture.support` is the largest such chance, below
-`Declining.threshold` the whole answer is declined, and above it declining is ruled out.
+A trained reader says `DECLINED` of a window that does not answer. The odds that it does not then
+weigh the rows more than all that was known before (`weigh_by_support`). `Mixture.support` is the
+largest chance of a row to answer: below `Declining.threshold` the whole answer is declined, else
+declining is ruled out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from memory_models.errors import InvalidRequest
 from memory_models.memory import Reading
 
 QUESTION_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
+SUPPORT_WEIGHT = 2.0  # of a row's log-odds to answer; 2026-11-22: which window answers
+BESIDE_SUPPORT = 0.4  # of everything known before that
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +107,22 @@ class Mixture:
         gains = likelihood.sum(dim=(1, 2))  # [C+1]
         gains = gains[:-1] - gains[-1]
         prior = self._reading.prior.to(gains.device) + QUESTION_WEIGHT * gains
-        self.log_weights = prior.log_softmax(0)
-        self._set(log_probs[:, -1])
-        if self._declining is not None:
-            self._decide(self._declining)
-
-    def _decide(self, declining: Declining) -> None:
-        """Rule declining out, or everything else."""
-        self.support = float(1 - self._rows[:, declining.token].exp().min())
-        if self.support < declining.threshold:
-            only = torch.full_like(self.next, float("-inf"))
-            only[declining.token] = 0.0
-            self.next = only
+        if self._declining is None:
+            self.log_weights = prior.log_softmax(0)
+            self._set(log_probs[:, -1])
         else:
-            self.next = without(self.next, declining.token)
+            self._decide(prior, log_probs[:, -1], self._declining)
+
+    def _decide(self, prior: Tensor, log_probs: Tensor, declining: Declining) -> None:
+        """Rule declining out and weigh rows by how surely they answer, or rule all else out."""
+        refusals = log_probs[:-1, declining.token]
+        self.support = float(1 - refusals.exp().min())
+        self.log_weights = weigh_by_support(prior, refusals)
+        rows = without(log_probs[:-1], declining.token)
+        self._set(torch.cat((rows, log_probs[-1:])))
+        if self.support < declining.threshold:
+            self.next = torch.full_like(self.next, float("-inf"))
+            self.next[declining.token] = 0.0
 
     def _set(self, log_probs: Tensor) -> None:
         self._rows, self.next_off = log_probs[:-1], log_probs[-1]
@@ -133,6 +138,17 @@ class Mixture:
         """Feed a token that was said."""
         logits = self._reading.step(torch.tensor([token]), last=1)
         self._set(logits[:, 0].log_softmax(-1))
+
+
+def weigh_by_support(prior: Tensor, refusals: Tensor) -> Tensor:
+    """Log-weights [C] of rows whose reader can decline.
+
+    prior [C]; refusals [C]: log-probability with which each row declines. The log-odds of answering
+    tell the right window better than addresses and the question's likelihood do.
+    """
+    sure = refusals.clamp(math.log(1e-6), -1e-6)
+    odds = torch.log1p(-sure.exp()) - sure
+    return (BESIDE_SUPPORT * prior + SUPPORT_WEIGHT * odds).log_softmax(0)
 
 
 def without(log_probs: Tensor, token: int) -> Tensor:
@@ -231,15 +247,15 @@ def score(
     gains = found[:, : question.stop - first].sum(1)
     prior = reading.prior.to(gains.device) + QUESTION_WEIGHT * (gains[:-1] - gains[-1])
     said = found[:, -len(answer) :]
-    weights = prior.log_softmax(0)
-    evidence = weights[:, None] + said[:-1].cumsum(1)  # [C,answer]
-    total = torch.cat((evidence.new_zeros(1), evidence.logsumexp(0)))
-    spoken, support = total.diff(), 1.0
+    weights, support = prior.log_softmax(0), 1.0
     if declining is not None:
-        refusal = log_probs[:-1, -len(answer), declining.token]  # [C]
-        support = float(1 - refusal.exp().min())
-        answered = torch.log1p(-(weights + refusal).logsumexp(0).exp().clamp_max(1 - 1e-6))
-        spoken = torch.cat((spoken[:1] - answered, spoken[1:]))
+        refusals = log_probs[:-1, -len(answer), declining.token]  # [C]
+        support = float(1 - refusals.exp().min())
+        weights = weigh_by_support(prior, refusals)
+        said = said.clone()
+        said[:-1, 0] -= torch.log1p(-refusals.exp().clamp_max(1 - 1e-6))
+    evidence = weights[:, None] + said[:-1].cumsum(1)  # [C,answer]
+    spoken = torch.cat((evidence.new_zeros(1), evidence.logsumexp(0))).diff()
     return Trace(
         tokens=list(answer),
         log_probs=spoken.tolist(),

@@ -29,7 +29,7 @@ from torch import Tensor
 from memory_models.backbone import Backbone
 from memory_models.evaluate.cases import Case, Window
 from memory_models.evaluate.passages import Cutter, Index
-from memory_models.generate import Declining
+from memory_models.generate import BESIDE_SUPPORT, SUPPORT_WEIGHT, Declining
 from memory_models.memories.adaptive import (
     AdaptiveConfig,
     AdaptiveMemory,
@@ -275,6 +275,8 @@ class _Windowed:
         newer = _beside(self._states.memory.config)
         if addresser := self._states.memory.addresser:
             newer["addresser"] = addresser.name
+        if self.reader.declining is not None:
+            newer["weighing"] = (BESIDE_SUPPORT, SUPPORT_WEIGHT)
         return json.dumps(newer, sort_keys=True) if newer else ""
 
     def _document(self, case: Case) -> tuple[Window, ...]:

@@ -22,7 +22,17 @@ from memory_models.adapter import (
 )
 from memory_models.decoder import Decoder
 from memory_models.errors import BrokenCheckpoint, InvalidRequest
-from memory_models.generate import Declining, Decoding, Mixture, Trace, generate, score
+from memory_models.generate import (
+    BESIDE_SUPPORT,
+    SUPPORT_WEIGHT,
+    Declining,
+    Decoding,
+    Mixture,
+    Trace,
+    generate,
+    score,
+    weigh_by_support,
+)
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory, read_scored, read_tokens
 from memory_models.memories.write_gate import WriteGate, features
 
@@ -187,7 +197,15 @@ def test_a_window_that_answers_outweighs_many_that_decline() -> None:
     token, trace, mixture = first_token(threshold=0.5)
     assert token == 1 and trace.support == pytest.approx(0.9)
     assert mixture.log_weights.exp()[0] > 0.97
-    assert trace.log_probs[0] == pytest.approx(math.log(0.82 / 0.94), abs=1e-5)
+    assert trace.log_probs[0] == pytest.approx(math.log(0.8 / 0.9), abs=1e-3)  # row 0 alone
+
+
+def test_rows_are_weighed_by_their_odds_of_answering() -> None:
+    weights = weigh_by_support(torch.tensor([0.0, 1.0]), torch.tensor([0.1, 0.2]).log())
+    odds = BESIDE_SUPPORT * -1.0 + SUPPORT_WEIGHT * math.log((0.9 / 0.1) / (0.8 / 0.2))
+    assert float(weights[0] - weights[1]) == pytest.approx(odds, abs=1e-5)
+    certain = weigh_by_support(torch.zeros(2), torch.tensor([float("-inf"), 0.0]))
+    assert certain.exp().tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
 
 
 def test_without_support_the_whole_answer_is_declined() -> None:

@@ -104,7 +104,7 @@ def test_bits_go_where_they_save_most() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
-def test_masks_come_back(seed: int, T: int) -> None:  # noqa: N803 - the axis legend's letter
+def test_masks_come_back(seed: int, T: int) -> None:
     mask = torch.rand(2, 3, T, generator=torch.Generator().manual_seed(seed)) < 0.3
     back = unpack_mask(pack_mask(mask))
     assert torch.equal(back[..., :T], mask) and not back[..., T:].any()
