@@ -118,11 +118,13 @@ class Mixture:
         refusals = log_probs[:-1, declining.token]
         self.support = float(1 - refusals.exp().min())
         self.log_weights = weigh_by_support(prior, refusals)
-        rows = without(log_probs[:-1], declining.token)
-        self._set(torch.cat((rows, log_probs[-1:])))
         if self.support < declining.threshold:
+            self._set(log_probs)
             self.next = torch.full_like(self.next, float("-inf"))
             self.next[declining.token] = 0.0
+        else:
+            rows = without(log_probs[:-1], declining.token)
+            self._set(torch.cat((rows, log_probs[-1:])))
 
     def _set(self, log_probs: Tensor) -> None:
         self._rows, self.next_off = log_probs[:-1], log_probs[-1]

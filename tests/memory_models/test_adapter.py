@@ -209,8 +209,10 @@ def test_rows_are_weighed_by_their_odds_of_answering() -> None:
 
 
 def test_without_support_the_whole_answer_is_declined() -> None:
-    token, trace, _ = first_token(threshold=0.95)
+    token, trace, mixture = first_token(threshold=0.95)
     assert token == 0 and trace.log_probs[0] == 0.0
+    mixture.advance(token)  # the sentence that declines goes on
+    assert sum(trace.weights) == pytest.approx(1.0) and mixture.next.isfinite().all()
 
 
 def test_scoring_equals_generating_where_the_reader_can_decline() -> None:
