@@ -33,11 +33,11 @@ class Preset(NamedTuple):
 
 
 CODED: dict[str, Preset] = {
-    "small": Preset(0.104, 2),
+    "small": Preset(0.087, 2),
     "standard": Preset(0.23, 2),
     "exact": Preset(0.4, 3),
 }
-"""Where the backbone has a slot codec: 1/64, 1/32 and 1/13 of the KV cache."""
+"""Where the backbone has a slot codec: 1/66, 1/34 and 1/16 of the KV cache."""
 
 PLAIN: dict[str, Preset] = {
     "small": Preset(0.09, 4),
