@@ -10,6 +10,8 @@ MELODI's hierarchy (arXiv 2410.03156) with its published limits lifted, and noth
     and heads get the slots they earn.
   * All keys of a few *addressing* key/value heads are kept beside the slots: a question finds its
     windows by them (`memory_models/address.py`).
+  * A trained codec writes slots and addressing keys in one to three bits a number, where there is
+    one (`memory_models/memories/codec.py`).
   * The addressed windows are read one by one, as rows of a batch, and their next-token
     distributions are mixed (`memory_models/generate.py`): together they dilute one another.
 
