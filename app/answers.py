@@ -101,11 +101,8 @@ class AnswerStream:
             yield rest
 
     def _look(self, reading: Reading, mixture: Mixture) -> None:
-        weights = mixture.log_weights.exp().tolist()
-        attended = reading.attended()
-        shares = weights if len(weights) == len(attended) else [1.0] * len(attended)
-        for (segment, mass), weight in zip(attended.items(), shares, strict=True):
-            self._mass[segment] = self._mass.get(segment, 0.0) + weight * mass
+        for segment, mass in reading.attended(mixture.log_weights.exp().tolist()).items():
+            self._mass[segment] = self._mass.get(segment, 0.0) + mass
 
     @property
     def confidence(self) -> float:

@@ -48,11 +48,12 @@ from memory_models.train.gate import Example, GatePlan, fit_gate, observe
 from memory_models.train.loop import Budget, Progress, UnitResult, train
 from memory_models.train.loop import Unit as Thunk
 from memory_models.train.material import Share, make_probes, read_source
-from memory_models.train.reader import Shares, unit_loss, write_window
-from memory_models.train.units import Mix, Source, Unit, draw_units
+from memory_models.train.reader import Shares, unit_loss, write_windows
+from memory_models.train.units import Material, Mix, Unit, draw_units
 from memory_models.train.validation import Validation
 
 CODED_BITS_TRAINED = 2  # a number, of the slots that a reader learns on
+TOGETHER = 0.4  # share of a reader's units that are several windows
 DECLINING_THRESHOLD = 0.5  # until `bookstate calibrate` has fitted it
 ASKED_OF_A_WINDOW = 6
 OnStep = Callable[[int, int, float], None]
@@ -205,7 +206,7 @@ class ReaderPlan:
     budget: Budget
     lora: LoraConfig = field(default_factory=LoraConfig)
     probes: int = 24
-    mix: Mix = field(default_factory=Mix)
+    mix: Mix = field(default_factory=lambda: Mix(together=TOGETHER))
     slots: Shares = field(default_factory=Shares)
     coded: float = 0.6  # share of windows whose slots go through the codec, where there is one
     start: Path | None = None  # weights to begin with
@@ -232,8 +233,8 @@ def train_reader(
 
     def thunk(unit: Unit, share: float, code: SlotCode | None) -> Thunk:
         def compute() -> UnitResult:
-            ids = tokenizer.encode(unit.text)[:window]
-            slate = write_window(backbone.decoder, gate, sink, ids, share, code)
+            read = [tokenizer.encode(text)[:window] for text in unit.windows]
+            slate = write_windows(backbone.decoder, gate, sink, read, window, share, code)
             made = unit_loss(reader, tokenizer, slate, unit, len(sink) + window, declined)
             watched = {
                 "first_nats": made.first_nats,
@@ -266,7 +267,11 @@ def _split(library: Library, text: str) -> list[tuple[int, int]]:
 
 
 def _draw(
-    library: Library, sources: Sequence[Source], books: Sequence[str], plan: ReaderPlan, first: int
+    library: Library,
+    sources: Sequence[Material],
+    books: Sequence[str],
+    plan: ReaderPlan,
+    first: int,
 ) -> Iterator[Unit]:
     return draw_units(sources, books, partial(_split, library), plan.mix, plan.budget.seed, first)
 

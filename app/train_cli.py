@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -88,8 +88,8 @@ def codec_command(
     from memory_models.train.codec import CodecPlan
 
     with opened(backbone) as library, training_bar(err, "Tracing answers") as on_window:
-        shares = [_share(text, planted=False) for text in data]
-        shares += [_share(text, planted=True) for text in facts or []]
+        shares = [_share(text, "questions") for text in data]
+        shares += [_share(text, "facts") for text in facts or []]
         notes = train_codec(library, shares, books, windows, CodecPlan(), seed, on_window)
         emit(notes) if as_json else say(f"codec of {windows} windows installed")
 
@@ -105,6 +105,9 @@ def reader_command(
     folder: Annotated[Path, typer.Option(file_okay=False, help="The run: checkpoints and log.")],
     facts: Annotated[
         list[str] | None, typer.Option(help="The same, short facts to plant in books.")
+    ] = None,
+    stories: Annotated[
+        list[str] | None, typer.Option(help="The same, bAbI stories to scatter in books.")
     ] = None,
     tokens: Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")] = 500_000,
     weights: Annotated[
@@ -126,8 +129,9 @@ def reader_command(
 
     budget = Budget(tokens, learning_rate, seed=seed, validate_seconds=60 * validate_minutes)
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
-        shares = [_share(text, planted=False) for text in data]
-        shares += [_share(text, planted=True) for text in facts or []]
+        shares = [_share(text, "questions") for text in data]
+        shares += [_share(text, "facts") for text in facts or []]
+        shares += [_share(text, "stories") for text in stories or []]
         plan = ReaderPlan(
             tuple(shares), books, validation, budget, LoraConfig(rank), probes, start=weights
         )
@@ -135,7 +139,7 @@ def reader_command(
         emit(notes) if as_json else say(str(notes["validation"]))
 
 
-def _share(text: str, *, planted: bool) -> Share:
+def _share(text: str, kind: Literal["questions", "facts", "stories"]) -> Share:
     from memory_models.train.material import Share
 
     name, _, rest = text.partition(":")
@@ -144,7 +148,7 @@ def _share(text: str, *, planted: bool) -> Share:
     if not path.is_file():
         raise InvalidSetting(f"{name!r} is no file; give FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT.")
     try:
-        return Share(path, split or None, float(weight or 1.0), planted)
+        return Share(path, split or None, float(weight or 1.0), kind)
     except ValueError as error:
         raise InvalidSetting(f"{text!r}: the weight {weight!r} is no number.") from error
 

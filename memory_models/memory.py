@@ -11,7 +11,7 @@ condition on part of the state, and a last row that conditions on nothing (memor
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -63,8 +63,11 @@ class Reading(Protocol):
         """
         ...
 
-    def attended(self) -> dict[int, float]:
-        """Segment -> attention mass that the latest step's rows gave to its slots."""
+    def attended(self, weights: Sequence[float]) -> dict[int, float]:
+        """Segment -> attention mass that the latest step gave to its slots; weights: of the rows.
+
+        Empty where a memory does not know.
+        """
         ...
 
 

@@ -30,13 +30,9 @@ from memory_models.backbone import Backbone
 from memory_models.evaluate.cases import Case, Window
 from memory_models.evaluate.passages import Cutter, Index
 from memory_models.generate import BESIDE_SUPPORT, SUPPORT_WEIGHT, Declining
-from memory_models.memories.adaptive import (
-    AdaptiveConfig,
-    AdaptiveMemory,
-    LayerContext,
-    SlotReading,
-)
+from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.codec import SlotCode
+from memory_models.memories.slot_reading import Contexts, LayerContext, SlotReading
 from memory_models.memories.slots import unpack
 from memory_models.memory import Bundle, Reading, from_bytes, to_bytes
 from memory_models.prompt import Prompt, address_query, build_prompt
@@ -104,8 +100,9 @@ def plain_reading(backbone: Backbone) -> SlotReading:
         2, c.kv_heads, 0, c.head_size, dtype=backbone.decoder.dtype, device=backbone.decoder.device
     )
     bias = torch.zeros(2, c.kv_heads, 0, device=backbone.decoder.device)
-    contexts = [LayerContext(empty, empty, bias)] * c.layers
-    return SlotReading(backbone.decoder, contexts, (0,), torch.zeros(1), 0)
+    layer = LayerContext(empty, empty, bias, bias[:1].long())
+    contexts = Contexts([layer] * c.layers, (0,), 1)
+    return SlotReading(backbone.decoder, contexts, torch.zeros(1), 0)
 
 
 class _NothingAhead:

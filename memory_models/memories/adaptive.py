@@ -43,7 +43,8 @@ from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import CODED_BITS, SlotCode, SlotCodec
-from memory_models.memories.slots import PLAIN_BITS, SLOT_BITS, Slots, pack, pack_coded, unpack
+from memory_models.memories.slot_reading import KeyValues, SlotReading, lay_out
+from memory_models.memories.slots import PLAIN_BITS, SLOT_BITS, pack, pack_coded, unpack
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import Bundle, Written
 
@@ -83,13 +84,6 @@ class AdaptiveConfig:
             )
         if not self.address_heads:
             raise InvalidRequest("No addressing heads; `bookstate calibrate` finds them.")
-
-
-class KeyValues(NamedTuple):
-    """Unrotated keys and values of consecutive tokens, all layers."""
-
-    keys: Tensor  # [layers,G,T,d]
-    values: Tensor  # [layers,G,T,d]
 
 
 def read_tokens(decoder: Decoder, tokens: Tensor) -> KeyValues:
@@ -335,121 +329,29 @@ class AdaptiveMemory:
 
     @torch.inference_mode()
     def recall(
-        self, windows: Mapping[int, Bundle], prior: Tensor, *, untrained: bool = False
+        self,
+        windows: Mapping[int, Bundle],
+        prior: Tensor,
+        *,
+        together: Sequence[Sequence[int]] = (),
+        untrained: bool = False,
     ) -> SlotReading:
-        """Open windows (segment -> stored slots) for one prompt, a row each; prior [windows].
+        """Open windows (segment -> stored slots) for one prompt, a row each, prior [rows].
 
+        together: further rows, of several of the windows in the order of the document.
         untrained: continue with the backbone itself, which tells more than the trained reader.
         """
         decoder = self.backbone.decoder
-        sink = read_tokens(decoder, torch.tensor(self.sink, device=decoder.device))
         device, code = decoder.device, self.code
-        opened = [
-            unpack({name: t.to(device) for name, t in bundle.items()}, decoder.dtype, code)
-            for bundle in windows.values()
-        ]
-        contexts = layer_contexts(decoder, sink, opened, len(self.sink))
-        reader = decoder if untrained else self.reader
-        return SlotReading(reader, contexts, tuple(windows), prior, self.prompt_place)
-
-
-class LayerContext(NamedTuple):
-    """What one layer's rows may attend to beside the prompt; row C is memory off."""
-
-    keys: Tensor  # [C+1,G,N,d], rotated
-    values: Tensor  # [C+1,G,N,d]
-    bias: Tensor  # [C+1,G,N], minus infinity where padded
-
-
-def layer_contexts(
-    decoder: Decoder, sink: KeyValues, opened: Sequence[Slots], first: int
-) -> list[LayerContext]:
-    """Sink slots, then each window's kept slots at their places, padded within a layer."""
-    config, device = decoder.config, decoder.device
-    sink_keys = decoder.rope(sink.keys, torch.arange(first, device=device))  # [layers,G,first,d]
-    keys = [decoder.rope(slots.keys, slots.places + first) for slots in opened]
-    offsets = [0] * len(opened)
-    contexts = []
-    for layer in range(config.layers):
-        longest = max((max(slots.counts[layer]) for slots in opened), default=0)
-        shape = (len(opened) + 1, config.kv_heads, first + longest)
-        k = torch.zeros(*shape, config.head_size, dtype=decoder.dtype, device=device)
-        v = torch.zeros_like(k)
-        bias = torch.full(shape, float("-inf"), device=device)
-        k[:, :, :first], v[:, :, :first] = sink_keys[layer], sink.values[layer]
-        bias[:, :, :first] = 0
-        for row, slots in enumerate(opened):
-            for head, count in enumerate(slots.counts[layer]):
-                part = slice(offsets[row], offsets[row] + count)
-                k[row, head, first : first + count] = keys[row][part]
-                v[row, head, first : first + count] = slots.values[part]
-                bias[row, head, first : first + count] = 0
-                offsets[row] += count
-        contexts.append(LayerContext(k, v, bias))
-    return contexts
-
-
-class SlotReading:
-    """A prompt and its continuation over addressed windows, one window a row (see `Reading`)."""
-
-    def __init__(
-        self,
-        decoder: Decoder,
-        contexts: list[LayerContext],
-        segments: tuple[int, ...],
-        prior: Tensor,
-        place: int,
-    ) -> None:
-        self.prior = prior
-        self.segments = segments
-        self._decoder = decoder
-        self._contexts = contexts
-        self._place = place
-        self._sink = contexts[0].keys.shape[2] - int((contexts[0].bias[-1, 0] != 0).sum())
-        self._own: list[tuple[Tensor, Tensor]] = []  # the prompt's keys and values, a layer each
-        self._mass = torch.zeros(len(segments))
-
-    @torch.inference_mode()
-    def step(self, tokens: Tensor, last: int) -> Tensor:
-        """tokens [T] -> logits [C+1,last,vocabulary] in float32."""
-        decoder = self._decoder
-        rows = len(self.segments) + 1
-        tokens = tokens.to(decoder.device).expand(rows, -1)
-        places = torch.arange(self._place, self._place + tokens.shape[1], device=decoder.device)
-        cos, sin = decoder.rope.angles(places)
-        self._mass = torch.zeros(len(self.segments))
-
-        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            own = self._extend(layer, rotate(k, cos, sin), v)
-            return self._attend(rotate(q, cos, sin), *own, self._contexts[layer])
-
-        hidden = decoder.hidden(tokens, attend)
-        self._place += tokens.shape[1]
-        return decoder.logits(hidden[:, hidden.shape[1] - last :]).float()
-
-    def _extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        if layer == len(self._own):
-            self._own.append((k, v))
-        else:
-            old_k, old_v = self._own[layer]
-            self._own[layer] = (torch.cat((old_k, k), dim=2), torch.cat((old_v, v), dim=2))
-        return self._own[layer]
-
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, context: LayerContext) -> Tensor:
-        B, H, T, d = q.shape
-        G, S, N = k.shape[1], k.shape[2], context.keys.shape[2]
-        grouped = q.reshape(B, G, H // G * T, d) * d**-0.5
-        remote = (grouped @ context.keys.transpose(2, 3)).float() + context.bias.unsqueeze(2)
-        local = (grouped @ k.transpose(2, 3)).float().view(B, G, H // G, T, S)
-        later = torch.ones(T, S, dtype=torch.bool, device=q.device).triu(S - T + 1)
-        local = local.masked_fill(later, float("-inf")).view(B, G, -1, S)
-        weights = torch.cat((remote, local), dim=-1).softmax(-1)  # [B,G,R*T,N+S]
-        self._mass += weights[:-1, :, :, self._sink : N].mean(dim=(1, 2)).sum(-1).cpu()
-        weights = weights.to(v.dtype)
-        out = weights[..., :N] @ context.values + weights[..., N:] @ v
-        return out.view(B, H, T, d)
-
-    def attended(self) -> dict[int, float]:
-        """Segment -> mean attention mass per layer that the latest step gave to its slots."""
-        layers = len(self._contexts)
-        return {s: float(m) / layers for s, m in zip(self.segments, self._mass, strict=True)}
+        sink = read_tokens(decoder, torch.tensor(self.sink, device=device))
+        opened = {
+            segment: unpack({name: t.to(device) for name, t in bundle.items()}, decoder.dtype, code)
+            for segment, bundle in windows.items()
+        }
+        rows = [*((segment,) for segment in windows), *map(tuple, together)]
+        if len(prior) != len(rows):
+            raise InvalidRequest(f"{len(rows)} rows with a prior of {len(prior)}; give one each.")
+        contexts = lay_out(decoder, sink, opened, rows, self.window)
+        return SlotReading(
+            decoder if untrained else self.reader, contexts, prior, self.prompt_place
+        )

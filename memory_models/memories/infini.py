@@ -33,6 +33,7 @@ subtracted, M_end - M_start being the memory of the chapter between.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -214,7 +215,7 @@ class InfiniReading:
         self._length += T
         return self._decoder.logits(hidden[:, -last:])
 
-    def attended(self) -> dict[int, float]:
+    def attended(self, weights: Sequence[float]) -> dict[int, float]:
         """Empty: a compressive memory does not know which segment an answer came from."""
         return {}
 

@@ -42,6 +42,7 @@ What differs from both:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -334,7 +335,7 @@ class MelodiReading:
         self._length += T
         return self._decoder.logits(hidden[:, -last:])
 
-    def attended(self) -> dict[int, float]:
+    def attended(self, weights: Sequence[float]) -> dict[int, float]:
         """Window (0 is the first ever written) -> share of the cross-attention of the last step."""
         return dict(self._attended)
 

@@ -22,10 +22,10 @@ from memory_models.errors import InvalidRequest
 from memory_models.memories.adaptive import (
     QUERY_DISTANCE,
     AdaptiveMemory,
-    KeyValues,
     keep,
     read_scored,
 )
+from memory_models.memories.slot_reading import KeyValues
 from memory_models.memories.write_gate import WriteGate
 from memory_models.prompt import DECLINED, address_query
 from memory_models.train.reader import gather_slots, unit_loss
@@ -105,7 +105,7 @@ def trace(
 ) -> Traced:
     """Answer a unit's questions from its window's kept slots, and trace the loss back to them."""
     tokenizer, first = memory.backbone.tokenizer, len(memory.sink)
-    ids = tokenizer.encode(unit.text)[: memory.window]
+    ids = tokenizer.encode(unit.windows[0])[: memory.window]
     sequence = torch.tensor([*memory.sink, *ids], device=reader.device)
     with torch.no_grad():
         read, importance = read_scored(memory.backbone.decoder, sequence, gate, first)

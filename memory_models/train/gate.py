@@ -20,10 +20,10 @@ from memory_models.decoder import DecoderConfig, dot_attention, rotate
 from memory_models.errors import InvalidRequest
 from memory_models.memories.adaptive import (
     AdaptiveMemory,
-    KeyValues,
     keep,
     reconstruction_importance,
 )
+from memory_models.memories.slot_reading import KeyValues
 from memory_models.memories.write_gate import WriteGate, features, target
 
 SHARE = 0.16  # where agreement with the second pass is reported

@@ -6,10 +6,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from memory_models.errors import BadData
+from memory_models.evaluate.babi import TASKS
 from memory_models.evaluate.data import Record, held_out, read_records
-from memory_models.train.units import Source, Split
+from memory_models.train.stories import read_tales
+from memory_models.train.units import Material, Source, Split
 from memory_models.train.validation import Probe
 
 WHOLE = 0.95  # of a passage must stand in the window that is to answer from it
@@ -19,27 +22,30 @@ WHOLE = 0.95  # of a passage must stand in the window that is to answer from it
 class Share:
     """A file of records, the split to train on, and how often it is drawn.
 
-    planted: its texts are short facts, to be put into windows of books.
+    kind: `questions` about its texts; `facts`, short texts to be put into windows of books;
+    `stories` of bAbI, to be scattered over windows of a book.
     """
 
     path: Path
     split: str | None
     weight: float
-    planted: bool = False
+    kind: Literal["questions", "facts", "stories"] = "questions"
 
 
-def read_source(share: Share) -> Source:
+def read_source(share: Share) -> Material:
     """Records that may be trained on: those of the split, without the one in eight held out.
 
     Files that name a validation split hold nothing else out.
     """
+    if share.kind == "stories":
+        return read_tales(share.path, share.weight, TASKS)
     read = read_records(share.path, share.split, unanswerable=True)
     records = [r for r in read if any(q.answers for q in r.questions)]
     has_validation = any(r.split == "val" for r in read_records(share.path))
     kept = [r for r in records if has_validation or not held_out(r.id)]
     if not kept:
         raise BadData(f"{share.path.name} has no record with questions to train on.")
-    return Source(tuple(kept), share.weight, share.planted)
+    return Source(tuple(kept), share.weight, planted=share.kind == "facts")
 
 
 def make_probes(records: Sequence[Record], split: Split, count: int, seed: int = 1) -> list[Probe]:

@@ -2,8 +2,9 @@
 
 A window is read once by the frozen backbone, its slots are thinned to a random share, and all
 questions about it run in one packed sequence: a shared instruction, then one branch a question that
-sees the slots, the instruction and itself. The loss is cross-entropy on the answers' tokens, with
-the first one weighted up: finding is decided there, the rest is copying.
+sees the slots, the instruction and itself. Windows that are seen together are read one by one and
+lie one behind the other. The loss is cross-entropy on the answers' tokens, with the first one
+weighted up: finding is decided there, the rest is copying.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from torch import Tensor
 
 from memory_models.decoder import Decoder, rotate
 from memory_models.errors import InvalidRequest
-from memory_models.memories.adaptive import KeyValues, keep, read_scored
+from memory_models.memories.adaptive import keep, read_scored
 from memory_models.memories.codec import SlotCode
+from memory_models.memories.slot_reading import KeyValues
 from memory_models.memories.write_gate import WriteGate
 from memory_models.prompt import CUE, INSTRUCTION
 from memory_models.tokenizer import Tokenizer
@@ -134,8 +136,12 @@ def write_window(
     tokens: Sequence[int],
     share: float,
     code: SlotCode | None = None,
+    place: int = 0,
 ) -> list[LayerSlate]:
-    """Read a window once and keep a share of its slots, as `code` leaves them, beside the sink."""
+    """Read a window once and keep a share of its slots, as `code` leaves them, beside the sink.
+
+    The sink's first token stands at `place`.
+    """
     sequence = torch.tensor([*sink, *tokens], device=writer.device)
     slots, importance = read_scored(writer, sequence, gate, len(sink))
     kept = keep(importance, share)
@@ -143,9 +149,37 @@ def write_window(
         slots = _as_coded(slots, kept, code)
     whole = torch.ones(*kept.shape[:2], len(sink), dtype=torch.bool, device=kept.device)
     kept = torch.cat((whole, kept), dim=2)  # [layers,G,S]
-    keys = writer.rope(slots.keys, torch.arange(sequence.shape[0], device=writer.device))
+    keys = writer.rope(slots.keys, torch.arange(sequence.shape[0], device=writer.device) + place)
     return [
         gather_slots(k, v, is_kept) for k, v, is_kept in zip(keys, slots.values, kept, strict=True)
+    ]
+
+
+def write_windows(
+    writer: Decoder,
+    gate: WriteGate,
+    sink: Sequence[int],
+    windows: Sequence[Sequence[int]],
+    apart: int,
+    share: float,
+    code: SlotCode | None = None,
+) -> list[LayerSlate]:
+    """Read windows one by one and lay them one behind the other, `apart` places from each other.
+
+    The last one lies where a single one does; the first one's sink stands for all.
+    """
+    slates = [
+        write_window(writer, gate, sink, tokens, share, code, apart * (n + 1 - len(windows)))
+        for n, tokens in enumerate(windows)
+    ]
+    return [
+        LayerSlate(
+            *(
+                torch.cat([part[:, len(sink) if n else 0 :] for n, part in enumerate(parts)], dim=1)
+                for parts in zip(*layers, strict=True)
+            )
+        )
+        for layers in zip(*slates, strict=True)
     ]
 
 

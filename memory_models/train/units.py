@@ -1,8 +1,9 @@
 """Training material for the reader: windows of text and questions they do or do not answer.
 
-A unit is one window of at most `window` tokens, read once, and the questions asked of it. Questions
-whose passage lies elsewhere in the same document, or in another one, are asked too: the answer then
-is `DECLINED`. So the reader learns to answer, to find, and to say that the window does not say.
+A unit is one window of at most `window` tokens, or a few of one document that are read apart and
+seen together, and the questions asked of them. Questions whose passage lies elsewhere in the same
+document, or in another one, are asked too: the answer then is `DECLINED`. So the reader learns to
+answer, to find, and to say that the windows do not say.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from memory_models.errors import BadData
 from memory_models.evaluate.data import Question, Record
@@ -34,24 +36,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A window's text and what is asked of it; a page is all kept, a window is not."""
+    """Windows, in the order of their document, and what is asked of them.
 
-    text: str
+    A page is all kept, a window is not.
+    """
+
+    windows: tuple[str, ...]
     asked: tuple[Asked, ...]
     is_page: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Documents with questions, and how often they are drawn."""
-
-    records: tuple[Record, ...]
-    weight: float
-    planted: bool = False  # short facts, put into windows of the books
-
-    def __post_init__(self) -> None:
-        if not self.records:
-            raise BadData("A training source has no record; check the file and the split.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +53,52 @@ class Mix:
     questions: int = 14  # most answerable questions a unit
     strangers: float = 0.5  # declined questions for each answerable one
     pages: float = 0.15  # share of units that are the gold passage alone
+    together: float = 0.0  # share of the others that are several windows
+    most: int = 4  # windows seen together
 
     def __post_init__(self) -> None:
-        if self.questions < 1 or self.strangers < 0 or not 0 <= self.pages <= 1:
-            raise BadData(f"{self} is no mix: questions >= 1, strangers >= 0, pages in 0..1.")
+        shares = (self.pages, self.together)
+        if self.questions < 1 or self.strangers < 0 or not all(0 <= s <= 1 for s in shares):
+            raise BadData(f"{self} is no mix: questions >= 1, strangers >= 0, shares in 0..1.")
+        if self.most < 2:
+            raise BadData(f"{self}: fewer than two windows are not together.")
+
+    def draw_windows(self, rng: random.Random) -> int:
+        """How many windows a unit has."""
+        return rng.randint(2, self.most) if rng.random() < self.together else 1
+
+
+class Material(Protocol):
+    """Where units come from, and how often it is drawn."""
+
+    @property
+    def weight(self) -> float: ...
+
+    def unit(self, books: Sequence[str], split: Split, mix: Mix, rng: random.Random) -> Unit | None:
+        """A unit, or None where what was drawn makes none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Documents with questions."""
+
+    records: tuple[Record, ...]
+    weight: float
+    planted: bool = False  # short facts, put into windows of the books
+
+    def __post_init__(self) -> None:
+        if not self.records:
+            raise BadData("A training source has no record; check the file and the split.")
+
+    def unit(self, books: Sequence[str], split: Split, mix: Mix, rng: random.Random) -> Unit | None:
+        """Windows of a record, or windows of a book with records in them."""
+        make = _planted if self.planted else _of_record
+        return make(self, books, split, mix, rng)
 
 
 def draw_units(
-    sources: Sequence[Source], books: Sequence[str], split: Split, mix: Mix, seed: int, first: int
+    sources: Sequence[Material], books: Sequence[str], split: Split, mix: Mix, seed: int, first: int
 ) -> Iterator[Unit]:
     """Endless units from number `first` on; unit n of a seed is always the same."""
     for number in itertools.count(first):
@@ -76,8 +106,7 @@ def draw_units(
         unit = None
         while unit is None:
             source = rng.choices(sources, [s.weight for s in sources])[0]
-            make = _planted if source.planted else _of_record
-            unit = make(source, books, split, mix, rng)
+            unit = source.unit(books, split, mix, rng)
         yield unit
 
 
@@ -95,11 +124,17 @@ def _of_record(
     if not any(answered):
         return None
     chosen = rng.choices(range(len(ranges)), [len(found) for found in answered])[0]
-    a, b = ranges[chosen]
-    strange = [q for q in record.questions if q.answers and _outside(q, a, b)]
-    strange += [q for q in record.questions if not q.answers and _inside(record, q, a, b)]
-    asked = _asked(answered[chosen], strange, source, record, mix, rng)
-    return Unit(record.text[a:b], asked)
+    others = [n for n in range(len(ranges)) if n != chosen]
+    beside = rng.sample(others, min(len(others), mix.draw_windows(rng) - 1))
+    shown = sorted([chosen, *beside])
+    seen = [ranges[n] for n in shown]
+    inside = list(dict.fromkeys(q for n in shown for q in answered[n]))
+    strange = [q for q in record.questions if q.answers and all(_outside(q, *r) for r in seen)]
+    strange += [
+        q for q in record.questions if not q.answers and any(_inside(record, q, *r) for r in seen)
+    ]
+    asked = _asked(inside, strange, source, record, mix, rng)
+    return Unit(tuple(record.text[a:b] for a, b in seen), asked)
 
 
 def _page(record: Record, source: Source, mix: Mix, rng: random.Random) -> Unit | None:
@@ -110,30 +145,43 @@ def _page(record: Record, source: Source, mix: Mix, rng: random.Random) -> Unit 
     inside = [q for q in record.questions if q.answers and q.gold == (a, b)]
     strange = [q for q in record.questions if q.answers and _outside(q, a, b)]
     text = record.text[a:b]
-    return Unit(text, _asked(inside, strange, source, record, mix, rng), is_page=True)
+    return Unit((text,), _asked(inside, strange, source, record, mix, rng), is_page=True)
 
 
 def _planted(
     source: Source, books: Sequence[str], split: Split, mix: Mix, rng: random.Random
 ) -> Unit | None:
-    book = rng.choice(books)
-    start = rng.randrange(max(1, len(book) - 4000))
-    excerpt = book[_sentence_start(book, start) : start + 4000]
-    facts = rng.sample(source.records, rng.randint(2, 4))
-    room = split(" ".join([*(f.text for f in facts), excerpt]))[0][1]
-    kept = excerpt[: max(0, room - sum(len(f.text) + 1 for f in facts))]
-    sentences = SENTENCE.split(kept)
-    for fact in facts:
-        sentences.insert(rng.randint(0, len(sentences)), fact.text)
-    text = " ".join(sentences)
-    window = text[: split(text)[0][1]]
-    inside = [q for f in facts for q in f.questions if f.text in window]
+    count = mix.draw_windows(rng)
+    facts = rng.sample(source.records, rng.randint(2, 4) if count == 1 else rng.randint(count, 6))
+    book, windows = rng.choice(books), []
+    for number in range(count):
+        own = [fact.text for fact in facts[number::count]]
+        windows.append(_scatter(own, excerpt(book, rng), split, rng))
+    inside = [q for f in facts for q in f.questions if any(f.text in w for w in windows)]
     others = [q for f in rng.sample(source.records, 4) if f not in facts for q in f.questions]
     if not inside:
         return None
-    count = max(1, round(mix.strangers * len(inside)))
-    asked = [_answerable(q, rng) for q in inside] + [_declined(q) for q in others[:count]]
-    return Unit(window, tuple(asked))
+    most = max(1, round(mix.strangers * len(inside)))
+    asked = [to_answer(q.question, rng.choice(q.answers)) for q in inside]
+    asked += [to_decline(q.question) for q in others[:most]]
+    return Unit(tuple(windows), tuple(asked))
+
+
+def excerpt(book: str, rng: random.Random, characters: int = 4000) -> str:
+    """Text of a book from the beginning of some sentence on."""
+    start = rng.randrange(max(1, len(book) - characters))
+    return book[_sentence_start(book, start) : start + characters]
+
+
+def _scatter(facts: Sequence[str], text: str, split: Split, rng: random.Random) -> str:
+    """One window of a text with facts between its sentences."""
+    room = split(" ".join([*facts, text]))[0][1]
+    kept = text[: max(0, room - sum(len(fact) + 1 for fact in facts))]
+    sentences = SENTENCE.split(kept)
+    for fact in facts:
+        sentences.insert(rng.randint(0, len(sentences)), fact)
+    woven = " ".join(sentences)
+    return woven[: split(woven)[0][1]]
 
 
 def _asked(
@@ -150,17 +198,19 @@ def _asked(
     other = rng.choice(source.records)
     far = [q for q in other.questions if q.answers] if other.id != record.id else []
     far = rng.sample(far, min(len(far), count - len(near)))
-    asked = [_answerable(q, rng) for q in answerable]
-    return (*asked, *(_declined(q) for q in (*near, *far)))
+    asked = [to_answer(q.question, rng.choice(q.answers)) for q in answerable]
+    return (*asked, *(to_decline(q.question) for q in (*near, *far)))
 
 
-def _answerable(question: Question, rng: random.Random) -> Asked:
-    answer = rng.choice(question.answers).strip()
-    return Asked(question.question.strip(), answer[:1].upper() + answer[1:])
+def to_answer(question: str, answer: str) -> Asked:
+    """A question with its answer, as the product is to write it."""
+    answer = answer.strip()
+    return Asked(question.strip(), answer[:1].upper() + answer[1:])
 
 
-def _declined(question: Question) -> Asked:
-    return Asked(question.question.strip(), DECLINED, declined=True)
+def to_decline(question: str) -> Asked:
+    """A question that the windows do not answer."""
+    return Asked(question.strip(), DECLINED, declined=True)
 
 
 def _sentence_start(text: str, near: int) -> int:

@@ -336,3 +336,21 @@ def test_no_run_is_repeated(backbone: Backbone) -> None:
     list(generate(mixture, frozenset(), Decoding(max_tokens=40, no_repeat=2), trace))
     pairs = list(zip(trace.tokens, trace.tokens[1:], strict=False))
     assert len(pairs) == len(set(pairs))
+
+
+def test_windows_seen_together_are_a_row_beside_the_others(backbone: Backbone) -> None:
+    """A row of one window is that window's row; rows do not change one another."""
+    memory = a_memory(backbone)
+    slots = {
+        n: memory.write(some_tokens(backbone, WINDOW, seed=n), {}).left["slots"] for n in (3, 5)
+    }
+    prompt = some_tokens(backbone, 5, seed=9)
+    apart = memory.recall(slots, torch.zeros(2)).step(prompt, last=5)
+    mixed = memory.recall(slots, torch.zeros(4), together=[(5,), (3, 5)])
+    rows = mixed.step(prompt, last=5)
+    torch.testing.assert_close(rows[[0, 1, 4]], apart)
+    torch.testing.assert_close(rows[2], apart[1])
+    assert not torch.allclose(rows[3], apart[1], atol=1e-3)
+    looked = mixed.attended([0.0, 0.0, 0.0, 1.0])
+    assert all(mass > 0 for mass in looked.values()) and list(looked) == [3, 5]
+    assert mixed.attended([1.0, 0.0, 0.0, 0.0])[5] == 0

@@ -285,7 +285,7 @@ def test_reading_step_by_step_equals_the_whole() -> None:
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-11, rtol=1e-9)
     assert to_bytes(carry) == before
     assert reading.prior.tolist() == [0.0]
-    assert reading.attended() == {}
+    assert reading.attended([1.0]) == {}
     # row 1 is the backbone, row 0 a segment that reads the state
     torch.testing.assert_close(whole[1], decoder(tokens[None])[0], atol=1e-11, rtol=1e-9)
     state = InfiniState(carry["M"], carry["z"])

@@ -319,8 +319,8 @@ def test_reading_step_by_step_equals_the_whole() -> None:
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-11, rtol=1e-9)
     assert to_bytes(carry) == before
     assert reading.prior.tolist() == [0.0]
-    assert list(reading.attended()) == [1, 2]  # window 0 has left the queue of two
-    assert sum(reading.attended().values()) == pytest.approx(1)
+    assert list(reading.attended([1.0])) == [1, 2]  # window 0 has left the queue of two
+    assert sum(reading.attended([1.0]).values()) == pytest.approx(1)
     # row 1 is the backbone, row 0 a window that reads the state
     torch.testing.assert_close(whole[1], decoder(tokens[None])[0], atol=1e-11, rtol=1e-9)
     with torch.no_grad():
@@ -337,7 +337,7 @@ def test_reading_an_empty_state_is_the_backbone() -> None:
     logits = reading.step(tokens, 7)
     expected = decoder(tokens[None]).expand(2, -1, -1)
     torch.testing.assert_close(logits, expected, atol=1e-11, rtol=1e-9)
-    assert reading.attended() == {}
+    assert reading.attended([1.0]) == {}
 
 
 def test_attention_share_follows_the_keys() -> None:
@@ -348,7 +348,7 @@ def test_attention_share_follows_the_keys() -> None:
     even = dict(carry, keys=torch.zeros_like(carry["keys"]))
     reading = memory.recall(even)
     reading.step(some_tokens(3), 1)
-    assert reading.attended() == pytest.approx({0: 0.5, 1: 0.5})
+    assert reading.attended([1.0]) == pytest.approx({0: 0.5, 1: 0.5})
 
 
 def test_presets_and_refusals() -> None:

@@ -55,22 +55,22 @@ def test_answers_stand_in_the_window_and_declined_ones_do_not() -> None:
         assert any(not a.declined for a in unit.asked)
         for asked in unit.asked:
             thing = asked.question.removeprefix("Where was ").rstrip("?")
-            stands = f"The {thing} was" in unit.text
-            assert stands != asked.declined, (asked, unit.text)
+            stands = f"The {thing} was" in unit.windows[0]
+            assert stands != asked.declined, (asked, unit.windows[0])
             assert asked.declined == (asked.answer == DECLINED)
 
 
 def test_pages_are_the_passage_alone() -> None:
     units = some(20, Source(RECORDS, 1.0), mix=Mix(pages=1.0))
-    assert all(unit.is_page and len(unit.text) == 40 for unit in units)
+    assert all(unit.is_page and len(unit.windows[0]) == 40 for unit in units)
 
 
 def test_facts_are_planted_in_book_text() -> None:
     for unit in some(40, Source(FACTS, 1.0, planted=True)):
-        assert "Rain fell" in unit.text and len(unit.text) <= 900
+        assert "Rain fell" in unit.windows[0] and len(unit.windows[0]) <= 900
         for asked in unit.asked:
             number = asked.question.removeprefix("item").rstrip("?")
-            assert (f"Item{number} costs" in unit.text) != asked.declined
+            assert (f"Item{number} costs" in unit.windows[0]) != asked.declined
 
 
 def test_a_unit_is_the_same_again_and_a_resumed_stream_goes_on() -> None:
