@@ -227,7 +227,7 @@ def _planted(measure: Measure, plan: Plan, tokens: int) -> list[Case]:
         return passkey_cases(background, measure, depths, plan.limit, plan.seed)
     assert plan.data is not None
     if plan.task == "babi":
-        stories = read_stories(plan.data, seed=plan.seed)
+        stories = read_stories(plan.data, seed=plan.seed, split=plan.split)
         limit = plan.limit or BABI_QUESTIONS
         return babi_cases(stories, background, measure, limit, plan.seed)
     records = read_records(plan.data, plan.split)

@@ -202,7 +202,8 @@ def _adaptive(backbone: Backbone, config: AdaptiveConfig, settings: Settings) ->
     decoder = reader.decoder if reader else None
     weigh = addresser(backbone) if settings.adapters else None
     coding = codec_named(backbone, config.codec) if config.codec else None
-    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh, coding)
+    together = reader.together if reader else 1
+    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh, coding, together)
 
 
 def memory_config(memory: AnyMemory) -> str:

@@ -116,11 +116,12 @@ class StateReader:
     ) -> Reading:
         book = self._address_book(document, memory)
         _check_address(book, memory)
-        chosen = memory.choose(question, book, book.rows(frozenset(inside)), windows)
+        ranked = memory.rank(question, book, book.rows(frozenset(inside)))
+        chosen = memory.choose(ranked, windows)
         blobs = dict(self._store.blobs(document.id, "slots", chosen.segments))
         slots = {segment: from_bytes(blobs[segment]) for segment in chosen.segments}
         _check_slots(slots, memory)
-        return memory.recall(slots, chosen.prior)
+        return memory.recall(slots, chosen.prior, together=chosen.together)
 
     def _address_book(self, document: Document, memory: AdaptiveMemory) -> AddressBook:
         key = (document.id, document.state_sha256)

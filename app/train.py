@@ -53,7 +53,7 @@ from memory_models.train.units import Material, Mix, Unit, draw_units
 from memory_models.train.validation import Validation
 
 CODED_BITS_TRAINED = 2  # a number, of the slots that a reader learns on
-TOGETHER = 0.4  # share of a reader's units that are several windows
+TOGETHER = 0.3  # share of a reader's units that are several windows
 DECLINING_THRESHOLD = 0.5  # until `bookstate calibrate` has fitted it
 ASKED_OF_A_WINDOW = 6
 OnStep = Callable[[int, int, float], None]
@@ -249,7 +249,7 @@ def train_reader(
         drawn = _draw(library, sources, books, plan, first)
         for number, unit in enumerate(drawn, start=first):
             rng = random.Random(f"{plan.budget.seed}/share/{number}")
-            share = 1.0 if unit.is_page else plan.slots.draw(rng)
+            share = 1.0 if unit.is_page else plan.slots.draw(rng, len(unit.windows))
             is_coded = not unit.is_page and rng.random() < plan.coded
             yield thunk(unit, share, code if is_coded else None)
 
@@ -297,6 +297,7 @@ def _notes(library: Library, plan: ReaderPlan, progress: Progress, folder: Path)
         "backbone_sha256": library.backbone.sha256,
         "rank": plan.lora.rank,
         "scale": plan.lora.scale,
+        "together": plan.mix.most if plan.mix.together else 1,
         "declining_threshold": DECLINING_THRESHOLD,
         "data": [[share.path.name, share.weight] for share in plan.shares],
         "seed": plan.budget.seed,

@@ -23,7 +23,7 @@ from memory_models.evaluate.background import (
     planted_document,
 )
 from memory_models.evaluate.cases import Case, Window
-from memory_models.evaluate.data import Question, read_lines
+from memory_models.evaluate.data import HELD_OUT, Question, held_out, read_lines
 
 TASKS = (1, 2, 3, 4, 5)
 ROOM = 0.5  # a story may fill so much of its document
@@ -39,15 +39,20 @@ class Story:
     support: tuple[int, ...]  # indices of the sentences that answer it
 
 
-def read_stories(path: Path, tasks: Sequence[int] = TASKS, seed: int = 0) -> list[Story]:
+def read_stories(
+    path: Path, tasks: Sequence[int] = TASKS, seed: int = 0, split: str | None = None
+) -> list[Story]:
     """One question of every story of these tasks, in an order that goes through the tasks in turn.
 
-    Raises BadData naming the line of a story that is not in the documented form.
+    split: all stories, or `held-out`, those that training leaves out. Raises BadData naming the
+    line of a story that is not in the documented form, or a task without a story.
     """
+    if split not in (None, HELD_OUT):
+        raise InvalidRequest(f"Stories have no split {split!r}; choose {HELD_OUT!r} or none.")
     generator = random.Random(seed)
     piles: dict[int, list[Story]] = {task: [] for task in tasks}
-    for story in read_lines(path, lambda raw: _story(raw, generator)):
-        if story.task in piles:
+    for name, story in read_lines(path, lambda raw: (raw["id"], _story(raw, generator))):
+        if story.task in piles and (split is None or held_out(name)):
             piles[story.task].append(story)
     for pile in piles.values():
         generator.shuffle(pile)

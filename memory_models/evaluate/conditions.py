@@ -272,6 +272,8 @@ class _Windowed:
         newer = _beside(self._states.memory.config)
         if addresser := self._states.memory.addresser:
             newer["addresser"] = addresser.name
+        if self._states.memory.together > 1:
+            newer["together"] = self._states.memory.together
         if self.reader.declining is not None:
             newer["weighing"] = (BESIDE_SUPPORT, SUPPORT_WEIGHT)
         return json.dumps(newer, sort_keys=True) if newer else ""
@@ -300,17 +302,17 @@ class Adaptive(_Windowed):
             [(i, from_bytes(address.read_bytes())) for i, (_, address) in enumerate(files)]
         )
         query = address_query(memory.backbone.tokenizer, case.question.question)
-        order = memory.choose(query, book, torch.arange(len(files)), len(files))
-        segments, prior = order.segments[: self._windows], order.prior[: self._windows]
-        slots = {s: from_bytes(files[s][0].read_bytes()) for s in segments}
+        ranked = memory.rank(query, book, torch.arange(len(files)))
+        chosen = memory.choose(ranked, self._windows)
+        slots = {s: from_bytes(files[s][0].read_bytes()) for s in chosen.segments}
         tokens = int(book.lengths.sum())
         return Opened(
-            reading=lambda: memory.recall(slots, prior),
+            reading=lambda: memory.recall(slots, chosen.prior, together=chosen.together),
             prompt=build_prompt(self.reader.tokenizer, case.question.question),
             state_bytes=sum(path.stat().st_size for pair in files for path in pair),
             kv_cache_bytes=tokens * memory.backbone.config.kv_bytes_per_token,
-            segments=segments,
-            rank=self._rank(order.segments, case),
+            segments=chosen.segments,
+            rank=self._rank(ranked.segments, case),
         )
 
     def _rank(self, order: Sequence[int], case: Case) -> int | None:

@@ -168,11 +168,19 @@ def keep(importance: Tensor, share: float) -> Tensor:
     return mask.view_as(importance)
 
 
-class Chosen(NamedTuple):
-    """Windows that a question addresses, best first."""
+class Ranked(NamedTuple):
+    """Windows by how well a question addresses them, best first."""
 
     segments: tuple[int, ...]
-    prior: Tensor  # [len(segments)] log-weight of each, before the prompt
+    scores: Tensor  # [len(segments)]
+
+
+class Chosen(NamedTuple):
+    """What is read for a question: a row for each window, then rows of several."""
+
+    segments: tuple[int, ...]
+    together: tuple[tuple[int, ...], ...]  # in the order of the document
+    prior: Tensor  # [len(segments) + len(together)] log-weight of each row, before the prompt
 
 
 class AdaptiveMemory:
@@ -188,12 +196,15 @@ class AdaptiveMemory:
         reader: Decoder | None = None,
         addresser: Addresser | None = None,
         codec: SlotCodec | None = None,
+        together: int = 1,
     ) -> None:
+        """together: as many windows as the reader has learned to see at once."""
         self.backbone = backbone
         self.config = config
         fits = addresser is not None and addresser.heads == config.address_heads
         self.addresser = addresser if fits else None
         self.reader = reader or backbone.decoder
+        self.together = together
         self._gate = gate
         self._codec = codec
         self.window = config.window
@@ -309,10 +320,8 @@ class AdaptiveMemory:
         return context, reconstruction_importance(decoder, context, probe, first)
 
     @torch.inference_mode()
-    def choose(
-        self, question: Sequence[int], book: AddressBook, rows: Tensor, count: int
-    ) -> Chosen:
-        """The `count` best windows among the book's `rows` for the question's tokens."""
+    def rank(self, question: Sequence[int], book: AddressBook, rows: Tensor) -> Ranked:
+        """All of the book's `rows` by how well the question's tokens address them."""
         scores = address(
             self.backbone.decoder,
             self.sink,
@@ -323,9 +332,17 @@ class AdaptiveMemory:
             at=self.prompt_place + QUERY_DISTANCE,
             weigh=self.addresser,
         ).cpu()
-        best = scores.topk(min(count, len(rows)))
-        segments = tuple(book.segments[row] for row in rows[best.indices].tolist())
-        return Chosen(segments, ADDRESS_WEIGHT * best.values)
+        best = scores.sort(descending=True, stable=True)
+        return Ranked(tuple(book.segments[row] for row in rows[best.indices].tolist()), best.values)
+
+    def choose(self, ranked: Ranked, count: int) -> Chosen:
+        """The `count` best windows, one by one, and the best of them together."""
+        segments = ranked.segments[:count]
+        prior = ADDRESS_WEIGHT * ranked.scores[:count]
+        if min(self.together, len(segments)) < 2:
+            return Chosen(segments, (), prior)
+        together = tuple(sorted(segments[: self.together]))
+        return Chosen(segments, (together,), torch.cat((prior, prior[:1])))
 
     @torch.inference_mode()
     def recall(

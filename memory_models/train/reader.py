@@ -35,21 +35,28 @@ FIRST_WEIGHT = 3.0  # ... by this factor
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Share of slots that a training window keeps: all, or log-uniform between the bounds."""
+    """Share of slots that a training window keeps: all, or log-uniform between the bounds.
+
+    Of windows seen together never all, and at most `together`: memory and time grow with their sum.
+    """
 
     low: float = 0.06
     high: float = 0.5
     whole: float = 0.15
+    together: float = 0.25
 
     def __post_init__(self) -> None:
-        if not 0 < self.low <= self.high <= 1 or not 0 <= self.whole <= 1:
-            raise InvalidRequest(f"{self}: 0 < low <= high <= 1 and 0 <= whole <= 1 are needed.")
+        if not 0 < self.low <= self.together <= self.high <= 1 or not 0 <= self.whole <= 1:
+            raise InvalidRequest(
+                f"{self}: 0 < low <= together <= high <= 1 and 0 <= whole <= 1 are needed."
+            )
 
-    def draw(self, rng: random.Random) -> float:
-        """A share."""
-        if rng.random() < self.whole:
+    def draw(self, rng: random.Random, windows: int = 1) -> float:
+        """A share, for a unit of so many windows."""
+        if rng.random() < self.whole and windows == 1:
             return 1.0
-        return float(self.low * (self.high / self.low) ** rng.random())
+        high = self.high if windows == 1 else self.together
+        return float(self.low * (high / self.low) ** rng.random())
 
 
 class Packed(NamedTuple):

@@ -23,7 +23,7 @@ from memory_models.evaluate.background import (
     planted_document,
 )
 from memory_models.evaluate.cases import Case
-from memory_models.evaluate.data import Question, Record
+from memory_models.evaluate.data import HELD_OUT, Question, Record, held_out
 from memory_models.evaluate.passages import Cutter, Index, sentences
 from memory_models.evaluate.tasks import FILLER, fact_cases, filler_windows, passkey_cases
 
@@ -241,7 +241,8 @@ def story(task: int, number: int, length: int) -> str:
         }
         for n in range(length - 1)
     ]
-    return json.dumps({"task": task, "sentences": told, "questions": questions})
+    name = f"babi/{task}/{number}"
+    return json.dumps({"id": name, "task": task, "sentences": told, "questions": questions})
 
 
 @pytest.fixture
@@ -259,12 +260,23 @@ def test_stories_are_told_up_to_their_question(stories: Path) -> None:
         assert len(told.sentences) == int(told.question.answers[0].split()[1]) + 2
         assert told.support == tuple(sorted({0, len(told.sentences) - 2}))
     stories.write_text(
-        '{"task": 1, "sentences": ["A."], "questions": [{"question": "Q", "answers": ["a"], '
-        '"after_sentence": 0, "support": [3]}]}',
+        '{"id": "1", "task": 1, "sentences": ["A."], "questions": [{"question": "Q", '
+        '"answers": ["a"], "after_sentence": 0, "support": [3]}]}',
         "utf-8",
     )
     with pytest.raises(BadData, match="line 1"):
         read_stories(stories)
+
+
+def test_stories_held_out_are_those_that_training_leaves_out(tmp_path: Path) -> None:
+    path = tmp_path / "babi.jsonl"
+    path.write_text("\n".join(story(1, n, 3) for n in range(40)), "utf-8")
+    every, apart = read_stories(path, (1,)), read_stories(path, (1,), split=HELD_OUT)
+    names = {s.question.question for s in apart}
+    assert 0 < len(apart) < 12 < len(every) == 40
+    assert names == {f"Where is Mara {n}?" for n in range(40) if held_out(f"babi/1/{n}")}
+    with pytest.raises(InvalidRequest, match="no split"):
+        read_stories(path, (1,), split="val")
 
 
 @pytest.mark.parametrize("tokens", [150, 1000])

@@ -127,7 +127,7 @@ def test_what_is_observed_is_what_choosing_sees(memory: AdaptiveMemory) -> None:
     plain = Addresser(HEADS, memory.backbone.config.hidden_size)
     scores = plain(example.matches, example.seen)
     query = memory.backbone.tokenizer.encode("Question: What was found?")
-    chosen = memory.choose(query, book, torch.arange(4), 4)
+    chosen = memory.choose(memory.rank(query, book, torch.arange(4)), 4)
     assert chosen.segments == tuple(scores.argsort(descending=True).tolist())
     assert judge(plain, [example]).questions == 1
 
