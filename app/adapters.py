@@ -18,6 +18,7 @@ from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import SlotCodec
+from memory_models.memories.infini import InfiniGates, InfiniMaps
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import to_bytes
 from memory_models.prompt import DECLINED
@@ -64,6 +65,36 @@ def addresser(backbone: Backbone) -> Addresser | None:
     heads = [(int(layer), int(head)) for layer, head in found.notes["heads"]]
     width = backbone.config.hidden_size
     return Addresser.from_weights(heads, width, found.weights).to(backbone.decoder.device)
+
+
+@dataclass(frozen=True)
+class TrainedInfini:
+    """Gates and maps of Infini-attention; `name` is a hash of them, `window` what they read."""
+
+    name: str
+    gates: InfiniGates
+    window: int
+
+
+def infini_kind(update: str) -> str:
+    """The kind of adapter for an update rule."""
+    return f"infini-{update}"
+
+
+@lru_cache(maxsize=4)
+def trained_infini(backbone: Backbone, update: str) -> TrainedInfini | None:
+    """What was trained for an update rule, where it was."""
+    found = find_adapter(backbone, infini_kind(update))
+    if found is None:
+        return None
+    shape = backbone.config
+    maps = InfiniMaps(shape.layers, shape.heads, shape.kv_heads, shape.head_size)
+    gates = InfiniGates(shape.layers, shape.heads, maps=maps)
+    gates.load_state_dict({name: value.float() for name, value in found.weights.items()})
+    name = hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16]
+    return TrainedInfini(
+        name, gates.to(backbone.decoder.device).requires_grad_(False), int(found.notes["window"])
+    )
 
 
 @lru_cache(maxsize=2)

@@ -14,7 +14,14 @@ from typing import Any
 
 import torch
 
-from app.adapters import addresser, codec, codec_named, trained_reader, write_gate
+from app.adapters import (
+    addresser,
+    codec,
+    codec_named,
+    trained_infini,
+    trained_reader,
+    write_gate,
+)
 from app.errors import BookstateError
 from app.settings import Preset, Settings
 from memory_models import backbone as backbones
@@ -178,7 +185,13 @@ def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
         )
         return _adaptive(backbone, adaptive, settings)
     if kind == "infini":
-        return _infini(backbone, InfiniConfig(update=settings.infini_update))
+        trained = trained_infini(backbone, settings.infini_update) if settings.adapters else None
+        if trained is None:
+            return _infini(backbone, InfiniConfig(update=settings.infini_update), settings)
+        config = InfiniConfig(
+            trained.window, settings.infini_update, parallel=True, maps=trained.name
+        )
+        return _infini(backbone, config, settings)
     if kind == "melodi":
         W = settings.window  # noqa: N806 - the paper's letter
         sizes = MelodiConfig(window=W, short=max(1, W // 4), long=max(1, W // 8))  # S128+L64
@@ -193,7 +206,7 @@ def stored_memory(kind: str, config: str, backbone: Backbone, settings: Settings
         raw["address_heads"] = tuple((layer, head) for layer, head in raw["address_heads"])
         return _adaptive(backbone, AdaptiveConfig(**raw), settings)
     if kind == "infini":
-        return _infini(backbone, InfiniConfig(**raw))
+        return _infini(backbone, InfiniConfig(**raw), settings)
     return _melodi(backbone, MelodiConfig(**raw))
 
 
@@ -211,9 +224,19 @@ def memory_config(memory: AnyMemory) -> str:
     return json.dumps(asdict(memory.config), sort_keys=True)
 
 
-def _infini(backbone: Backbone, config: InfiniConfig) -> InfiniMemory:
+def _infini(backbone: Backbone, config: InfiniConfig, settings: Settings) -> InfiniMemory:
     shape = backbone.config
-    return InfiniMemory(backbone.decoder, InfiniGates(shape.layers, shape.heads), config)
+    if not config.maps:
+        return InfiniMemory(backbone.decoder, InfiniGates(shape.layers, shape.heads), config)
+    trained = trained_infini(backbone, config.update)
+    if trained is None or trained.name != config.maps:
+        raise BookstateError(
+            f"This state is written with Infini maps {config.maps}, which are not installed; "
+            "read the document again."
+        )
+    reader = trained_reader(backbone) if settings.adapters else None
+    decoder = reader.decoder if reader else None
+    return InfiniMemory(backbone.decoder, trained.gates, config, decoder)
 
 
 def _melodi(backbone: Backbone, config: MelodiConfig) -> MelodiMemory:

@@ -110,7 +110,7 @@ def train_addressing(
     memory = new_memory("adaptive", backbone, settings)
     assert isinstance(memory, AdaptiveMemory)
     piles = [[r for r in read_records(path) if r.split != "val"] for path in files]
-    split = lru_cache(maxsize=None)(partial(_split, library))
+    split = lru_cache(maxsize=None)(partial(split_windows, library))
     places = list(draw_places(piles, split, windows, ASKED_OF_A_WINDOW, plan.seed))
     bundles = []
     for number, place in enumerate(places):
@@ -146,7 +146,7 @@ def _windows(library: Library, files: Sequence[Path], count: int, seed: int) -> 
         record = rng.choice(piles[number % len(piles)])
         start = rng.randrange(max(1, len(record.text) - 8 * library.settings.window))
         excerpt = record.text[start : start + 12 * library.settings.window]
-        a, b = rng.choice(_split(library, excerpt)[:-1] or [(0, len(excerpt))])
+        a, b = rng.choice(split_windows(library, excerpt)[:-1] or [(0, len(excerpt))])
         yield excerpt[a:b]
 
 
@@ -167,7 +167,7 @@ def train_codec(
     sources = [read_source(share) for share in shares]
     texts = [r.text for r in read_records(books, "train")]
     mix = Mix(questions=8, pages=0.0)
-    drawn = draw_units(sources, texts, partial(_split, library), mix, seed, 0)
+    drawn = draw_units(sources, texts, partial(split_windows, library), mix, seed, 0)
     units = itertools.islice(drawn, windows)
     weights, pairs = measure_codec(
         memory, gate, units, plan, lambda done: on_window(done, windows, 0.0)
@@ -262,7 +262,8 @@ def train_reader(
     return notes
 
 
-def _split(library: Library, text: str) -> list[tuple[int, int]]:
+def split_windows(library: Library, text: str) -> list[tuple[int, int]]:
+    """Character ranges of a text's windows."""
     return split_text(text, library.backbone.tokenizer.count, library.settings.window)
 
 
@@ -273,7 +274,9 @@ def _draw(
     plan: ReaderPlan,
     first: int,
 ) -> Iterator[Unit]:
-    return draw_units(sources, books, partial(_split, library), plan.mix, plan.budget.seed, first)
+    return draw_units(
+        sources, books, partial(split_windows, library), plan.mix, plan.budget.seed, first
+    )
 
 
 def _validation(library: Library, plan: ReaderPlan) -> Validation:
@@ -283,7 +286,7 @@ def _validation(library: Library, plan: ReaderPlan) -> Validation:
     assert isinstance(config, AdaptiveConfig)
     whole = AdaptiveConfig(config.address_heads, config.window, 1.0, gate=config.gate)
     records = read_records(plan.validation, "val")
-    probes = make_probes(records, partial(_split, library), plan.probes)
+    probes = make_probes(records, partial(split_windows, library), plan.probes)
     memory, page = (AdaptiveMemory(backbone, c, gate) for c in (config, whole))
     return Validation(memory, page, probes)
 

@@ -139,6 +139,46 @@ def reader_command(
         emit(notes) if as_json else say(str(notes["validation"]))
 
 
+@train_app.command(name="infini")
+def infini_command(
+    data: Annotated[
+        list[str],
+        typer.Option(help="FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT; records with questions."),
+    ],
+    books: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books to plant in.")],
+    validation: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Has a val split.")],
+    folder: Annotated[Path, typer.Option(file_okay=False, help="The run: checkpoints and log.")],
+    facts: Annotated[
+        list[str] | None, typer.Option(help="The same, short facts to plant in books.")
+    ] = None,
+    update: Annotated[str, typer.Option(help="linear or delta.")] = "linear",
+    tokens: Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")] = 300_000,
+    passkeys: Annotated[float, typer.Option(min=0, max=1, help="Share of pass keys.")] = 0.5,
+    learning_rate: Annotated[float, typer.Option(min=0)] = 3e-3,
+    validate_minutes: Annotated[float, typer.Option(min=0.1)] = 10.0,
+    seed: Seed = 0,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """Infini-attention: what is written and read, between the backbone and the trained reader."""
+    from app.train_infini import InfiniPlan, train_infini
+    from memory_models.memories.infini import UPDATES
+    from memory_models.train.loop import Budget
+
+    if update not in UPDATES:
+        raise InvalidSetting(f"Update {update!r} is not known; choose one of {UPDATES}.")
+    rule: Literal["linear", "delta"] = "delta" if update == "delta" else "linear"
+    budget = Budget(
+        tokens, learning_rate, accumulate=2, seed=seed, validate_seconds=60 * validate_minutes
+    )
+    with opened(backbone) as library, training_bar(err, "Training") as on_step:
+        shares = [_share(text, "questions") for text in data]
+        shares += [_share(text, "facts") for text in facts or []]
+        plan = InfiniPlan(rule, tuple(shares), books, validation, budget, passkey_share=passkeys)
+        notes = train_infini(library, plan, folder, on_step)
+        emit(notes) if as_json else say(f"infini-{update}: score {notes['score']:.3f}")
+
+
 def _share(text: str, kind: Literal["questions", "facts", "stories"]) -> Share:
     from memory_models.train.material import Share
 

@@ -26,6 +26,14 @@ What differs from the paper:
   * sigma is computed as exp(x) below zero, the same function without the cancellation in ELU + 1.
   * A question is a segment that reads and does not write.
 
+What a retrofit may add (`InfiniMaps`, by `bookstate train infini`), beside the faithful form:
+  * Every head has its own [d,d] map of the queries and keys that go to the memory; attention inside
+    the segment keeps the backbone's. The feature map was never trained for these keys.
+  * A write strength for each token and head, s = sigmoid(w K + b): M and z get s sigma(K). What is
+    written without it fills 64 channels within a page.
+  * `parallel` segments write and do not read: they can be read in any order, and what they leave
+    under `linear` is a sum over segments.
+
 What follows from the equations and surprises: under `delta` a known key/value pair leaves M as it
 is but still enters z, so repeating it shrinks what is read back; and only `linear` states can be
 subtracted, M_end - M_start being the memory of the chapter between.
@@ -55,6 +63,8 @@ class InfiniConfig:
     window: int = 2048
     update: Literal["linear", "delta"] = "linear"
     eps: float = 1e-6
+    parallel: bool = False  # segments do not read what those before them wrote
+    maps: str = ""  # the trained maps by their hash, empty for the paper's form
 
     def __post_init__(self) -> None:
         if self.window < 1:
@@ -85,12 +95,42 @@ class InfiniState(NamedTuple):
         return InfiniState(self.M.detach(), self.z.detach())
 
 
+class InfiniMaps(nn.Module):
+    """What a retrofit learns beside beta; it starts as the paper's form with half the strength."""
+
+    def __init__(self, layers: int, heads: int, kv_heads: int, size: int) -> None:
+        super().__init__()
+        self.q = nn.Parameter(torch.eye(size).repeat(layers, heads, 1, 1))  # [layers,H,d,d]
+        self.k = nn.Parameter(torch.eye(size).repeat(layers, kv_heads, 1, 1))  # [layers,G,d,d]
+        self.write = nn.Parameter(torch.zeros(layers, kv_heads, size))
+        self.bias = nn.Parameter(torch.zeros(layers, kv_heads))
+
+
 class InfiniGates(nn.Module):
     """beta [layers,H]: how much of each query head comes from memory, before the sigmoid."""
 
-    def __init__(self, layers: int, heads: int, start: float = -3.0) -> None:
+    def __init__(
+        self, layers: int, heads: int, start: float = -3.0, maps: InfiniMaps | None = None
+    ) -> None:
         super().__init__()
         self.beta = nn.Parameter(torch.full((layers, heads), start))
+        self.maps = maps
+
+    def queries(self, layer: int, q: Tensor) -> Tensor:
+        """What reads the memory, of q [B,H,T,d]."""
+        return q if self.maps is None else q @ self.maps.q[layer].to(q.dtype)
+
+    def keys(self, layer: int, k: Tensor) -> Tensor:
+        """What is written, of k [B,G,T,d]."""
+        return k if self.maps is None else k @ self.maps.k[layer].to(k.dtype)
+
+    def strength(self, layer: int, k: Tensor) -> Tensor | None:
+        """How strongly it is written [B,G,T,1], in float32 or wider; None is 1."""
+        if self.maps is None:
+            return None
+        wide = k.to(torch.promote_types(k.dtype, torch.float32))
+        write, bias = self.maps.write[layer].to(wide), self.maps.bias[layer].to(wide)
+        return (wide @ write.unsqueeze(-1) + bias[:, None, None]).sigmoid()
 
 
 def sigma(x: Tensor) -> Tensor:
@@ -112,12 +152,24 @@ def retrieve(q: Tensor, M: Tensor, z: Tensor, eps: float) -> Tensor:
         return (features @ M / norm).view(B, H, T, d)
 
 
-def update(k: Tensor, v: Tensor, M: Tensor, z: Tensor, config: InfiniConfig) -> InfiniState:
-    """Write k, v [B,G,T,d], before RoPE, into M [B,G,d,d] and z [B,G,d] of one layer."""
+def update(
+    k: Tensor,
+    v: Tensor,
+    M: Tensor,
+    z: Tensor,
+    config: InfiniConfig,
+    strength: Tensor | None = None,
+) -> InfiniState:
+    """Write k, v [B,G,T,d], before RoPE, into M [B,G,d,d] and z [B,G,d] of one layer.
+
+    strength [B,G,T,1]: of each key; 1 where there is none.
+    """
     with torch.autocast(k.device.type, enabled=False):
         features, values = sigma(k.to(M.dtype)), v.to(M.dtype)
         if config.update == "delta":
             values = values - retrieve(k, M, z, config.eps)
+        if strength is not None:
+            features = features * strength.to(M.dtype)
         return InfiniState(M + features.transpose(-1, -2) @ values, z + features.sum(-2))
 
 
@@ -156,9 +208,12 @@ def infini_segment(
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         M, z = state.M[layer], state.z[layer]
         local = dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
-        mixed = gated(retrieve(q, M, z, config.eps), local, z, gates.beta[layer])
-        after.append(update(k, v, M, z, config))
-        return mixed
+        keys, strength = gates.keys(layer, k), gates.strength(layer, k)
+        after.append(update(keys, v, M, z, config, strength))
+        if config.parallel:
+            return local
+        memory = retrieve(gates.queries(layer, q), M, z, config.eps)
+        return gated(memory, local, z, gates.beta[layer])
 
     hidden = decoder.hidden(tokens, attend)
     return hidden, InfiniState(torch.stack([s.M for s in after]), torch.stack([s.z for s in after]))
@@ -208,7 +263,7 @@ class InfiniReading:
             local = F.scaled_dot_product_attention(
                 rotate(q, cos, sin), keys, values, attn_mask=visible, enable_gqa=True
             )
-            memory = retrieve(q, M, z, self.config.eps)
+            memory = retrieve(self._gates.queries(layer, q), M, z, self.config.eps)
             return gated(memory, local, z, self._gates.beta[layer])
 
         hidden = self._decoder.hidden(tokens.expand(2, T), attend)
@@ -234,7 +289,14 @@ class InfiniMemory:
 
     kind = "infini"
 
-    def __init__(self, decoder: Decoder, gates: InfiniGates, config: InfiniConfig) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        gates: InfiniGates,
+        config: InfiniConfig,
+        reader: Decoder | None = None,
+    ) -> None:
+        """reader: answers in the decoder's place, from what the decoder wrote."""
         expected = (decoder.config.layers, decoder.config.heads)
         if tuple(gates.beta.shape) != expected:
             raise InvalidRequest(
@@ -243,6 +305,7 @@ class InfiniMemory:
             )
         self.window = config.window
         self._decoder, self._gates, self.config = decoder, gates, config
+        self._reader = reader or decoder
 
     def empty(self) -> Bundle:
         """M [layers,1,G,d,d] and z [layers,1,G,d], zero."""
@@ -259,7 +322,7 @@ class InfiniMemory:
 
     def recall(self, carry: Bundle) -> InfiniReading:
         """Open a state for one prompt, of any length; the state stays as it is."""
-        return InfiniReading(self._decoder, self._gates, self.config, self._open(carry))
+        return InfiniReading(self._reader, self._gates, self.config, self._open(carry))
 
     def subtract(self, end: Bundle, start: Bundle) -> Bundle:
         """The carry of the chapter between two carries of the same reading."""

@@ -14,10 +14,11 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
@@ -83,17 +84,19 @@ def train(
     folder: Path,
     validate: Callable[[], dict[str, float]],
     on_step: Callable[[int, int, float], None] = lambda done, total, loss: None,
+    faster: Mapping[str, float] = MappingProxyType({}),
 ) -> Progress:
     """Train the parameters of `learned` that require gradients; returns the final counters.
 
     units(n) continues behind the first n units; validate() gives figures, of which `score` chooses;
-    on_step gets the tokens done, the budget's tokens and the mean loss.
+    on_step gets the tokens done, the budget's tokens and the mean loss; faster: parameters that
+    learn at a multiple of the rate, without weight decay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     weights = {name: p for name, p in learned.named_parameters() if p.requires_grad}
     optimizer = accelerator.prepare(
-        torch.optim.AdamW(weights.values(), budget.learning_rate, (0.9, 0.98), weight_decay=0.01)
+        torch.optim.AdamW(_groups(weights, faster), budget.learning_rate, (0.9, 0.98))
     )
     progress = _resume(folder, weights, optimizer)
     for parameter in weights.values():
@@ -112,7 +115,7 @@ def train(
         started = time.monotonic()
         rate = budget.rate(progress.step, progress.tokens)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["times"]
         line = _step(accelerator, weights, optimizer, stream, each, progress)
         progress.units += budget.accumulate
         line |= {"rate": rate, "seconds": time.monotonic() - started}
@@ -129,6 +132,15 @@ def train(
             saved = time.monotonic()
     accelerator.wait_for_everyone()
     return progress
+
+
+def _groups(weights: dict[str, nn.Parameter], faster: Mapping[str, float]) -> list[dict[str, Any]]:
+    """One group of all but the faster parameters, in their order, then one for each of those."""
+    usual = [p for name, p in weights.items() if name not in faster]
+    groups = [{"params": usual, "weight_decay": 0.01, "times": 1.0}]
+    for name, times in faster.items():
+        groups.append({"params": [weights[name]], "weight_decay": 0.0, "times": times})
+    return groups
 
 
 def _step(
@@ -208,5 +220,7 @@ def _resume(
     with torch.no_grad():
         for name, parameter in weights.items():
             parameter.copy_(body["weights"][name])
+    for group in body["optimizer"]["param_groups"]:
+        group.setdefault("times", 1.0)  # runs from before there were faster parameters
     optimizer.load_state_dict(body["optimizer"])
     return Progress(**body["progress"])

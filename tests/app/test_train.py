@@ -12,10 +12,17 @@ import torch
 from archives import edit_blob, edit_tensors, members, write
 from typer.testing import CliRunner
 
-from app.adapters import codec, codec_named, find_adapter, trained_reader, write_gate
+from app.adapters import (
+    codec,
+    codec_named,
+    find_adapter,
+    trained_infini,
+    trained_reader,
+    write_gate,
+)
 from app.archive import export_document, import_document
 from app.cli import app
-from app.errors import InvalidArchive
+from app.errors import BookstateError, InvalidArchive
 from app.library import Library
 from app.models import new_memory
 from app.settings import Settings
@@ -98,6 +105,7 @@ def test_trained_adapters_are_installed_and_used(
     backbone = library.backbone
     reader = trained_reader(backbone)
     assert reader is not None and library.declining is not None
+    assert reader.together == notes["together"] > 1
     trained, plain = (
         reader.decoder.layer(0).mlp.up_proj.weight,
         backbone.decoder.layer(0).mlp.up_proj.weight,
@@ -107,6 +115,30 @@ def test_trained_adapters_are_installed_and_used(
     gate_of = write_gate(backbone)
     assert gate_of is not None
     assert json.loads(found.memory_config)["gate"] == gate_of.name
+    library.close()
+
+
+@pytest.mark.parametrize("update", ["linear", "delta"])
+def test_infini_is_trained_and_its_states_need_what_wrote_them(
+    trainable: tuple[Path, Path], tmp_path: Path, update: str
+) -> None:
+    folder, records = trainable
+    arguments = ["--data", f"{records}:1:train", "--books", str(records)]
+    arguments += ["--validation", str(records), "--folder", str(tmp_path / "run")]
+    arguments += ["--tokens", "3000", "--update", update]
+    notes = json.loads(run("infini", *arguments, "--backbone", str(folder), "--json"))
+    assert notes["tokens"] >= 3000 and notes["kind"] == f"infini-{update}"
+    settings = Settings(home=tmp_path / "home", backbone=str(folder), infini_update=update)
+    library = Library(settings)
+    text = b"The lamp was found in the mill. " * 20
+    document = library.add(text, "a.txt", memory="infini").document
+    assert json.loads(document.memory_config)["maps"]
+    list(library.ask(document.id, "Where was the lamp?"))
+    path = folder / "adapters" / f"infini-{update}.safetensors"
+    path.rename(path.with_suffix(".away"))
+    trained_infini.cache_clear()
+    with pytest.raises(BookstateError, match="maps"):
+        list(library.ask(document.id, "Where was the lamp?"))
     library.close()
 
 
