@@ -39,7 +39,6 @@ from ingest.book import Book, Segment
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
 from memory_models.generate import Declining, Decoding
-from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import from_bytes, to_bytes
 from memory_models.prompt import address_query, build_prompt
 
@@ -303,7 +302,7 @@ class Library:
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
             self.calibration.confidence,
             scope_note(document, scope),
-            self.declining if isinstance(memory, AdaptiveMemory) else None,
+            self.declining if memory.has_reader else None,
         )
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:

@@ -16,7 +16,15 @@ from app.adapters import trained_reader
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.measure_cases import Plan, Setting, cases_of, measure_of, settings_of
-from app.models import CALIBRATION, Confidence, calibration_json, kept, new_memory, reader_name
+from app.models import (
+    CALIBRATION,
+    Confidence,
+    calibration_json,
+    kept,
+    memory_config,
+    new_memory,
+    reader_name,
+)
 from memory_models.evaluate.calibrate import (
     ConfidenceFit,
     choose_heads,
@@ -72,7 +80,7 @@ class Readers:
     page: Reader  # the gold passage, or the document's end, stands in the prompt
     retrieved: Reader  # retrieved passages stand in the prompt
     slots: Reader  # addressed windows are open
-    plain: Reader  # the recurrent memories, which have their own parameters
+    plain: Reader  # recurrent memories that nothing was trained for
 
 
 def readers(library: Library) -> Readers:
@@ -239,6 +247,8 @@ def _condition(library: Library, name: str, who: Readers) -> Condition:
     if name in ("infini", "melodi"):
         recurrent = new_memory(name, backbone, library.settings)
         assert not isinstance(recurrent, AdaptiveMemory)
+        if recurrent.has_reader:
+            return Recurrent(name, who.slots, recurrent, memory_config(recurrent))
         return Recurrent(name, who.plain, recurrent)
     raise InvalidSetting(f"Memory {name!r} is not known; choose from {', '.join(CONDITIONS)}.")
 

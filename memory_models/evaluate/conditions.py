@@ -383,18 +383,23 @@ class Carried(Protocol):
     window: int
 
     def empty(self) -> Bundle: ...
-    def write(self, tokens: Tensor, carry: Bundle) -> tuple[Bundle, object]: ...
+    def write_repeating(self, segments: Sequence[Tensor], carry: Bundle) -> Bundle: ...
     def recall(self, carry: Bundle) -> Reading: ...
 
 
 class Recurrent(_NothingAhead):
     """A recurrent memory over the whole long document; one state for all questions about it."""
 
-    def __init__(self, name: str, reader: Reader, memory: Carried) -> None:
+    def __init__(self, name: str, reader: Reader, memory: Carried, variant: str = "") -> None:
         self.name = name
         self.reader = reader
         self._memory = memory
+        self._variant = variant
         self._known: tuple[object, Bundle, int] = (None, {}, 0)
+
+    @property
+    def variant(self) -> str:
+        return self._variant
 
     def open(self, case: Case) -> Opened:
         """Read the windows in order, then ask the carry that results."""
@@ -409,8 +414,10 @@ class Recurrent(_NothingAhead):
         )
 
     def _read(self, windows: Sequence[Window]) -> tuple[Bundle, int]:
-        ids = [i for w in windows for i in self.reader.tokenizer.encode(w.text)]
-        carry = self._memory.empty()
-        for part in torch.tensor(ids).split(self._memory.window):
-            carry = self._memory.write(part, carry)[0]
-        return carry, len(ids)
+        texts = [torch.tensor(self.reader.tokenizer.encode(w.text)) for w in windows]
+        if max(map(len, texts)) <= self._memory.window < 2 * max(map(len, texts)):
+            segments = texts  # the memory's segments are as long: windows that repeat stay so
+        else:
+            segments = list(torch.cat(texts).split(self._memory.window))
+        carry = self._memory.write_repeating(segments, self._memory.empty())
+        return carry, sum(map(len, texts))

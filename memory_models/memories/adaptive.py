@@ -204,6 +204,7 @@ class AdaptiveMemory:
         fits = addresser is not None and addresser.heads == config.address_heads
         self.addresser = addresser if fits else None
         self.reader = reader or backbone.decoder
+        self.has_reader = reader is not None
         self.together = together
         self._gate = gate
         self._codec = codec

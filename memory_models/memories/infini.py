@@ -306,6 +306,7 @@ class InfiniMemory:
         self.window = config.window
         self._decoder, self._gates, self.config = decoder, gates, config
         self._reader = reader or decoder
+        self.has_reader = reader is not None
 
     def empty(self) -> Bundle:
         """M [layers,1,G,d,d] and z [layers,1,G,d], zero."""
@@ -319,6 +320,45 @@ class InfiniMemory:
             self._decoder, self._gates, tokens.unsqueeze(0), state, self.config
         )
         return Written(carry=after._asdict(), left={})
+
+    @torch.inference_mode()
+    def write_repeating(self, segments: Sequence[Tensor], carry: Bundle) -> Bundle:
+        """The carry after all segments, where many are the same, as in the filler of a test.
+
+        A parallel segment that was read before is only written again; others are read as ever.
+        """
+        if not self.config.parallel:
+            for tokens in segments:
+                carry = self.write(tokens, carry).carry
+            return carry
+        known: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}
+        state = self._open(carry)
+        for tokens in segments:
+            key = tuple(tokens.tolist())
+            if key not in known:
+                known[key] = self._projected(tokens)
+            layers = zip(known[key], *state, strict=True)
+            after = [self._absorb(n, k, v, M, z) for n, ((k, v), M, z) in enumerate(layers)]
+            parts = zip(*after, strict=True)
+            state = InfiniState(*(torch.stack(part) for part in parts))
+        return state._asdict()
+
+    def _projected(self, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values [1,G,T,d] of every layer, as a parallel segment has them."""
+        _check_length(tokens.shape[0], self.config)
+        cos, sin = self._decoder.rope.angles(torch.arange(tokens.shape[0], device=tokens.device))
+        found: list[tuple[Tensor, Tensor]] = []
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            found.append((k, v))
+            return dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
+
+        self._decoder.hidden(tokens.unsqueeze(0), attend)
+        return found
+
+    def _absorb(self, layer: int, k: Tensor, v: Tensor, M: Tensor, z: Tensor) -> InfiniState:
+        keys, strength = self._gates.keys(layer, k), self._gates.strength(layer, k)
+        return update(keys, v, M, z, self.config, strength)
 
     def recall(self, carry: Bundle) -> InfiniReading:
         """Open a state for one prompt, of any length; the state stays as it is."""

@@ -361,6 +361,7 @@ class MelodiMemory:
     """MELODI as a `Memory`: the whole state is the carry, a `MelodiState` of one row by name."""
 
     kind = "melodi"
+    has_reader = False
 
     def __init__(self, decoder: Decoder, mixers: MelodiMixers, config: MelodiConfig) -> None:
         self.window = config.window
@@ -378,6 +379,12 @@ class MelodiMemory:
             self._decoder, self._mixers, tokens.unsqueeze(0), state, self.config
         )
         return Written(carry=after._asdict(), left={})
+
+    def write_repeating(self, segments: Sequence[Tensor], carry: Bundle) -> Bundle:
+        """The carry after all segments."""
+        for tokens in segments:
+            carry = self.write(tokens, carry).carry
+        return carry
 
     def recall(self, carry: Bundle) -> MelodiReading:
         """Open a state for one prompt, of any length; the state stays as it is."""

@@ -68,6 +68,8 @@ def test_training_writes_and_reads_as_the_product_does(backbone: Backbone, rule:
     carry = memory.empty()
     for text in texts:
         carry = memory.write(text, carry).carry
+    again = memory.write_repeating([*texts, texts[0]], memory.empty())
+    torch.testing.assert_close(dict(again), dict(memory.write(texts[0], carry).carry))
     segments = [Repeated(read_tokens(backbone.decoder, text)) for text in texts]
     empty = InfiniState.empty(backbone.decoder, 1)
     with torch.no_grad():
