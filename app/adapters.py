@@ -137,7 +137,6 @@ class TrainedReader:
     name: str
     decoder: Decoder
     declines_with: int  # first token of declining
-    together: int  # windows it has learned to see at once
 
 
 @lru_cache(maxsize=2)
@@ -150,5 +149,4 @@ def trained_reader(backbone: Backbone) -> TrainedReader | None:
         hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16],
         merged(backbone.decoder, found.weights, float(found.notes["scale"])),
         backbone.tokenizer.encode(DECLINED)[0],
-        int(found.notes.get("together", 1)),
     )

@@ -41,6 +41,7 @@ from memory_models.evaluate.conditions import (
     Reader,
     Recurrent,
     Retrieved,
+    Together,
     WindowStates,
     Wrong,
 )
@@ -60,13 +61,16 @@ CONDITIONS = (
     "truncated[@TOKENS]",
     "rag[@PASSAGE_TOKENSxPASSAGES]",
     "adaptive[@SHARE[xBITS]]",
+    "together[@SHARE[xBITS]]",
     "infini",
     "melodi",
 )
 TRUNCATED_TOKENS = 2048  # of the document's end, for the comparator `truncated`
 PASSAGE_TOKENS, PASSAGES = 128, 4  # for the comparator `rag`
+SEEN_TOGETHER = 4  # windows; as many as the reader was trained on at once
 OVER_WINDOWS: dict[str, type[Adaptive | Random]] = {
     "adaptive": Adaptive,
+    "together": Together,
     "wrong": Wrong,
     "random": Random,
 }
@@ -243,7 +247,8 @@ def _condition(library: Library, name: str, who: Readers) -> Condition:
     if kind in OVER_WINDOWS:
         memory = _adaptive(library, *(_share(given, name) if given else (None, None)))
         states = WindowStates(memory, _cache(library))
-        return OVER_WINDOWS[kind](name, states, who.slots, library.settings.windows)
+        windows = SEEN_TOGETHER if kind == "together" else library.settings.windows
+        return OVER_WINDOWS[kind](name, states, who.slots, windows)
     if name in ("infini", "melodi"):
         recurrent = new_memory(name, backbone, library.settings)
         assert not isinstance(recurrent, AdaptiveMemory)

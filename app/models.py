@@ -215,8 +215,7 @@ def _adaptive(backbone: Backbone, config: AdaptiveConfig, settings: Settings) ->
     decoder = reader.decoder if reader else None
     weigh = addresser(backbone) if settings.adapters else None
     coding = codec_named(backbone, config.codec) if config.codec else None
-    together = reader.together if reader else 1
-    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh, coding, together)
+    return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh, coding)
 
 
 def memory_config(memory: AnyMemory) -> str:

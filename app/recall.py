@@ -121,7 +121,7 @@ class StateReader:
         blobs = dict(self._store.blobs(document.id, "slots", chosen.segments))
         slots = {segment: from_bytes(blobs[segment]) for segment in chosen.segments}
         _check_slots(slots, memory)
-        return memory.recall(slots, chosen.prior, together=chosen.together)
+        return memory.recall(slots, chosen.prior, rows=chosen.rows)
 
     def _address_book(self, document: Document, memory: AdaptiveMemory) -> AddressBook:
         key = (document.id, document.state_sha256)

@@ -287,7 +287,9 @@ def _validation(library: Library, plan: ReaderPlan) -> Validation:
     whole = AdaptiveConfig(config.address_heads, config.window, 1.0, gate=config.gate)
     records = read_records(plan.validation, "val")
     probes = make_probes(records, partial(split_windows, library), plan.probes)
-    memory, page = (AdaptiveMemory(backbone, c, gate) for c in (config, whole))
+    memory, page = (
+        AdaptiveMemory(backbone, c, gate, codec=codec(backbone)) for c in (config, whole)
+    )
     return Validation(memory, page, probes)
 
 

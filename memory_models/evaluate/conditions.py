@@ -5,6 +5,7 @@
     truncated the last tokens of the long document in the prompt
     rag       the passages that BM25 finds, in document order, in the prompt
     adaptive  adaptive MELODI over the document's windows
+    together  the same with the best four windows as one row instead of eight rows
     wrong     adaptive MELODI over as many windows without the right document
     random    adaptive MELODI's machinery over random numbers of the state's shape
     infini, melodi   the recurrent memories, read over the whole sequence of windows
@@ -30,7 +31,7 @@ from memory_models.backbone import Backbone
 from memory_models.evaluate.cases import Case, Window
 from memory_models.evaluate.passages import Cutter, Index
 from memory_models.generate import BESIDE_SUPPORT, SUPPORT_WEIGHT, Declining
-from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
+from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory, Chosen, Ranked
 from memory_models.memories.codec import SlotCode
 from memory_models.memories.slot_reading import Contexts, LayerContext, SlotReading
 from memory_models.memories.slots import unpack
@@ -272,8 +273,6 @@ class _Windowed:
         newer = _beside(self._states.memory.config)
         if addresser := self._states.memory.addresser:
             newer["addresser"] = addresser.name
-        if self._states.memory.together > 1:
-            newer["together"] = self._states.memory.together
         if self.reader.declining is not None:
             newer["weighing"] = (BESIDE_SUPPORT, SUPPORT_WEIGHT)
         return json.dumps(newer, sort_keys=True) if newer else ""
@@ -303,20 +302,30 @@ class Adaptive(_Windowed):
         )
         query = address_query(memory.backbone.tokenizer, case.question.question)
         ranked = memory.rank(query, book, torch.arange(len(files)))
-        chosen = memory.choose(ranked, self._windows)
+        chosen = self._choose(ranked)
         slots = {s: from_bytes(files[s][0].read_bytes()) for s in chosen.segments}
         tokens = int(book.lengths.sum())
         return Opened(
-            reading=lambda: memory.recall(slots, chosen.prior, together=chosen.together),
+            reading=lambda: memory.recall(slots, chosen.prior, rows=chosen.rows),
             prompt=build_prompt(self.reader.tokenizer, case.question.question),
             state_bytes=sum(path.stat().st_size for pair in files for path in pair),
             kv_cache_bytes=tokens * memory.backbone.config.kv_bytes_per_token,
-            segments=chosen.segments,
+            segments=chosen.segments if len(chosen.rows) == len(chosen.segments) else (),
             rank=self._rank(ranked.segments, case),
         )
 
+    def _choose(self, ranked: Ranked) -> Chosen:
+        return self._states.memory.choose(ranked, self._windows)
+
     def _rank(self, order: Sequence[int], case: Case) -> int | None:
         return min((order.index(g) for g in case.gold), default=None)
+
+
+class Together(Adaptive):
+    """Adaptive MELODI with the best windows as one row, in the order of the document."""
+
+    def _choose(self, ranked: Ranked) -> Chosen:
+        return self._states.memory.choose(ranked, self._windows, together=True)
 
 
 class Wrong(Adaptive):

@@ -176,11 +176,15 @@ class Ranked(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """What is read for a question: a row for each window, then rows of several."""
+    """What is read for a question: rows of windows in the order of the document."""
 
-    segments: tuple[int, ...]
-    together: tuple[tuple[int, ...], ...]  # in the order of the document
-    prior: Tensor  # [len(segments) + len(together)] log-weight of each row, before the prompt
+    rows: tuple[tuple[int, ...], ...]
+    prior: Tensor  # [rows] log-weight of each, before the prompt
+
+    @property
+    def segments(self) -> tuple[int, ...]:
+        """All windows, row by row."""
+        return tuple(segment for row in self.rows for segment in row)
 
 
 class AdaptiveMemory:
@@ -196,16 +200,13 @@ class AdaptiveMemory:
         reader: Decoder | None = None,
         addresser: Addresser | None = None,
         codec: SlotCodec | None = None,
-        together: int = 1,
     ) -> None:
-        """together: as many windows as the reader has learned to see at once."""
         self.backbone = backbone
         self.config = config
         fits = addresser is not None and addresser.heads == config.address_heads
         self.addresser = addresser if fits else None
         self.reader = reader or backbone.decoder
         self.has_reader = reader is not None
-        self.together = together
         self._gate = gate
         self._codec = codec
         self.window = config.window
@@ -336,14 +337,13 @@ class AdaptiveMemory:
         best = scores.sort(descending=True, stable=True)
         return Ranked(tuple(book.segments[row] for row in rows[best.indices].tolist()), best.values)
 
-    def choose(self, ranked: Ranked, count: int) -> Chosen:
-        """The `count` best windows, one by one, and the best of them together."""
-        segments = ranked.segments[:count]
-        prior = ADDRESS_WEIGHT * ranked.scores[:count]
-        if min(self.together, len(segments)) < 2:
-            return Chosen(segments, (), prior)
-        together = tuple(sorted(segments[: self.together]))
-        return Chosen(segments, (together,), torch.cat((prior, prior[:1])))
+    def choose(self, ranked: Ranked, count: int, *, together: bool = False) -> Chosen:
+        """The `count` best windows, a row each or as one row (EXPERIMENTS.md: seen together)."""
+        best = ranked.segments[:count]
+        if together:
+            return Chosen((tuple(sorted(best)),), torch.zeros(1))
+        rows = tuple((segment,) for segment in best)
+        return Chosen(rows, ADDRESS_WEIGHT * ranked.scores[:count])
 
     @torch.inference_mode()
     def recall(
@@ -351,12 +351,12 @@ class AdaptiveMemory:
         windows: Mapping[int, Bundle],
         prior: Tensor,
         *,
-        together: Sequence[Sequence[int]] = (),
+        rows: Sequence[Sequence[int]] | None = None,
         untrained: bool = False,
     ) -> SlotReading:
-        """Open windows (segment -> stored slots) for one prompt, a row each, prior [rows].
+        """Open windows (segment -> stored slots) for one prompt; prior [rows].
 
-        together: further rows, of several of the windows in the order of the document.
+        rows: the windows that each row sees, in the order of the document; without them a row each.
         untrained: continue with the backbone itself, which tells more than the trained reader.
         """
         decoder = self.backbone.decoder
@@ -366,7 +366,7 @@ class AdaptiveMemory:
             segment: unpack({name: t.to(device) for name, t in bundle.items()}, decoder.dtype, code)
             for segment, bundle in windows.items()
         }
-        rows = [*((segment,) for segment in windows), *map(tuple, together)]
+        rows = [(segment,) for segment in windows] if rows is None else rows
         if len(prior) != len(rows):
             raise InvalidRequest(f"{len(rows)} rows with a prior of {len(prior)}; give one each.")
         contexts = lay_out(decoder, sink, opened, rows, self.window)

@@ -124,12 +124,14 @@ def train(
         on_step(progress.tokens, budget.tokens, line["loss"] / max(1.0, line["weight"]))
         now = time.monotonic()
         done = progress.tokens >= budget.tokens
-        if accelerator.is_main_process and (done or now - validated > budget.validate_seconds):
-            _validate(folder, weights, validate, progress)
-            validated = time.monotonic()
         if accelerator.is_main_process and (done or now - saved > budget.checkpoint_seconds):
             _save(folder, weights, optimizer, progress)
             saved = time.monotonic()
+        if accelerator.is_main_process and (done or now - validated > budget.validate_seconds):
+            _validate(folder, weights, validate, progress)
+            validated = time.monotonic()
+    if accelerator.is_main_process and not (folder / "best.safetensors").is_file():
+        _validate(folder, weights, validate, progress)  # stopped between its end and this
     accelerator.wait_for_everyone()
     return progress
 

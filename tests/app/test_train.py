@@ -81,6 +81,8 @@ def test_trained_adapters_are_installed_and_used(
     common = ("--backbone", str(folder), "--json")
     gate = json.loads(run("gate", "--data", str(records), "--windows", "16", *common))
     assert gate["scores"]["windows"] == 2
+    data = ("--data", f"{records}:1:train", "--books", str(records))
+    run("codec", *data, "--windows", "4", *common)
     notes = json.loads(
         run(
             "reader",
@@ -105,7 +107,6 @@ def test_trained_adapters_are_installed_and_used(
     backbone = library.backbone
     reader = trained_reader(backbone)
     assert reader is not None and library.declining is not None
-    assert reader.together == notes["together"] > 1
     trained, plain = (
         reader.decoder.layer(0).mlp.up_proj.weight,
         backbone.decoder.layer(0).mlp.up_proj.weight,

@@ -346,7 +346,7 @@ def test_windows_seen_together_are_a_row_beside_the_others(backbone: Backbone) -
     }
     prompt = some_tokens(backbone, 5, seed=9)
     apart = memory.recall(slots, torch.zeros(2)).step(prompt, last=5)
-    mixed = memory.recall(slots, torch.zeros(4), together=[(5,), (3, 5)])
+    mixed = memory.recall(slots, torch.zeros(4), rows=[(3,), (5,), (5,), (3, 5)])
     rows = mixed.step(prompt, last=5)
     torch.testing.assert_close(rows[[0, 1, 4]], apart)
     torch.testing.assert_close(rows[2], apart[1])

@@ -75,13 +75,12 @@ def test_every_branch_sees_what_the_product_shows_it(
     with torch.no_grad():
         logits = branch_logits(reader, slate, packed, memory.prompt_place)
     slots = {n: memory.write(torch.tensor(t), {}).left["slots"] for n, t in enumerate(texts)}
-    prior = torch.zeros(windows + 1)
     at = 0
     for asked in UNIT.asked:
         prompt = build_prompt(tokenizer, asked.question)
         answer = [*tokenizer.encode(asked.answer), *sorted(tokenizer.chat.stops)[-1:]]
-        reading = memory.recall(slots, prior, together=[range(windows)])
-        want = reading.step(torch.tensor([*prompt.tokens, *answer[:-1]]), last=len(answer))[windows]
+        reading = memory.recall(slots, torch.zeros(1), rows=[range(windows)])
+        want = reading.step(torch.tensor([*prompt.tokens, *answer[:-1]]), last=len(answer))[0]
         ours = logits[at : at + len(answer)].float()
         assert packed.targets[at : at + len(answer)].tolist() == answer
         assert torch.allclose(ours, want, atol=0.04), (ours - want).abs().max()  # bfloat16 slots
