@@ -87,15 +87,17 @@ class Readers:
     plain: Reader  # recurrent memories that nothing was trained for
 
 
-def readers(library: Library) -> Readers:
+def readers(library: Library, *, declines: bool = True) -> Readers:
     """The trained reader for all where there is one, else the plain backbone.
 
-    With nothing shown it is not allowed to decline: memory off is its best guess.
+    With nothing shown it is not allowed to decline: memory off is its best guess. `declines` says
+    whether the others are.
     """
     plain = Reader(library.backbone)
     trained = _trained(library) or plain
-    off = trained.declining and replace(trained.declining, threshold=0.0)
-    return Readers(Reader(trained.backbone, off), trained, trained, trained, plain)
+    off = Reader(trained.backbone, trained.declining and replace(trained.declining, threshold=0.0))
+    answering = trained if declines else off
+    return Readers(off, answering, answering, answering, plain)
 
 
 def _trained(library: Library) -> Reader | None:
@@ -130,7 +132,7 @@ def evaluate(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> E
     settings = settings_of(library, plan)
     names = _with_gold_only_where_known(plan.memories, settings)
     cases = [case for setting in settings for case in setting.cases]
-    outcomes = _outcomes(library, cases, names, on_progress)
+    outcomes = _outcomes(library, cases, names, on_progress, declines=plan.declines)
     rows: list[Row] = []
     groups: list[Row] = []
     asked: list[Asked] = []
@@ -181,10 +183,15 @@ def _group_rows(
 
 
 def _outcomes(
-    library: Library, cases: Sequence[Case], names: Sequence[str], on_progress: OnProgress
+    library: Library,
+    cases: Sequence[Case],
+    names: Sequence[str],
+    on_progress: OnProgress,
+    *,
+    declines: bool = True,
 ) -> dict[str, list[Outcome]]:
     """Outcomes of each condition on the cases, in the order of the cases."""
-    who = readers(library)
+    who = readers(library, declines=declines)
     conditions = [_condition(library, name, who) for name in names]
     found: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
     decoding = Decoding(max_tokens=library.settings.answer_tokens)

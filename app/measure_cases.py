@@ -49,6 +49,7 @@ class Plan:
     depths: int | None = None
     distractor_data: Path | None = None
     unanswerable: bool = False
+    declines: bool = True  # whether the reader may say that the document does not tell
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

@@ -74,6 +74,9 @@ def evaluate_command(
         int | None, typer.Option(min=1, help="records, literaryqa: ask about so many only.")
     ] = None,
     seed: Annotated[int, typer.Option()] = 0,
+    made_to_answer: Annotated[
+        bool, typer.Option("--made-to-answer", help="Declining is ruled out.")
+    ] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="Four questions about short documents: 5 minutes.")
     ] = False,
@@ -109,6 +112,7 @@ def evaluate_command(
             documents=documents,
             distractor_data=distractor_data,
             unanswerable=unanswerable,
+            declines=not made_to_answer,
         )
         plan = quickened(plan) if quick else plan
         found = evaluate(library, plan, on_progress)

@@ -114,7 +114,9 @@ def asked(tmp_path: Path) -> dict[str, Path]:
     where = [
         {"question": "Where is Mara?", "answers": ["inn"], "after_sentence": 1, "support": [0]}
     ]
-    babi = [{"task": n, "sentences": told, "questions": where} for n in (1, 2, 3, 4, 5, 6)]
+    babi = [
+        {"id": str(n), "task": n, "sentences": told, "questions": where} for n in (1, 2, 3, 4, 5, 6)
+    ]
     return {
         "literaryqa": write(tmp_path / "literary.jsonl", literary),
         "planted": write(tmp_path / "facts.jsonl", facts),
@@ -256,6 +258,8 @@ def test_a_trained_reader_reads_what_it_was_trained_for(
     assert who.page.backbone.sha256 != trained.backbone.sha256
     assert who.page.declining is not None and who.page.declining.threshold == 0.5
     assert who.off.declining is not None and who.off.declining.threshold == 0.0
+    made = readers(trained, declines=False)
+    assert made.page == made.slots == made.retrieved == who.off
     plan = Plan(None, None, ("none", "gold", "adaptive", "melodi"), task="passkey", tokens=(400,))
     plan = replace(plan, limit=1)
     nats, plain = (
