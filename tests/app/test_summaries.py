@@ -68,7 +68,7 @@ def test_a_memory_that_says_nothing_gives_an_empty_summary(
 ) -> None:
     document = read_novel(library)
     summarizer = Summarizer(library)
-    monkeypatch.setattr(summarizer, "_each", lambda reading, *_: [""] * len(reading.segments))
+    monkeypatch.setattr(summarizer, "_each", lambda reading, *_: [""] * len(reading.prior))
     assert summarizer.book(document).summary == ""
 
 
@@ -78,7 +78,7 @@ def test_summaries_that_do_not_get_shorter_come_to_an_end(
     document = read_novel(library)
     summarizer = Summarizer(library)
     sentence = "Mara found the key in the harbour and Tobias painted the lamp by the mill."
-    monkeypatch.setattr(summarizer, "_each", lambda reading, *_: [sentence] * len(reading.segments))
+    monkeypatch.setattr(summarizer, "_each", lambda reading, *_: [sentence] * len(reading.prior))
     assert set(summarizer.chapter(document, 1).summary.split("\n")) == {sentence}
 
 
