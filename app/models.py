@@ -27,7 +27,7 @@ from app.settings import Preset, Settings
 from memory_models import backbone as backbones
 from memory_models.address import Head
 from memory_models.backbone import DEFAULT_BACKBONE, Backbone, Progress
-from memory_models.decoder import DecoderConfig
+from memory_models.decoder import Decoder, DecoderConfig
 from memory_models.errors import ModelNotFound
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.codec import CODED_BITS
@@ -211,11 +211,16 @@ def stored_memory(kind: str, config: str, backbone: Backbone, settings: Settings
 
 
 def _adaptive(backbone: Backbone, config: AdaptiveConfig, settings: Settings) -> AdaptiveMemory:
-    reader = trained_reader(backbone) if settings.adapters else None
-    decoder = reader.decoder if reader else None
+    decoder = _reader(backbone, settings)
     weigh = addresser(backbone) if settings.adapters else None
     coding = codec_named(backbone, config.codec) if config.codec else None
     return AdaptiveMemory(backbone, config, write_gate(backbone), decoder, weigh, coding)
+
+
+def _reader(backbone: Backbone, settings: Settings) -> Decoder | None:
+    """Who answers in the backbone's place, where a reader was trained and adapters are in use."""
+    reader = trained_reader(backbone) if settings.adapters else None
+    return reader.decoder if reader else None
 
 
 def memory_config(memory: AnyMemory) -> str:
@@ -233,9 +238,7 @@ def _infini(backbone: Backbone, config: InfiniConfig, settings: Settings) -> Inf
             f"This state is written with Infini maps {config.maps}, which are not installed; "
             "read the document again."
         )
-    reader = trained_reader(backbone) if settings.adapters else None
-    decoder = reader.decoder if reader else None
-    return InfiniMemory(backbone.decoder, trained.gates, config, decoder)
+    return InfiniMemory(backbone.decoder, trained.gates, config, _reader(backbone, settings))
 
 
 def _melodi(backbone: Backbone, config: MelodiConfig) -> MelodiMemory:

@@ -19,6 +19,14 @@ train_app = typer.Typer(
 )
 
 Data = Annotated[list[Path], typer.Option(exists=True, dir_okay=False, help="Records, .jsonl.gz.")]
+Questions = Annotated[
+    list[str],
+    typer.Option(help="FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT; records with questions."),
+]
+Facts = Annotated[list[str] | None, typer.Option(help="The same, short facts to plant in books.")]
+Books = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books to plant in.")]
+Validation = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Has a val split.")]
+Folder = Annotated[Path, typer.Option(file_okay=False, help="The run: checkpoints and log.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 
 
@@ -70,14 +78,9 @@ def addressing_command(
 
 @train_app.command(name="codec")
 def codec_command(
-    data: Annotated[
-        list[str],
-        typer.Option(help="FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT; records with questions."),
-    ],
-    books: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books to plant in.")],
-    facts: Annotated[
-        list[str] | None, typer.Option(help="The same, short facts to plant in books.")
-    ] = None,
+    data: Questions,
+    books: Books,
+    facts: Facts = None,
     windows: Annotated[int, typer.Option(min=1, help="Windows to learn from.")] = 160,
     seed: Seed = 0,
     backbone: Backbone = None,
@@ -96,16 +99,11 @@ def codec_command(
 
 @train_app.command(name="reader")
 def reader_command(
-    data: Annotated[
-        list[str],
-        typer.Option(help="FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT; records with questions."),
-    ],
-    books: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books to plant in.")],
-    validation: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Has a val split.")],
-    folder: Annotated[Path, typer.Option(file_okay=False, help="The run: checkpoints and log.")],
-    facts: Annotated[
-        list[str] | None, typer.Option(help="The same, short facts to plant in books.")
-    ] = None,
+    data: Questions,
+    books: Books,
+    validation: Validation,
+    folder: Folder,
+    facts: Facts = None,
     stories: Annotated[
         list[str] | None, typer.Option(help="The same, bAbI stories to scatter in books.")
     ] = None,
@@ -141,16 +139,11 @@ def reader_command(
 
 @train_app.command(name="infini")
 def infini_command(
-    data: Annotated[
-        list[str],
-        typer.Option(help="FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT; records with questions."),
-    ],
-    books: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books to plant in.")],
-    validation: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Has a val split.")],
-    folder: Annotated[Path, typer.Option(file_okay=False, help="The run: checkpoints and log.")],
-    facts: Annotated[
-        list[str] | None, typer.Option(help="The same, short facts to plant in books.")
-    ] = None,
+    data: Questions,
+    books: Books,
+    validation: Validation,
+    folder: Folder,
+    facts: Facts = None,
     update: Annotated[str, typer.Option(help="linear or delta.")] = "linear",
     tokens: Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")] = 300_000,
     passkeys: Annotated[float, typer.Option(min=0, max=1, help="Share of pass keys.")] = 0.5,

@@ -76,6 +76,11 @@ def _asked(
         yield document.case([number], asked, record.text, depth_name(depth))
 
 
+def passkey_fact(key: str) -> str:
+    """What the task hides."""
+    return f"The pass key is {key}. Remember it. {key} is the pass key."
+
+
 def filler_windows(measure: Measure, tokens: int) -> list[str]:
     """Windows of the passkey task's filler, all alike, so that one reading serves them all."""
     repeats = 1
@@ -93,7 +98,7 @@ def passkey_cases(
     cases = []
     for depth in depths_of(min(depths, limit or depths)):
         key = str(generator.randrange(10_000, 100_000))
-        fact = f"The pass key is {key}. Remember it. {key} is the pass key."
+        fact = passkey_fact(key)
         place = at_depth(depth, len(background))
         document = planted_document(background, [fact], [place], measure)
         asked = Question(PASSKEY_QUESTION, (key,), document.spans[0])

@@ -51,6 +51,8 @@ from torch import Tensor, nn
 
 from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import BrokenState, InvalidRequest
+from memory_models.memories.adaptive import read_tokens
+from memory_models.memories.slot_reading import KeyValues
 from memory_models.memory import Bundle, Written
 
 UPDATES = ("linear", "delta")
@@ -208,8 +210,7 @@ def infini_segment(
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         M, z = state.M[layer], state.z[layer]
         local = dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
-        keys, strength = gates.keys(layer, k), gates.strength(layer, k)
-        after.append(update(keys, v, M, z, config, strength))
+        after.append(write_layer(gates, layer, k, v, InfiniState(M, z), config))
         if config.parallel:
             return local
         memory = retrieve(gates.queries(layer, q), M, z, config.eps)
@@ -217,6 +218,37 @@ def infini_segment(
 
     hidden = decoder.hidden(tokens, attend)
     return hidden, InfiniState(torch.stack([s.M for s in after]), torch.stack([s.z for s in after]))
+
+
+def write_layer(
+    gates: InfiniGates,
+    layer: int,
+    k: Tensor,
+    v: Tensor,
+    state: InfiniState,
+    config: InfiniConfig,
+    times: float = 1.0,
+) -> InfiniState:
+    """Write k, v [B,G,T,d] of a layer into its state, `times` as strongly as gates say."""
+    strength = gates.strength(layer, k)
+    if times != 1.0:
+        strength = k.new_full((*k.shape[:3], 1), times) if strength is None else strength * times
+    return update(gates.keys(layer, k), v, state.M, state.z, config, strength)
+
+
+def absorb(
+    gates: InfiniGates,
+    read: KeyValues,
+    state: InfiniState,
+    config: InfiniConfig,
+    times: float = 1.0,
+) -> InfiniState:
+    """Write a segment that was read in parallel into every layer of a state of one row."""
+    after = [
+        write_layer(gates, n, k[None], v[None], InfiniState(M, z), config, times)
+        for n, (k, v, M, z) in enumerate(zip(*read, *state, strict=True))
+    ]
+    return InfiniState(torch.stack([s.M for s in after]), torch.stack([s.z for s in after]))
 
 
 def subtract(end: InfiniState, start: InfiniState) -> InfiniState:
@@ -331,34 +363,15 @@ class InfiniMemory:
             for tokens in segments:
                 carry = self.write(tokens, carry).carry
             return carry
-        known: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}
+        known: dict[tuple[int, ...], KeyValues] = {}
         state = self._open(carry)
         for tokens in segments:
             key = tuple(tokens.tolist())
             if key not in known:
-                known[key] = self._projected(tokens)
-            layers = zip(known[key], *state, strict=True)
-            after = [self._absorb(n, k, v, M, z) for n, ((k, v), M, z) in enumerate(layers)]
-            parts = zip(*after, strict=True)
-            state = InfiniState(*(torch.stack(part) for part in parts))
+                _check_length(len(tokens), self.config)
+                known[key] = read_tokens(self._decoder, tokens)
+            state = absorb(self._gates, known[key], state, self.config)
         return state._asdict()
-
-    def _projected(self, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Keys and values [1,G,T,d] of every layer, as a parallel segment has them."""
-        _check_length(tokens.shape[0], self.config)
-        cos, sin = self._decoder.rope.angles(torch.arange(tokens.shape[0], device=tokens.device))
-        found: list[tuple[Tensor, Tensor]] = []
-
-        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            found.append((k, v))
-            return dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
-
-        self._decoder.hidden(tokens.unsqueeze(0), attend)
-        return found
-
-    def _absorb(self, layer: int, k: Tensor, v: Tensor, M: Tensor, z: Tensor) -> InfiniState:
-        keys, strength = self._gates.keys(layer, k), self._gates.strength(layer, k)
-        return update(keys, v, M, z, self.config, strength)
 
     def recall(self, carry: Bundle) -> InfiniReading:
         """Open a state for one prompt, of any length; the state stays as it is."""

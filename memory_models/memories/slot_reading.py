@@ -74,11 +74,11 @@ def lay_out(
         keys = decoder.rope(sink.keys, places).flatten(0, 1)
         return _Placed(keys.unbind(), sink.values.flatten(0, 1).unbind(), len(segments))
 
-    placed = [[place_sink(0)]]  # memory off
-    for row in reversed(rows):
+    placed = []
+    for row in (*rows, ()):  # the last is memory off
         backs = [window * (len(row) - 1 - n) for n in range(len(row))]
         windows = [place(segment, back) for segment, back in zip(row, backs, strict=True)]
-        placed.insert(0, [place_sink(max(backs, default=0)), *windows])
+        placed.append([place_sink(max(backs, default=0)), *windows])
     config = decoder.config
     layers = [
         _join(placed, range(layer * config.kv_heads, (layer + 1) * config.kv_heads), len(segments))

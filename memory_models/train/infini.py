@@ -24,19 +24,19 @@ from torch import Tensor
 
 from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import InvalidRequest
-from memory_models.evaluate.tasks import FILLER, PASSKEY_QUESTION
+from memory_models.evaluate.tasks import FILLER, PASSKEY_QUESTION, passkey_fact
 from memory_models.memories.infini import (
     InfiniConfig,
     InfiniGates,
     InfiniState,
+    absorb,
     gated,
     retrieve,
-    update,
 )
 from memory_models.memories.slot_reading import KeyValues
 from memory_models.prompt import build_prompt
 from memory_models.tokenizer import Tokenizer
-from memory_models.train.reader import FIRST_TOKENS, FIRST_WEIGHT, PAD_TO
+from memory_models.train.reader import PAD_TO, answer_weights
 from memory_models.train.units import Asked
 
 DELTA_TIMES = 3  # the delta rule has learned a repeated text by then
@@ -53,21 +53,16 @@ def write_segments(
     gates: InfiniGates, segments: Sequence[Repeated], config: InfiniConfig, empty: InfiniState
 ) -> InfiniState:
     """Write segments one after the other into a state of one row; nothing is detached."""
-    states = []
-    for layer in range(empty.z.shape[0]):
-        state = InfiniState(empty.M[layer], empty.z[layer])
-        for read, times in segments:
-            k, v = read.keys[layer, None], read.values[layer, None]  # [1,G,T,d]
-            keys, strength = gates.keys(layer, k), gates.strength(layer, k)
-            if strength is None:
-                raise InvalidRequest("These gates have no maps; there is no strength to train.")
-            if config.update == "linear":
-                state = update(keys, v, *state, config, strength * times)
-                continue
+    if gates.maps is None:
+        raise InvalidRequest("These gates have no maps; there is no strength to train.")
+    state = empty
+    for read, times in segments:
+        if config.update == "linear":
+            state = absorb(gates, read, state, config, times)
+        else:
             for _ in range(min(DELTA_TIMES, math.ceil(times))):
-                state = update(keys, v, *state, config, strength)
-        states.append(state)
-    return InfiniState(torch.stack([s.M for s in states]), torch.stack([s.z for s in states]))
+                state = absorb(gates, read, state, config)
+    return state
 
 
 class Rows(NamedTuple):
@@ -93,8 +88,7 @@ def pack_rows(tokenizer: Tokenizer, asked: Sequence[Asked]) -> Rows:
         row += [number] * len(answer)
         column += range(len(prompt) - 1, len(prompt) - 1 + len(answer))
         targets += answer
-        raw = [FIRST_WEIGHT if i < FIRST_TOKENS else 1.0 for i in range(len(answer))]
-        weights += [w / sum(raw) for w in raw]
+        weights += answer_weights(len(answer))
     longest = max(map(len, lines))
     longest += -longest % PAD_TO
     tokens = torch.tensor([line + [0] * (longest - len(line)) for line in lines])
@@ -155,8 +149,7 @@ class Passkeys:
         for _ in range(self.rows):
             key = str(rng.randrange(10_000, 100_000))
             before, behind = rng.randint(0, 2), rng.randint(0, 2)
-            fact = f"The pass key is {key}. Remember it. {key} is the pass key. "
-            texts.append(FILLER * before + fact + FILLER * behind)
+            texts.append(f"{FILLER * before}{passkey_fact(key)} {FILLER * behind}")
             asked.append(Asked(PASSKEY_QUESTION, key))
         return texts, asked, self.most_times ** rng.random()
 

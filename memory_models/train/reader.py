@@ -98,8 +98,7 @@ def pack_branches(
         first.append(len(targets))
         at += range(begin + len(rest) - 1, begin + len(run))
         targets += answer
-        raw = [FIRST_WEIGHT if i < FIRST_TOKENS else 1.0 for i in range(len(answer))]
-        weights += [w / sum(raw) for w in raw]
+        weights += answer_weights(len(answer))
     return Packed(
         torch.tensor(tokens),
         torch.tensor(places),
@@ -112,6 +111,12 @@ def pack_branches(
         torch.tensor(weights),
         torch.tensor(first),
     )
+
+
+def answer_weights(tokens: int) -> list[float]:
+    """What each token of an answer counts; together one."""
+    raw = [FIRST_WEIGHT if i < FIRST_TOKENS else 1.0 for i in range(tokens)]
+    return [w / sum(raw) for w in raw]
 
 
 def pack_unit(tokenizer: Tokenizer, unit: Unit) -> Packed:
