@@ -48,6 +48,7 @@ from memory_models.train.gate import Example, GatePlan, fit_gate, observe
 from memory_models.train.loop import Budget, Progress, UnitResult, train
 from memory_models.train.loop import Unit as Thunk
 from memory_models.train.material import Share, make_probes, read_source
+from memory_models.train.numbers import Numbers
 from memory_models.train.reader import Shares, unit_loss, write_windows
 from memory_models.train.units import Material, Mix, Unit, draw_units
 from memory_models.train.validation import Validation
@@ -209,6 +210,7 @@ class ReaderPlan:
     mix: Mix = field(default_factory=lambda: Mix(together=TOGETHER))
     slots: Shares = field(default_factory=Shares)
     coded: float = 0.6  # share of windows whose slots go through the codec, where there is one
+    numbers: float = 0.0  # how often numbers to find are drawn, beside the shares' weights
     start: Path | None = None  # weights to begin with
 
 
@@ -218,7 +220,7 @@ def train_reader(
     """Train (or go on training) a reader in `folder`, and install the best for this backbone."""
     backbone = library.backbone
     gate = _gate(backbone)
-    sources = [read_source(share) for share in plan.shares]
+    sources = [*map(read_source, plan.shares), Numbers(plan.numbers)]
     books = [r.text for r in read_records(plan.books, "train")]
     torch.manual_seed(plan.budget.seed)
     reader = with_lora(backbone.decoder, plan.lora)
@@ -305,6 +307,7 @@ def _notes(library: Library, plan: ReaderPlan, progress: Progress, folder: Path)
         "together": plan.mix.most if plan.mix.together else 1,
         "declining_threshold": DECLINING_THRESHOLD,
         "data": [[share.path.name, share.weight] for share in plan.shares],
+        "numbers": plan.numbers,
         "seed": plan.budget.seed,
         "tokens": progress.tokens,
         "steps": progress.step,

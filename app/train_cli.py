@@ -107,6 +107,9 @@ def reader_command(
     stories: Annotated[
         list[str] | None, typer.Option(help="The same, bAbI stories to scatter in books.")
     ] = None,
+    numbers: Annotated[
+        float, typer.Option(min=0, help="Weight of numbers to find: pass keys, codes, prices.")
+    ] = 0.0,
     tokens: Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")] = 500_000,
     weights: Annotated[
         Path | None,
@@ -131,7 +134,14 @@ def reader_command(
         shares += [_share(text, "facts") for text in facts or []]
         shares += [_share(text, "stories") for text in stories or []]
         plan = ReaderPlan(
-            tuple(shares), books, validation, budget, LoraConfig(rank), probes, start=weights
+            tuple(shares),
+            books,
+            validation,
+            budget,
+            LoraConfig(rank),
+            probes,
+            numbers=numbers,
+            start=weights,
         )
         notes = train_reader(library, plan, folder, on_step)
         emit(notes) if as_json else say(str(notes["validation"]))

@@ -156,7 +156,7 @@ def _planted(
     book, windows = rng.choice(books), []
     for number in range(count):
         own = [fact.text for fact in facts[number::count]]
-        windows.append(_scatter(own, excerpt(book, rng), split, rng))
+        windows.append(scatter(own, excerpt(book, rng), split, rng))
     inside = [q for f in facts for q in f.questions if any(f.text in w for w in windows)]
     others = [q for f in rng.sample(source.records, 4) if f not in facts for q in f.questions]
     if not inside:
@@ -173,7 +173,7 @@ def excerpt(book: str, rng: random.Random, characters: int = 4000) -> str:
     return book[_sentence_start(book, start) : start + characters]
 
 
-def _scatter(facts: Sequence[str], text: str, split: Split, rng: random.Random) -> str:
+def scatter(facts: Sequence[str], text: str, split: Split, rng: random.Random) -> str:
     """One window of a text with facts between its sentences."""
     room = split(" ".join([*facts, text]))[0][1]
     kept = text[: max(0, room - sum(len(fact) + 1 for fact in facts))]
