@@ -92,19 +92,18 @@ class Episodes:
         logits = answer_logits(self._reader, self._gates, self._plan.config, rows, state)
         return judge_rows(rows, logits)
 
-    def _write(self, segments: Sequence[Repeated]) -> InfiniState:
-        return write_segments(self._gates, segments, self._plan.config, self._empty)
+    def _write(self, segments: Sequence[Repeated], state: InfiniState) -> InfiniState:
+        return write_segments(self._gates, segments, self._plan.config, state)
 
     def passkeys(self, rng: random.Random, times: float | None = None) -> Judged:
-        """Pass keys, each behind and before filler of `times` windows."""
+        """Pass keys in texts of their own, behind and before the same filler: `times` windows."""
         texts, asked, drawn = self._plan.passkeys.draw(rng)
         times = drawn if times is None else times
-        states = []
-        for text in texts:
-            before = times * rng.random()
-            around = [Repeated(self._filler.read, t) for t in (before, times - before)]
-            states.append(self._write([around[0], self._read(text), around[1]]))
-        return self._judge(asked, stacked(states))
+        before = times * rng.random()
+        early = self._write([Repeated(self._filler.read, before)], self._empty)
+        states = stacked([self._write([self._read(text)], early) for text in texts])
+        behind = Repeated(self._filler.read, times - before)
+        return self._judge(asked, self._write([behind], states))
 
     def window(self, unit: Unit, rng: random.Random) -> Judged:
         """Questions about a unit's windows, with some that were read lately beside them."""
@@ -112,7 +111,8 @@ class Episodes:
         beside = rng.sample(list(self._known), min(len(self._known), rng.randint(0, MOST_BESIDE)))
         self._known.extend(own)
         cut = rng.randint(0, len(beside))
-        return self._judge(unit.asked, self._write([*beside[:cut], *own, *beside[cut:]]))
+        state = self._write([*beside[:cut], *own, *beside[cut:]], self._empty)
+        return self._judge(unit.asked, state)
 
     def units(self, first: int) -> Iterator[Thunk]:
         """Endless units from number `first` on."""

@@ -41,7 +41,7 @@ subtracted, M_end - M_start being the memory of the chapter between.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -56,6 +56,8 @@ from memory_models.memories.slot_reading import KeyValues
 from memory_models.memory import Bundle, Written
 
 UPDATES = ("linear", "delta")
+Feature = Callable[[Tensor], Tensor]
+"""Keys and queries [*,d] -> what they are to the memory [*,F], at least zero; F is d for sigma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,11 @@ class InfiniState(NamedTuple):
     z: Tensor  # [layers,B,G,d]
 
     @classmethod
-    def empty(cls, decoder: Decoder, batch: int) -> InfiniState:
-        """The state before anything was read."""
+    def empty(cls, decoder: Decoder, batch: int, features: int | None = None) -> InfiniState:
+        """The state before anything was read; `features` is F, the head size without it."""
         c = decoder.config
         dtype = torch.promote_types(decoder.dtype, torch.float32)
-        shape = (c.layers, batch, c.kv_heads, c.head_size)
+        shape = (c.layers, batch, c.kv_heads, features or c.head_size)
         z = torch.zeros(shape, dtype=dtype, device=decoder.device)
         return cls(z.new_zeros(*shape, c.head_size), z)
 
@@ -140,16 +142,16 @@ def sigma(x: Tensor) -> Tensor:
     return x.clamp(min=0) + x.clamp(max=0).exp()
 
 
-def retrieve(q: Tensor, M: Tensor, z: Tensor, eps: float) -> Tensor:
+def retrieve(q: Tensor, M: Tensor, z: Tensor, eps: float, feature: Feature = sigma) -> Tensor:
     """A_mem = sigma(Q) M / (sigma(Q) z + eps).
 
-    q [B,H,T,d] before RoPE, M [B,G,d,d], z [B,G,d] -> [B,H,T,d] in M's dtype. Keys may be given as
+    q [B,H,T,d] before RoPE, M [B,G,F,d], z [B,G,F] -> [B,H,T,d] in M's dtype. Keys may be given as
     q (H = G).
     """
     B, H, T, d = q.shape
-    G = M.shape[1]
+    G, F_ = M.shape[1:3]
     with torch.autocast(q.device.type, enabled=False):
-        features = sigma(q.to(M.dtype)).reshape(B, G, (H // G) * T, d)  # [B,G,R*T,d]
+        features = feature(q.to(M.dtype)).reshape(B, G, (H // G) * T, F_)  # [B,G,R*T,F]
         norm = features @ z.unsqueeze(-1) + eps  # [B,G,R*T,1]
         return (features @ M / norm).view(B, H, T, d)
 
@@ -161,26 +163,33 @@ def update(
     z: Tensor,
     config: InfiniConfig,
     strength: Tensor | None = None,
+    feature: Feature = sigma,
 ) -> InfiniState:
-    """Write k, v [B,G,T,d], before RoPE, into M [B,G,d,d] and z [B,G,d] of one layer.
+    """Write k, v [B,G,T,d], before RoPE, into M [B,G,F,d] and z [B,G,F] of one layer.
 
+    k and v of one row are written into every row of M and z.
     strength [B,G,T,1]: of each key; 1 where there is none.
     """
     with torch.autocast(k.device.type, enabled=False):
-        features, values = sigma(k.to(M.dtype)), v.to(M.dtype)
+        features, values = feature(k.to(M.dtype)), v.to(M.dtype)
         if config.update == "delta":
-            values = values - retrieve(k, M, z, config.eps)
+            rows = k.expand(M.shape[0], -1, -1, -1)
+            values = values - retrieve(rows, M, z, config.eps, feature)
         if strength is not None:
             features = features * strength.to(M.dtype)
         return InfiniState(M + features.transpose(-1, -2) @ values, z + features.sum(-2))
 
 
-def gated(memory: Tensor, local: Tensor, z: Tensor, beta: Tensor) -> Tensor:
+def gated(
+    memory: Tensor, local: Tensor, z: Tensor, beta: Tensor, lead: Tensor | None = None
+) -> Tensor:
     """A = sigmoid(beta) A_mem + (1 - sigmoid(beta)) A_dot, or A_dot where nothing is written.
 
-    memory, local [B,H,T,d], z [B,G,d] as it was read, beta [H] -> [B,H,T,d] in local's dtype.
+    memory, local [B,H,T,d], z [B,G,F] as it was read, beta [H] -> [B,H,T,d] in local's dtype.
+    lead [B,H,T,1] is added to beta: what a query itself says for the memory.
     """
-    gate = beta.to(memory.dtype).sigmoid()[:, None, None]  # [H,1,1]
+    logit = beta.to(memory.dtype)[:, None, None]  # [H,1,1]
+    gate = (logit if lead is None else logit + lead).sigmoid()
     mixed = (gate * memory + (1 - gate) * local).to(local.dtype)
     written = (z > 0).any(-1)  # [B,G]
     written = written.repeat_interleave(local.shape[1] // z.shape[1], dim=1)  # [B,H]
@@ -243,7 +252,7 @@ def absorb(
     config: InfiniConfig,
     times: float = 1.0,
 ) -> InfiniState:
-    """Write a segment that was read in parallel into every layer of a state of one row."""
+    """Write a segment that was read in parallel into every layer and row of a state."""
     after = [
         write_layer(gates, n, k[None], v[None], InfiniState(M, z), config, times)
         for n, (k, v, M, z) in enumerate(zip(*read, *state, strict=True))

@@ -19,7 +19,7 @@ from memory_models.memories.infini import InfiniConfig
 from memory_models.memories.melodi import MelodiConfig
 from memory_models.papers.block_recurrent import BlockRecurrentSystem
 from memory_models.papers.compressive import CompressiveConfig, CompressiveSystem
-from memory_models.papers.infini import InfiniSystem
+from memory_models.papers.infini import InfiniSystem, InfiniVariant
 from memory_models.papers.local import LocalConfig, LocalSystem
 from memory_models.papers.melodi import MelodiSystem, MelodiVariant
 from memory_models.papers.memorizing import MemorizingConfig, MemorizingSystem
@@ -54,7 +54,12 @@ class Options:
     long: int = 0
     memory: Literal["both", "short", "long"] = "both"
     branching: bool = True
-    start: Literal["random", "pooling"] = "random"
+    start: Literal["random", "pooling", "strided"] = "random"
+    layers: int = 1
+    oldest: Literal["drop", "merge"] = "drop"
+    features: Literal["elu", "dpfp"] = "elu"  # Infini's
+    gate: Literal["learned", "mass"] = "learned"
+    together: int = 1
 
 
 def _decoder(
@@ -162,7 +167,9 @@ def _compressive(size: Size, options: Options) -> AnySystem:
 
 def _infini(update: Literal["linear", "delta"]) -> Callable[[Size, Options], AnySystem]:
     def build(size: Size, options: Options) -> AnySystem:
-        return InfiniSystem(size.decoder, options.window, InfiniConfig(options.window, update))
+        memory = InfiniConfig(options.window, update)
+        variant = InfiniVariant(options.features, options.gate, options.together)
+        return InfiniSystem(size.decoder, options.window, memory, variant)
 
     return build
 
@@ -177,7 +184,9 @@ def _melodi(short: int, long: int) -> Callable[[Size, Options], AnySystem]:
             queue=options.queue,
             mixing="released",
         )
-        variant = MelodiVariant(options.memory, options.branching, options.start)
+        variant = MelodiVariant(
+            options.memory, options.branching, options.start, options.layers, options.oldest
+        )
         return MelodiSystem(size.decoder, memory, variant)
 
     return build
@@ -202,6 +211,12 @@ ABLATIONS = (
     "melodi_s128_l64@memory=long",
     "melodi_s128_l64@branching=off",
     "melodi_s128_l64@start=pooling",
+    "melodi_s128_l64@start=strided",
+    "melodi_s128_l64@layers=2",
+    "melodi_s128_l64@queue=8,oldest=merge",
+    "infini_linear@features=dpfp",
+    "infini_linear@gate=mass",
+    "infini_linear@together=4",
     *(f"melodi_s128_l64@queue={windows}" for windows in (2, 8, 32)),
     *(f"{system}@window={W}" for system in ("xl", "melodi_s128_l64") for W in (32, 128)),
 )

@@ -3,38 +3,159 @@
 `infini_linear` and `infini_delta`. Everything that differs from the paper is said there; beta
 starts at -3 here too, with a learning rate of its own (train.py): a gate near one half at the start
 hides the window from a decoder that has learnt nothing yet.
+
+What the paper leaves open, as variants (B batch, T tokens, H heads, F features, d head size):
+
+  * `features="dpfp"`: the deterministic parameter-free projection (arXiv 2102.11174, eq. 37 with
+    nu = 1) in place of ELU + 1. With r = relu([x; -x]) of 2d channels, F = 2d and
+    phi(x)_i = r_i r_(i-1): sparse products of channels, hence more nearly orthogonal keys.
+  * `gate="mass"`: the gate follows the query. Kernel attention gives its memory a mass of
+    sigma(q) z / d, softmax attention gives the window log-sum-exp(q k / sqrt(d)); the gate is
+    sigmoid(beta + log of the one - the other), one attention over both where beta is zero.
+  * `together=K`: windows are read K at a time in parallel, as after a long file has arrived: all K
+    see the memory of what stood before the first of them. The memory that is read is the one left
+    at the last multiple of K windows; written is as ever.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
 from torch import Tensor
 
-from memory_models.decoder import DecoderConfig
-from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniState, infini_segment
+from memory_models.decoder import DecoderConfig, dot_attention, rotate
+from memory_models.errors import InvalidRequest
+from memory_models.memories.infini import (
+    Feature,
+    InfiniConfig,
+    InfiniGates,
+    InfiniState,
+    gated,
+    retrieve,
+    sigma,
+    update,
+)
 from memory_models.papers.system import Read, System
 
+GATES = ("learned", "mass")
+START = {"learned": -3.0, "mass": 0.0}  # beta; kernel and softmax masses are of one size at first
 
-class InfiniSystem(System[InfiniState]):
+
+def dpfp(x: Tensor) -> Tensor:
+    """x [*,d] -> [*,2d]: r_i r_(i-1) of r = relu([x; -x])."""
+    r = torch.cat((x, -x), dim=-1).relu()
+    return r * r.roll(1, dims=-1)
+
+
+FEATURES: Mapping[str, tuple[Feature, int]] = {"elu": (sigma, 1), "dpfp": (dpfp, 2)}
+
+
+@dataclass(frozen=True, slots=True)
+class InfiniVariant:
+    """The paper's model, or one of the things it leaves open."""
+
+    features: Literal["elu", "dpfp"] = "elu"
+    gate: Literal["learned", "mass"] = "learned"
+    together: int = 1
+
+    def __post_init__(self) -> None:
+        if self.features not in FEATURES:
+            raise InvalidRequest(
+                f"Infini features {self.features!r}; use one of {', '.join(FEATURES)}."
+            )
+        if self.gate not in GATES:
+            raise InvalidRequest(f"Infini gate {self.gate!r}; use one of {', '.join(GATES)}.")
+        if self.together < 1:
+            raise InvalidRequest(f"{self.together} windows read together; use at least 1.")
+
+
+class InfiniSystemState(NamedTuple):
+    """What is written, and what may be read of it; both are one where windows go one by one."""
+
+    M: Tensor  # [layers,B,G,F,d]
+    z: Tensor  # [layers,B,G,F]
+    M_read: Tensor  # of no layer where it is M
+    z_read: Tensor
+    windows: Tensor  # [B] int64, written since the row was empty
+
+    def detach(self) -> InfiniSystemState:
+        """The same values, cut from the graph."""
+        return InfiniSystemState(*(tensor.detach() for tensor in self))
+
+
+class InfiniSystem(System[InfiniSystemState]):
     """One compressive memory for each layer and key/value head."""
 
-    state_type = InfiniState
-    batch_axis = {"M": 1, "z": 1}  # noqa: RUF012
+    state_type = InfiniSystemState
+    batch_axis = {"M": 1, "z": 1, "M_read": 1, "z_read": 1}  # noqa: RUF012
 
-    def __init__(self, config: DecoderConfig, window: int, memory: InfiniConfig) -> None:
+    def __init__(
+        self,
+        config: DecoderConfig,
+        window: int,
+        memory: InfiniConfig,
+        variant: InfiniVariant | None = None,
+    ) -> None:
         super().__init__(config, window)
-        self.memory = memory
-        self.gate = InfiniGates(config.layers, config.heads)
+        self.memory, self.variant = memory, variant or InfiniVariant()
+        self.gate = InfiniGates(config.layers, config.heads, START[self.variant.gate])
+        self._feature, self._wider = FEATURES[self.variant.features]
 
-    def empty(self, batch: int) -> InfiniState:
+    def empty(self, batch: int) -> InfiniSystemState:
         """M and z of zeros."""
-        return InfiniState.empty(self.decoder, batch)
+        features = self.decoder.config.head_size * self._wider
+        M, z = InfiniState.empty(self.decoder, batch, features)
+        seen = slice(0, None if self.variant.together > 1 else 0)
+        windows = torch.zeros(batch, dtype=torch.int64, device=self.decoder.device)
+        return InfiniSystemState(M, z, M[seen].clone(), z[seen].clone(), windows)
 
     def gates(self) -> dict[str, Tensor]:
-        """sigmoid(beta) [layers,H]."""
+        """sigmoid(beta) [layers,H]; where the query leads, what beta alone says."""
         return {"memory": self.gate.beta.detach().sigmoid()}
 
-    def read(self, tokens: Tensor, state: InfiniState) -> Read:
+    def read(self, tokens: Tensor, state: InfiniSystemState) -> Read:
         """Read one window with the memory of those before it, then write it."""
-        self.check(tokens, state.z.shape[1])
-        hidden, after = infini_segment(self.decoder, self.gate, tokens, state, self.memory)
-        return self.done(hidden, after)
+        self.check(tokens, state.windows.shape[0])
+        cos, sin = self.decoder.rope.angles(torch.arange(tokens.shape[1], device=tokens.device))
+        memory = self._readable(state)
+        written: list[InfiniState] = []
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            old = (state.M[layer], state.z[layer])
+            written.append(update(k, v, *old, self.memory, feature=self._feature))
+            M, z = memory.M[layer], memory.z[layer]
+            far = retrieve(q, M, z, self.memory.eps, self._feature)
+            q_at, k_at = rotate(q, cos, sin), rotate(k, cos, sin)
+            near = dot_attention(q_at, k_at, v)
+            lead = None if self.variant.gate == "learned" else self._lead(q, q_at, k_at, z)
+            return gated(far, near, z, self.gate.beta[layer], lead)
+
+        hidden = self.decoder.hidden(tokens, attend)
+        M, z = (torch.stack(parts) for parts in zip(*written, strict=True))
+        seen = memory if self.variant.together > 1 else InfiniState(state.M_read, state.z_read)
+        return self.done(hidden, InfiniSystemState(M, z, *seen, state.windows + 1))
+
+    def _readable(self, state: InfiniSystemState) -> InfiniState:
+        """The memory as it was before the windows that are read at the same time."""
+        if self.variant.together == 1:
+            return InfiniState(state.M, state.z)
+        first = state.windows % self.variant.together == 0  # [B]
+        return InfiniState(
+            torch.where(first[:, None, None, None], state.M, state.M_read),
+            torch.where(first[:, None, None], state.z, state.z_read),
+        )
+
+    def _lead(self, q: Tensor, q_at: Tensor, k_at: Tensor, z: Tensor) -> Tensor:
+        """log(sigma(q) z / d) - log-sum-exp of the window's scores, [B,H,T,1]."""
+        B, H, T, d = q.shape
+        G = z.shape[1]
+        features = self._feature(q.to(z.dtype)).reshape(B, G, (H // G) * T, -1)  # [B,G,R*T,F]
+        mass = (features @ z.unsqueeze(-1)).reshape(B, H, T, 1) / d
+        grouped = q_at.to(z.dtype).reshape(B, G, H // G, T, d) * d**-0.5
+        scores = grouped @ k_at.to(z.dtype)[:, :, None].transpose(-1, -2)  # [B,G,R,T,T]
+        later = torch.ones(T, T, dtype=torch.bool, device=q.device).triu(1)
+        local = scores.masked_fill(later, -torch.inf).logsumexp(-1).reshape(B, H, T, 1)
+        return (mass + self.memory.eps).log() - local

@@ -5,17 +5,27 @@ memories/melodi.py; S short-term and L long-term tokens of a window, Q windows i
 Here is what changes when the decoder is trained from nothing:
 
   * Mixers normalise and add u back and start random, and the gate starts near one half, as in the
-    authors' code (google-research/meliad); `start="pooling"` starts mixers as strided means.
+    authors' code (google-research/meliad); `start="pooling"` starts mixers as strided means,
+    `start="strided"` with every W/S-th (W/L-th) token as it is, so that memory begins as a thinned
+    cache from which the decoder's copying start can copy.
   * x and u run through a layer as one sequence [x | u], causal.
 
 `memory` and `branching` are the paper's ablations: `short` has no queue, `long` has no z (summary
 tokens remain, m is made from them), and without branching one mixer makes both the summary for the
 next layer and the z for the next window.
+
+What the paper leaves open or gives up, as variants:
+
+  * `layers=n`: n neighbouring long-term layers from the middle one on, each with its own mixer,
+    gate and queue; their keys and values lie side by side along the heads' axis.
+  * `oldest="merge"`: where the queue is full the two oldest windows are compressed once more, 2L
+    tokens to L by the mean of neighbours, instead of the oldest being dropped.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,7 +47,8 @@ from memory_models.memories.melodi import (
 from memory_models.papers.system import Read, System
 
 PARTS = ("both", "short", "long")
-STARTS = ("random", "pooling")
+STARTS = ("random", "pooling", "strided")
+OLDEST = ("drop", "merge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +57,19 @@ class MelodiVariant:
 
     memory: Literal["both", "short", "long"] = "both"
     branching: bool = True
-    start: Literal["random", "pooling"] = "random"
+    start: Literal["random", "pooling", "strided"] = "random"
+    layers: int = 1
+    oldest: Literal["drop", "merge"] = "drop"
 
     def __post_init__(self) -> None:
         if self.memory not in PARTS:
             raise InvalidRequest(f"MELODI memory {self.memory!r}; use one of {', '.join(PARTS)}.")
         if self.start not in STARTS:
             raise InvalidRequest(f"MELODI start {self.start!r}; use one of {', '.join(STARTS)}.")
+        if self.oldest not in OLDEST:
+            raise InvalidRequest(f"MELODI oldest {self.oldest!r}; use one of {', '.join(OLDEST)}.")
+        if self.layers < 1:
+            raise InvalidRequest(f"{self.layers} long-term layers; use at least 1.")
 
 
 class MelodiSystem(System[MelodiState]):
@@ -67,26 +84,38 @@ class MelodiSystem(System[MelodiState]):
         super().__init__(config, memory.window)
         self.memory, self.variant = memory, variant or MelodiVariant()
         self.mixers = MelodiMixers(config, memory, gate_start=0.0)
-        self._long_layer = memory.long_layer_of(config.layers)
+        first = memory.long_layer_of(config.layers)
+        self.long_layers = range(first, first + self.variant.layers)
+        if self.long_layers.stop > config.layers:
+            raise InvalidRequest(
+                f"{self.variant.layers} long-term layers from layer {first} on; this decoder has "
+                f"{config.layers} layers."
+            )
         nn.init.trunc_normal_(self.mixers.gate, std=0.25)
-        if self.variant.start == "random":
-            _randomise(self.mixers)
+        others = range(self.variant.layers - 1)
+        self.more = nn.ModuleList(_LongLayer(config, memory) for _ in others)
         if not self.variant.branching or self.variant.memory == "long":
             self.mixers.short = nn.ModuleList()
         if not self.variant.branching:
             wanted = TokenMixer(memory, memory.short, (config.hidden_size, config.norm_eps))
-            self.mixers.summary.append(_randomised(wanted, self.variant.start))
+            self.mixers.summary.append(wanted)
+        for part in self.modules():
+            if isinstance(part, TokenMixer):
+                _start(part, self.variant.start)
 
     def empty(self, batch: int) -> MelodiState:
         """z of zeros (or of no token), a queue of no window."""
         state = MelodiState.empty(self.decoder, batch, self.memory)
+        heads = (1, self.variant.layers, 1, 1, 1)
+        state = state._replace(keys=state.keys.repeat(heads), values=state.values.repeat(heads))
         return state if self._has("short") else state._replace(z=state.z[:, :, :0])
 
     def gates(self) -> dict[str, Tensor]:
-        """a, the share of cross-attention, mean over each head's channels [H]."""
+        """a, the share of cross-attention, mean over each head's channels [H] ([layers,H])."""
         if not self._has("long"):
             return {}
-        return {"memory": self.mixers.gate.detach().sigmoid().mean(-1)}
+        gates = [self.gate_of(layer).detach().sigmoid().mean(-1) for layer in self.long_layers]
+        return {"memory": gates[0] if len(gates) == 1 else torch.stack(gates)}
 
     def read(self, tokens: Tensor, state: MelodiState) -> Read:
         """Read one window with what those before it left, then leave z and m of this one."""
@@ -96,14 +125,15 @@ class MelodiSystem(System[MelodiState]):
         u = self.mixers.summary_tokens.to(x.dtype).expand(x.shape[0], -1, -1)  # [B,S,D]
         attend = _Attention(self, state, T)
         z: list[Tensor] = []
-        after = state
+        new: list[Slots] = []
         for layer in range(layers):
             both = self.decoder.layer(layer)(torch.cat((x, u), dim=1), layer, attend)
             x, u = both[:, :T], both[:, T:]
-            if layer == self._long_layer and self._has("long"):
-                after = self._enqueue(layer, self.mixers.long(x, u), state)
+            if layer in self.long_layers and self._has("long"):
+                new.append(self._projected(layer, self._long_mixer(layer)(x, u)))
             u, left = self._branch(layer, x, u)
             z.extend(left)
+        after = self._enqueue(new, state) if new else state
         if z:
             after = after._replace(z=torch.stack(z).to(state.z.dtype))
         return self.done(x, after._replace(windows_written=state.windows_written + 1))
@@ -120,14 +150,65 @@ class MelodiSystem(System[MelodiState]):
         left = [self.mixers.short[layer](x, u)] if self._has("short") else []
         return u if last else self.mixers.summary[layer](x, u), left
 
-    def _enqueue(self, layer: int, m: Tensor, state: MelodiState) -> MelodiState:
-        """Project m [B,L,D] with the layer's own weights; the oldest window drops out."""
+    def gate_of(self, layer: int) -> Tensor:
+        """Gate [H,d] of a long-term layer, before the sigmoid."""
+        which = layer - self.long_layers.start
+        return self.mixers.gate if which == 0 else self._more(which).gate
+
+    def queue_of(self, layer: int, state: MelodiState) -> MelodiState:
+        """The state with the keys and values of one long-term layer alone."""
+        G = self.decoder.config.kv_heads
+        first = (layer - self.long_layers.start) * G
+        own = slice(first, first + G)
+        return state._replace(keys=state.keys[:, own], values=state.values[:, own])
+
+    def _long_mixer(self, layer: int) -> TokenMixer:
+        which = layer - self.long_layers.start
+        return self.mixers.long if which == 0 else self._more(which).mixer
+
+    def _more(self, which: int) -> _LongLayer:
+        found = self.more[which - 1]
+        assert isinstance(found, _LongLayer)
+        return found
+
+    def _projected(self, layer: int, m: Tensor) -> Slots:
+        """Keys and values [B,G,L,d] of m [B,L,D], with the layer's own weights."""
         block = self.decoder.layer(layer)
+        _, k, v = block.self_attn.project(block.input_layernorm(m))
+        return Slots(k, v)
+
+    def _enqueue(self, new: Sequence[Slots], state: MelodiState) -> MelodiState:
+        """Append a window; where the queue was full, the oldest drops out or is merged."""
         kept = min(self.memory.queue, 1 + int(state.windows_written.max()))  # filled in some row
-        _, k, v = block.self_attn.project(block.input_layernorm(m))  # [B,G,L,d]
-        keys = torch.cat((state.keys, k.unsqueeze(2).to(state.keys.dtype)), dim=2)
-        values = torch.cat((state.values, v.unsqueeze(2).to(state.values.dtype)), dim=2)
-        return state._replace(keys=keys[:, :, -kept:], values=values[:, :, -kept:])
+        queues = []
+        for old, parts in zip(state[1:3], zip(*new, strict=True), strict=True):
+            added = torch.cat(parts, dim=1).unsqueeze(2).to(old.dtype)  # [B,G*layers,1,L,d]
+            queues.append(torch.cat((old, added), dim=2))
+        keys, values = (self._shortened(queue, kept, state.windows_written) for queue in queues)
+        return state._replace(keys=keys, values=values)
+
+    def _shortened(self, queue: Tensor, kept: int, written: Tensor) -> Tensor:
+        """The last `kept` windows of [B,G,n,L,d]."""
+        short = queue[:, :, -kept:]
+        if self.variant.oldest == "drop" or queue.shape[2] == kept or kept < self.memory.queue:
+            return short
+        L = queue.shape[3]
+        merged = (
+            queue[:, :, -kept - 1 : 1 - kept or None].flatten(2, 3).unflatten(2, (L, 2)).mean(3)
+        )
+        full = (written >= kept)[:, None, None, None]  # [B,1,1,1]: in other rows there is no oldest
+        oldest = torch.where(full, merged, short[:, :, 0])
+        return torch.cat((oldest.unsqueeze(2), short[:, :, 1:]), dim=2)
+
+
+class _LongLayer(nn.Module):
+    """Mixer and gate of a further long-term layer."""
+
+    def __init__(self, config: DecoderConfig, memory: MelodiConfig) -> None:
+        super().__init__()
+        self.mixer = TokenMixer(memory, memory.long, None)
+        self.gate = nn.Parameter(torch.empty(config.heads, config.head_size))
+        nn.init.trunc_normal_(self.gate, std=0.25)
 
 
 class _Attention:
@@ -148,25 +229,24 @@ class _Attention:
         own = Slots(rotate(k, self._cos, self._sin), v)
         rotated = rotate(q, self._cos, self._sin)
         local = self_attention(rotated, own, None, short, self._written)
-        if layer != system._long_layer or not system._has("long"):
+        if layer not in system.long_layers or not system._has("long"):
             return local
-        queue = self._state._replace(
-            keys=self._state.keys.to(q.dtype), values=self._state.values.to(q.dtype)
-        )
-        return long_term_attention(q, local, queue, system.mixers.gate)
+        queue = system.queue_of(layer, self._state)
+        queue = queue._replace(keys=queue.keys.to(q.dtype), values=queue.values.to(q.dtype))
+        return long_term_attention(q, local, queue, system.gate_of(layer))
 
 
 def _like(slots: Slots, k: Tensor, v: Tensor) -> Slots:
     return Slots(slots.keys.to(k.dtype), slots.values.to(v.dtype))
 
 
-def _randomise(mixers: MelodiMixers) -> None:
-    for part in mixers.modules():
-        if isinstance(part, TokenMixer):
-            _randomised(part, "random")
-
-
-def _randomised(mixer: TokenMixer, start: str) -> TokenMixer:
+@torch.no_grad()
+def _start(mixer: TokenMixer, start: str) -> None:
+    """Mixers begin as strided means (`TokenMixer`); the two other beginnings."""
+    weight, W = mixer.linear.weight, mixer.window
     if start == "random":
-        nn.init.trunc_normal_(mixer.linear.weight, std=1 / math.sqrt(mixer.linear.in_features))
-    return mixer
+        nn.init.trunc_normal_(weight, std=1 / math.sqrt(mixer.linear.in_features))
+    if start == "strided":
+        weight.zero_()
+        rows = torch.arange(weight.shape[0], device=weight.device)
+        weight[rows, (rows + 1) * W // weight.shape[0] - 1] = 1.0

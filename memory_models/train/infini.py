@@ -50,12 +50,11 @@ class Repeated(NamedTuple):
 
 
 def write_segments(
-    gates: InfiniGates, segments: Sequence[Repeated], config: InfiniConfig, empty: InfiniState
+    gates: InfiniGates, segments: Sequence[Repeated], config: InfiniConfig, state: InfiniState
 ) -> InfiniState:
-    """Write segments one after the other into a state of one row; nothing is detached."""
+    """Write segments one after the other into every row of a state; nothing is detached."""
     if gates.maps is None:
         raise InvalidRequest("These gates have no maps; there is no strength to train.")
-    state = empty
     for read, times in segments:
         if config.update == "linear":
             state = absorb(gates, read, state, config, times)

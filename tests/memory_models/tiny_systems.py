@@ -13,7 +13,7 @@ from memory_models.memories.infini import InfiniConfig
 from memory_models.memories.melodi import MelodiConfig
 from memory_models.papers.block_recurrent import BlockRecurrentSystem
 from memory_models.papers.compressive import CompressiveConfig, CompressiveSystem
-from memory_models.papers.infini import InfiniSystem
+from memory_models.papers.infini import InfiniSystem, InfiniVariant
 from memory_models.papers.local import LocalConfig, LocalSystem
 from memory_models.papers.melodi import MelodiSystem, MelodiVariant
 from memory_models.papers.memorizing import MemorizingConfig, MemorizingSystem
@@ -48,6 +48,10 @@ def melodi(c: DecoderConfig, **variant: Any) -> AnySystem:
     return MelodiSystem(c, memory, MelodiVariant(**variant))
 
 
+def infini(c: DecoderConfig, **variant: Any) -> AnySystem:
+    return InfiniSystem(c, W, InfiniConfig(W, "delta"), InfiniVariant(**variant))
+
+
 MAKERS = {
     "window": lambda c: LocalSystem(c, W, LocalConfig()),
     "sliding": lambda c: LocalSystem(c, W, LocalConfig(W, sliding=True, gradient=True)),
@@ -58,11 +62,17 @@ MAKERS = {
     "compressive": lambda c: CompressiveSystem(c, W, CompressiveConfig(2, 4)),
     "infini_linear": lambda c: InfiniSystem(c, W, InfiniConfig(W, "linear")),
     "infini_delta": lambda c: InfiniSystem(c, W, InfiniConfig(W, "delta")),
+    "infini_dpfp": lambda c: infini(c, features="dpfp"),
+    "infini_mass": lambda c: infini(c, gate="mass"),
+    "infini_together": lambda c: infini(c, together=2),
     "melodi": melodi,
     "melodi_short": lambda c: melodi(c, memory="short"),
     "melodi_long": lambda c: melodi(c, memory="long"),
     "melodi_unbranched": lambda c: melodi(c, branching=False),
     "melodi_pooling": lambda c: melodi(c, start="pooling"),
+    "melodi_strided": lambda c: melodi(c, start="strided"),
+    "melodi_layers": lambda c: melodi(c, layers=2),
+    "melodi_merge": lambda c: melodi(c, oldest="merge"),
 }
 
 
