@@ -157,5 +157,6 @@ class InfiniSystem(System[InfiniSystemState]):
         grouped = q_at.to(z.dtype).reshape(B, G, H // G, T, d) * d**-0.5
         scores = grouped @ k_at.to(z.dtype)[:, :, None].transpose(-1, -2)  # [B,G,R,T,T]
         later = torch.ones(T, T, dtype=torch.bool, device=q.device).triu(1)
-        local = scores.masked_fill(later, -torch.inf).logsumexp(-1).reshape(B, H, T, 1)
-        return (mass + self.memory.eps).log() - local
+        local = scores.masked_fill(later, -torch.inf).logsumexp(-1)  # [B,G,R,T]
+        lead: Tensor = (mass + self.memory.eps).log() - local.reshape(B, H, T, 1)
+        return lead
