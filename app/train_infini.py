@@ -87,8 +87,8 @@ class Episodes:
             tokens = torch.tensor(self._tokenizer.encode(text)[:WINDOW])
             return Repeated(read_tokens(self._writer, tokens.to(self._writer.device)))
 
-    def _judge(self, asked: Sequence[Asked], state: InfiniState) -> Judged:
-        rows = pack_rows(self._tokenizer, asked)
+    def _judge(self, asked: Sequence[Asked], state: InfiniState, even: bool = False) -> Judged:
+        rows = pack_rows(self._tokenizer, asked, even)
         logits = answer_logits(self._reader, self._gates, self._plan.config, rows, state)
         return judge_rows(rows, logits)
 
@@ -103,7 +103,7 @@ class Episodes:
         early = self._write([Repeated(self._filler.read, before)], self._empty)
         states = stacked([self._write([self._read(text)], early) for text in texts])
         behind = Repeated(self._filler.read, times - before)
-        return self._judge(asked, self._write([behind], states))
+        return self._judge(asked, self._write([behind], states), even=True)  # every digit is a find
 
     def window(self, unit: Unit, rng: random.Random) -> Judged:
         """Questions about a unit's windows, with some that were read lately beside them."""

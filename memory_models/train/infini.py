@@ -75,8 +75,8 @@ class Rows(NamedTuple):
     first: Tensor  # [C] index into M of each row's first target
 
 
-def pack_rows(tokenizer: Tokenizer, asked: Sequence[Asked]) -> Rows:
-    """The product's prompt and the answer for every question."""
+def pack_rows(tokenizer: Tokenizer, asked: Sequence[Asked], even: bool = False) -> Rows:
+    """The product's prompt and the answer for every question; even: all its tokens count alike."""
     stop = sorted(tokenizer.chat.stops)[-1:]
     lines, row, column, targets, weights, first = [], [], [], [], [], []  # type: ignore[var-annotated]
     for number, each in enumerate(asked):
@@ -87,7 +87,7 @@ def pack_rows(tokenizer: Tokenizer, asked: Sequence[Asked]) -> Rows:
         row += [number] * len(answer)
         column += range(len(prompt) - 1, len(prompt) - 1 + len(answer))
         targets += answer
-        weights += answer_weights(len(answer))
+        weights += [1 / len(answer)] * len(answer) if even else answer_weights(len(answer))
     longest = max(map(len, lines))
     longest += -longest % PAD_TO
     tokens = torch.tensor([line + [0] * (longest - len(line)) for line in lines])
