@@ -13,12 +13,14 @@ from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from memory_models.adapter import Adapter, load_adapter, merged
+from memory_models.adapter import Adapter, LoraConfig, load_adapter, merged
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import SlotCodec
 from memory_models.memories.infini import InfiniGates, InfiniMaps
+from memory_models.memories.melodi import MelodiConfig
+from memory_models.memories.melodi_retrofit import MelodiRetrofit, load_learned
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import to_bytes
 from memory_models.prompt import DECLINED
@@ -76,15 +78,10 @@ class TrainedInfini:
     window: int
 
 
-def infini_kind(update: str) -> str:
-    """The kind of adapter for an update rule."""
-    return f"infini-{update}"
-
-
 @lru_cache(maxsize=4)
 def trained_infini(backbone: Backbone, update: str) -> TrainedInfini | None:
     """What was trained for an update rule, where it was."""
-    found = find_adapter(backbone, infini_kind(update))
+    found = find_adapter(backbone, f"infini-{update}")
     if found is None:
         return None
     shape = backbone.config
@@ -95,6 +92,27 @@ def trained_infini(backbone: Backbone, update: str) -> TrainedInfini | None:
     return TrainedInfini(
         name, gates.to(backbone.decoder.device).requires_grad_(False), int(found.notes["window"])
     )
+
+
+@dataclass(frozen=True)
+class TrainedMelodi:
+    """What MELODI learnt beside this backbone; `name` is a hash of it."""
+
+    name: str
+    learned: MelodiRetrofit
+
+
+@lru_cache(maxsize=2)
+def trained_melodi(backbone: Backbone) -> TrainedMelodi | None:
+    """MELODI's long-term memory for this backbone, where one was trained."""
+    found = find_adapter(backbone, "melodi")
+    if found is None:
+        return None
+    name = hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16]
+    config = MelodiConfig(**found.notes["config"] | {"maps": name})
+    learned = MelodiRetrofit(backbone.decoder, config, LoraConfig(int(found.notes["rank"])))
+    load_learned(learned, found.weights)
+    return TrainedMelodi(name, learned.to(backbone.decoder.device).requires_grad_(False))
 
 
 @lru_cache(maxsize=2)

@@ -19,6 +19,7 @@ from app.adapters import (
     codec,
     codec_named,
     trained_infini,
+    trained_melodi,
     trained_reader,
     write_gate,
 )
@@ -33,6 +34,7 @@ from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.codec import CODED_BITS
 from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMemory
 from memory_models.memories.melodi import MelodiConfig, MelodiMemory, MelodiMixers
+from memory_models.memories.melodi_retrofit import RetrofitMemory
 
 CALIBRATION = "calibration.json"
 MEMORY_NOTES = {
@@ -161,7 +163,7 @@ def guessed_heads(config: DecoderConfig) -> tuple[Head, ...]:
     return tuple((layer, head) for layer in layers for head in range(0, config.heads, config.group))
 
 
-AnyMemory = AdaptiveMemory | InfiniMemory | MelodiMemory
+AnyMemory = AdaptiveMemory | InfiniMemory | MelodiMemory | RetrofitMemory
 
 
 def kept(backbone: Backbone, settings: Settings) -> Preset:
@@ -193,9 +195,12 @@ def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
         )
         return _infini(backbone, config, settings)
     if kind == "melodi":
+        fitted = trained_melodi(backbone) if settings.adapters else None
+        if fitted is not None:
+            return RetrofitMemory(backbone.decoder, fitted.learned, _reader(backbone, settings))
         W = settings.window  # noqa: N806 - the paper's letter
         sizes = MelodiConfig(window=W, short=max(1, W // 4), long=max(1, W // 8))  # S128+L64
-        return _melodi(backbone, sizes)
+        return _melodi(backbone, sizes, settings)
     raise BookstateError(f"Memory {kind!r} is not known; choose adaptive, melodi or infini.")
 
 
@@ -207,7 +212,7 @@ def stored_memory(kind: str, config: str, backbone: Backbone, settings: Settings
         return _adaptive(backbone, AdaptiveConfig(**raw), settings)
     if kind == "infini":
         return _infini(backbone, InfiniConfig(**raw), settings)
-    return _melodi(backbone, MelodiConfig(**raw))
+    return _melodi(backbone, MelodiConfig(**raw), settings)
 
 
 def _adaptive(backbone: Backbone, config: AdaptiveConfig, settings: Settings) -> AdaptiveMemory:
@@ -241,7 +246,17 @@ def _infini(backbone: Backbone, config: InfiniConfig, settings: Settings) -> Inf
     return InfiniMemory(backbone.decoder, trained.gates, config, _reader(backbone, settings))
 
 
-def _melodi(backbone: Backbone, config: MelodiConfig) -> MelodiMemory:
+def _melodi(
+    backbone: Backbone, config: MelodiConfig, settings: Settings
+) -> MelodiMemory | RetrofitMemory:
+    if config.maps:
+        fitted = trained_melodi(backbone)
+        if fitted is None or fitted.name != config.maps:
+            raise BookstateError(
+                f"This state is written with the MELODI adapter {config.maps}, which is not "
+                "installed; read the document again."
+            )
+        return RetrofitMemory(backbone.decoder, fitted.learned, _reader(backbone, settings))
     with torch.random.fork_rng():
         torch.manual_seed(0)  # untrained mixers must be the same in every process
         mixers = MelodiMixers(backbone.config, config)

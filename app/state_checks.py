@@ -128,7 +128,8 @@ class StateCheck:
         if not isinstance(self.config, MelodiConfig):
             return {"tokens": self.tokens[segment]}
         held = min(segment + 1, self.config.queue)
-        return {"short": self.config.short, "long": self.config.long, "held": held}
+        short = 0 if self.config.parallel else self.config.short
+        return {"short": short, "long": self.config.long, "held": held}
 
     def _check_values(self, segment: int, arrays: Mapping[str, Array], where: str) -> None:
         tokens = self.tokens[segment]

@@ -12,6 +12,7 @@ from app.errors import InvalidSetting
 from app.progress import training_bar
 
 if TYPE_CHECKING:
+    from memory_models.train.loop import Budget
     from memory_models.train.material import Share
 
 train_app = typer.Typer(
@@ -91,8 +92,7 @@ def codec_command(
     from memory_models.train.codec import CodecPlan
 
     with opened(backbone) as library, training_bar(err, "Tracing answers") as on_window:
-        shares = [_share(text, "questions") for text in data]
-        shares += [_share(text, "facts") for text in facts or []]
+        shares = _shares(data, facts)
         notes = train_codec(library, shares, books, windows, CodecPlan(), seed, on_window)
         emit(notes) if as_json else say(f"codec of {windows} windows installed")
 
@@ -130,11 +130,8 @@ def reader_command(
 
     budget = Budget(tokens, learning_rate, seed=seed, validate_seconds=60 * validate_minutes)
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
-        shares = [_share(text, "questions") for text in data]
-        shares += [_share(text, "facts") for text in facts or []]
-        shares += [_share(text, "stories") for text in stories or []]
         plan = ReaderPlan(
-            tuple(shares),
+            _shares(data, facts, stories),
             books,
             validation,
             budget,
@@ -147,6 +144,12 @@ def reader_command(
         emit(notes) if as_json else say(str(notes["validation"]))
 
 
+Tokens = Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")]
+PassKeys = Annotated[float, typer.Option(min=0, max=1, help="Share of pass keys.")]
+Rate = Annotated[float, typer.Option(min=0, help="Learning rate.")]
+Minutes = Annotated[float, typer.Option(min=0.1, help="Between validations.")]
+
+
 @train_app.command(name="infini")
 def infini_command(
     data: Questions,
@@ -155,31 +158,81 @@ def infini_command(
     folder: Folder,
     facts: Facts = None,
     update: Annotated[str, typer.Option(help="linear or delta.")] = "linear",
-    tokens: Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")] = 300_000,
-    passkeys: Annotated[float, typer.Option(min=0, max=1, help="Share of pass keys.")] = 0.5,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 3e-3,
-    validate_minutes: Annotated[float, typer.Option(min=0.1)] = 10.0,
+    tokens: Tokens = 300_000,
+    passkeys: PassKeys = 0.5,
+    learning_rate: Rate = 3e-3,
+    validate_minutes: Minutes = 10.0,
     seed: Seed = 0,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
     """Infini-attention: what is written and read, between the backbone and the trained reader."""
-    from app.train_infini import InfiniPlan, train_infini
-    from memory_models.memories.infini import UPDATES
     from memory_models.train.loop import Budget
 
-    if update not in UPDATES:
-        raise InvalidSetting(f"Update {update!r} is not known; choose one of {UPDATES}.")
-    rule: Literal["linear", "delta"] = "delta" if update == "delta" else "linear"
     budget = Budget(
         tokens, learning_rate, accumulate=2, seed=seed, validate_seconds=60 * validate_minutes
     )
+    shares = _shares(data, facts)
+    _retrofit(
+        f"infini-{update}", shares, books, validation, folder, budget, passkeys, backbone, as_json
+    )
+
+
+@train_app.command(name="melodi")
+def melodi_command(
+    data: Questions,
+    books: Books,
+    validation: Validation,
+    folder: Folder,
+    facts: Facts = None,
+    tokens: Tokens = 300_000,
+    passkeys: PassKeys = 0.5,
+    learning_rate: Rate = 1e-3,
+    validate_minutes: Minutes = 10.0,
+    seed: Seed = 0,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """MELODI: summary tokens and the long-term layer, between the backbone and the reader."""
+    from memory_models.train.loop import Budget
+
+    budget = Budget(
+        tokens, learning_rate, accumulate=2, seed=seed, validate_seconds=60 * validate_minutes
+    )
+    shares = _shares(data, facts)
+    _retrofit("melodi", shares, books, validation, folder, budget, passkeys, backbone, as_json)
+
+
+def _retrofit(
+    kind: str,
+    shares: tuple[Share, ...],
+    books: Path,
+    validation: Path,
+    folder: Path,
+    budget: Budget,
+    passkeys: float,
+    backbone: str | None,
+    as_json: bool,
+) -> None:
+    from app.train_retrofit import KINDS, RetrofitPlan, train_retrofit
+
+    known = next((name for name in KINDS if name == kind), None)
+    if known is None:
+        raise InvalidSetting(f"{kind!r} is not known; choose one of {', '.join(KINDS)}.")
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
-        shares = [_share(text, "questions") for text in data]
-        shares += [_share(text, "facts") for text in facts or []]
-        plan = InfiniPlan(rule, tuple(shares), books, validation, budget, passkey_share=passkeys)
-        notes = train_infini(library, plan, folder, on_step)
-        emit(notes) if as_json else say(f"infini-{update}: score {notes['score']:.3f}")
+        plan = RetrofitPlan(known, shares, books, validation, budget, passkey_share=passkeys)
+        notes = train_retrofit(library, plan, folder, on_step)
+        emit(notes) if as_json else say(f"{kind}: score {notes['score']:.3f}")
+
+
+def _shares(
+    data: list[str], facts: list[str] | None, stories: list[str] | None = None
+) -> tuple[Share, ...]:
+    return (
+        *(_share(text, "questions") for text in data),
+        *(_share(text, "facts") for text in facts or []),
+        *(_share(text, "stories") for text in stories or []),
+    )
 
 
 def _share(text: str, kind: Literal["questions", "facts", "stories"]) -> Share:

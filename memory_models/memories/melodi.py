@@ -67,6 +67,8 @@ class MelodiConfig:
     queue: int = 128
     long_layer: int | None = None
     mixing: Literal["plain", "released"] = "plain"
+    parallel: bool = False  # melodi_retrofit.py: no short-term memory, windows in any order
+    maps: str = ""  # what was trained for it, by its hash
 
     def __post_init__(self) -> None:
         for name, limit in (("short", self.window), ("long", self.window), ("queue", None)):
@@ -101,7 +103,8 @@ class MelodiState(NamedTuple):
     def empty(cls, decoder: Decoder, batch: int, config: MelodiConfig, n: int = 0) -> MelodiState:
         """The state before anything was read; n > 0 makes room for n windows in the queue."""
         c = decoder.config
-        z = decoder.lm_head.weight.new_zeros(c.layers, batch, config.short, c.hidden_size)
+        short = 0 if config.parallel else config.short
+        z = decoder.lm_head.weight.new_zeros(c.layers, batch, short, c.hidden_size)
         slots = z.new_zeros(batch, c.kv_heads, n, config.long, c.head_size)
         return cls(z, slots, slots.clone(), z.new_zeros(batch, dtype=torch.int64))
 
@@ -189,7 +192,7 @@ def self_attention(
     """
     if past is None and short is None:
         return dot_attention(q, own.keys, own.values)
-    keys, values = _join(short, past, own)
+    keys, values = join(short, past, own)
     T, S = q.shape[2], 0 if short is None else short.keys.shape[2]
     column = torch.arange(keys.shape[2], device=q.device)
     row = torch.arange(keys.shape[2] - T, keys.shape[2], device=q.device)
@@ -230,7 +233,7 @@ def melodi_segment(
 
     tokens [B,T], 0 < T <= window -> hidden [B,T,D] for `decoder.logits`, and the next state.
     """
-    _check_window(tokens, state, config)
+    check_window(tokens, state, config)
     long_layer = config.long_layer_of(decoder.config.layers)
     x = decoder.embed(tokens)
     u = mixers.summary_tokens.to(x.dtype).expand(x.shape[0], -1, -1)  # [B,S,D]
@@ -285,7 +288,8 @@ def _enqueue(decoder: Decoder, layer: int, m: Tensor, state: MelodiState, Q: int
     return state._replace(keys=keys, values=values)
 
 
-def _check_window(tokens: Tensor, state: MelodiState, config: MelodiConfig) -> None:
+def check_window(tokens: Tensor, state: MelodiState, config: MelodiConfig) -> None:
+    """Refuse a window that is too long, and a state of another batch."""
     B, T = tokens.shape
     rows = state.windows_written.shape[0]
     if not 0 < T <= config.window:
@@ -325,10 +329,10 @@ class MelodiReading:
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             own, past = Slots(rotate(k, cos, sin), v), self._past.get(layer)
             local = self_attention(rotate(q, cos, sin), own, past, self._short[layer], written)
-            self._past[layer] = _join(past, own)
+            self._past[layer] = join(past, own)
             if layer != self._long_layer:
                 return local
-            self._attended = _mass(q[0], self._state)
+            self._attended = queue_mass(q[0], self._state)
             return long_term_attention(q, local, self._state, self._gate)
 
         hidden = self._decoder.hidden(tokens.expand(2, T), attend)
@@ -340,12 +344,13 @@ class MelodiReading:
         return dict(self._attended)
 
 
-def _join(*parts: Slots | None) -> Slots:
+def join(*parts: Slots | None) -> Slots:
+    """Slots one behind the other; None is none."""
     pairs = [part for part in parts if part is not None]
     return Slots(*(torch.cat(tensors, dim=2) for tensors in zip(*pairs, strict=True)))
 
 
-def _mass(q: Tensor, state: MelodiState) -> dict[int, float]:
+def queue_mass(q: Tensor, state: MelodiState) -> dict[int, float]:
     """Cross-attention of q [H,T,d] for each window of row 0, mean over heads and tokens."""
     _, G, n, L, d = state.keys.shape
     if n == 0:
@@ -374,7 +379,7 @@ class MelodiMemory:
     @torch.inference_mode()
     def write(self, tokens: Tensor, carry: Bundle) -> Written:
         """Read one window, tokens [T] with 0 < T <= window."""
-        state = self._open(carry)
+        state = open_carry(carry, self._decoder, self.config)
         _, after = melodi_segment(
             self._decoder, self._mixers, tokens.unsqueeze(0), state, self.config
         )
@@ -388,19 +393,22 @@ class MelodiMemory:
 
     def recall(self, carry: Bundle) -> MelodiReading:
         """Open a state for one prompt, of any length; the state stays as it is."""
-        return MelodiReading(self._decoder, self._mixers, self.config, self._open(carry))
+        return MelodiReading(
+            self._decoder, self._mixers, self.config, open_carry(carry, self._decoder, self.config)
+        )
 
-    def _open(self, carry: Bundle) -> MelodiState:
-        """The carry as a state on the decoder's device, shapes checked."""
-        missing = sorted(set(MelodiState._fields) - set(carry))
-        if missing:
-            raise BrokenState(f"A MELODI state lacks {missing}; read the document again.")
-        n = min(max(0, int(carry["windows_written"].sum())), self.config.queue)
-        fitting = MelodiState.empty(self._decoder, 1, self.config, n)._asdict()
-        for name, like in fitting.items():
-            if carry[name].shape != like.shape:
-                raise BrokenState(
-                    f"A MELODI state has {name} of shape {tuple(carry[name].shape)}, this backbone "
-                    f"and its mixers need {tuple(like.shape)}; read the document again."
-                )
-        return MelodiState(*(carry[name].to(like) for name, like in fitting.items()))
+
+def open_carry(carry: Bundle, decoder: Decoder, config: MelodiConfig) -> MelodiState:
+    """A carry as a state on the decoder's device, shapes checked."""
+    missing = sorted(set(MelodiState._fields) - set(carry))
+    if missing:
+        raise BrokenState(f"A MELODI state lacks {missing}; read the document again.")
+    n = min(max(0, int(carry["windows_written"].sum())), config.queue)
+    fitting = MelodiState.empty(decoder, 1, config, n)._asdict()
+    for name, like in fitting.items():
+        if carry[name].shape != like.shape:
+            raise BrokenState(
+                f"A MELODI state has {name} of shape {tuple(carry[name].shape)}, this backbone "
+                f"and its mixers need {tuple(like.shape)}; read the document again."
+            )
+    return MelodiState(*(carry[name].to(like) for name, like in fitting.items()))

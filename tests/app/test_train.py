@@ -17,6 +17,7 @@ from app.adapters import (
     codec_named,
     find_adapter,
     trained_infini,
+    trained_melodi,
     trained_reader,
     write_gate,
 )
@@ -119,26 +120,30 @@ def test_trained_adapters_are_installed_and_used(
     library.close()
 
 
-@pytest.mark.parametrize("update", ["linear", "delta"])
-def test_infini_is_trained_and_its_states_need_what_wrote_them(
-    trainable: tuple[Path, Path], tmp_path: Path, update: str
+@pytest.mark.parametrize("kind", ["infini-linear", "infini-delta", "melodi"])
+def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
+    trainable: tuple[Path, Path], tmp_path: Path, kind: str
 ) -> None:
     folder, records = trainable
+    memory, _, update = kind.partition("-")
     arguments = ["--data", f"{records}:1:train", "--books", str(records)]
     arguments += ["--validation", str(records), "--folder", str(tmp_path / "run")]
-    arguments += ["--tokens", "3000", "--update", update]
-    notes = json.loads(run("infini", *arguments, "--backbone", str(folder), "--json"))
-    assert notes["tokens"] >= 3000 and notes["kind"] == f"infini-{update}"
-    settings = Settings(home=tmp_path / "home", backbone=str(folder), infini_update=update)
+    arguments += ["--tokens", "3000", *(["--update", update] if update else [])]
+    notes = json.loads(run(memory, *arguments, "--backbone", str(folder), "--json"))
+    assert notes["tokens"] >= 3000 and notes["kind"] == kind
+    settings = Settings(
+        home=tmp_path / "home", backbone=str(folder), infini_update=update or "delta"
+    )
     library = Library(settings)
     text = b"The lamp was found in the mill. " * 20
-    document = library.add(text, "a.txt", memory="infini").document
+    document = library.add(text, "a.txt", memory=memory).document
     assert json.loads(document.memory_config)["maps"]
     list(library.ask(document.id, "Where was the lamp?"))
-    path = folder / "adapters" / f"infini-{update}.safetensors"
+    path = folder / "adapters" / f"{kind}.safetensors"
     path.rename(path.with_suffix(".away"))
     trained_infini.cache_clear()
-    with pytest.raises(BookstateError, match="maps"):
+    trained_melodi.cache_clear()
+    with pytest.raises(BookstateError, match="written with"):
         list(library.ask(document.id, "Where was the lamp?"))
     library.close()
 

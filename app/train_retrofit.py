@@ -1,58 +1,59 @@
-"""`bookstate train infini`: what Infini-attention writes and reads on this backbone."""
+"""`bookstate train infini` and `train melodi`: the papers' memories fitted to this backbone."""
 
 from __future__ import annotations
 
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, get_args
 
 import torch
 from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
 
-from app.adapters import infini_kind, own_folder, trained_reader
+from app.adapters import own_folder, trained_reader
+from app.errors import InvalidSetting
 from app.library import Library
 from app.train import OnStep, split_windows
 from memory_models.adapter import Adapter, save_adapter
-from memory_models.decoder import Decoder
 from memory_models.evaluate.background import Measure
 from memory_models.evaluate.data import read_records
 from memory_models.evaluate.tasks import filler_windows
-from memory_models.memories.adaptive import read_tokens
-from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMaps, InfiniState
+from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMaps
+from memory_models.memories.melodi import MelodiConfig
+from memory_models.memories.melodi_retrofit import LORA, MelodiRetrofit
 from memory_models.tokenizer import Tokenizer
-from memory_models.train.infini import (
-    Judged,
-    Passkeys,
-    Repeated,
-    answer_logits,
-    judge_rows,
-    pack_rows,
-    stacked,
-    write_segments,
-)
+from memory_models.train.infini import InfiniRetrofit
 from memory_models.train.loop import Budget, UnitResult, train
 from memory_models.train.loop import Unit as Thunk
 from memory_models.train.material import Share, make_probes, read_source
+from memory_models.train.melodi import MelodiTraining
+from memory_models.train.retrofit import Judged, Passkeys, Repeated, Retrofit, judge_rows, pack_rows
 from memory_models.train.units import Asked, Mix, Unit, draw_units
 
-WINDOW = 512  # tokens of a segment; the paper's 2,048 would be trained on a quarter as often
+Kind = Literal["infini-linear", "infini-delta", "melodi"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+WINDOW = 512  # tokens of a segment; Infini's 2,048 would be trained on a quarter as often
 START = -1.0  # beta; memory weighs 0.27
-FASTER = {"beta": 10.0, "maps.write": 10.0, "maps.bias": 30.0}
+MELODI = MelodiConfig(window=WINDOW, short=64, long=64, queue=4096, parallel=True)
+FASTER = {
+    "infini": MappingProxyType({"beta": 10.0, "maps.write": 10.0, "maps.bias": 30.0}),
+    "melodi": MappingProxyType({"gate": 10.0}),
+}
 MOST_BESIDE = 6  # other windows around one that is asked about
 JUDGED_TIMES = (1.0, 60.0, 2000.0)
 NATS_WEIGH = 0.1  # of the first token's nats against the share of pass keys, to choose the best
 
 
 @dataclass(frozen=True, slots=True)
-class InfiniPlan:
-    """What the maps are trained on and how."""
+class RetrofitPlan:
+    """What is trained on what."""
 
-    update: Literal["linear", "delta"]
+    kind: Kind
     shares: tuple[Share, ...]
     books: Path
     validation: Path
@@ -62,48 +63,56 @@ class InfiniPlan:
     passkey_share: float = 0.5  # of all units
     mix: Mix = field(default_factory=lambda: Mix(pages=0.0))
 
-    @property
-    def config(self) -> InfiniConfig:
-        """What is trained."""
-        return InfiniConfig(WINDOW, self.update, parallel=True)
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InvalidSetting(f"Retrofit {self.kind!r} is not known; use one of {KINDS}.")
+
+
+def start_retrofit(library: Library, plan: RetrofitPlan) -> Retrofit[Any, Any]:
+    """The memory of a plan before its training; the trained reader answers, where there is one."""
+    backbone = library.backbone
+    writer, shape = backbone.decoder, backbone.config
+    trained = trained_reader(backbone)
+    reader = trained.decoder if trained else writer
+    torch.manual_seed(plan.budget.seed)
+    if plan.kind == "melodi":
+        learned = MelodiRetrofit(writer, MELODI)
+        return MelodiTraining(writer, reader, learned.to(writer.device))
+    update: Literal["linear", "delta"] = "delta" if plan.kind == "infini-delta" else "linear"
+    maps = InfiniMaps(shape.layers, shape.heads, shape.kv_heads, shape.head_size)
+    gates = InfiniGates(shape.layers, shape.heads, START, maps).to(writer.device)
+    return InfiniRetrofit(writer, reader, gates, InfiniConfig(WINDOW, update, parallel=True))
 
 
 class Episodes:
     """Makes units: pass keys in filler, and questions about windows among others."""
 
-    def __init__(self, library: Library, plan: InfiniPlan, gates: InfiniGates) -> None:
-        reader = trained_reader(library.backbone)
-        self._plan, self._gates = plan, gates
-        self._writer = library.backbone.decoder
-        self._reader: Decoder = reader.decoder if reader else self._writer
+    def __init__(self, library: Library, plan: RetrofitPlan, retrofit: Retrofit[Any, Any]) -> None:
+        self._plan, self._retrofit = plan, retrofit
+        self._device = library.backbone.decoder.device
         self._tokenizer: Tokenizer = library.backbone.tokenizer
         self._split = partial(split_windows, library)
-        self._empty = InfiniState.empty(self._writer, 1)
         self._filler = self._read(passkey_filler(self._tokenizer))
-        self._known: deque[Repeated] = deque([self._filler], maxlen=24)
+        self._known: deque[Repeated[Any]] = deque([self._filler], maxlen=24)
 
-    def _read(self, text: str) -> Repeated:
-        with torch.no_grad():
-            tokens = torch.tensor(self._tokenizer.encode(text)[:WINDOW])
-            return Repeated(read_tokens(self._writer, tokens.to(self._writer.device)))
+    def _read(self, text: str) -> Repeated[Any]:
+        tokens = torch.tensor(self._tokenizer.encode(text)[:WINDOW])
+        return Repeated(self._retrofit.read(tokens.to(self._device)))
 
-    def _judge(self, asked: Sequence[Asked], state: InfiniState, even: bool = False) -> Judged:
-        rows = pack_rows(self._tokenizer, asked, even)
-        logits = answer_logits(self._reader, self._gates, self._plan.config, rows, state)
-        return judge_rows(rows, logits)
-
-    def _write(self, segments: Sequence[Repeated], state: InfiniState) -> InfiniState:
-        return write_segments(self._gates, segments, self._plan.config, state)
+    def _judge(self, asked: Sequence[Asked], state: Any, *, even: bool = False) -> Judged:
+        rows = pack_rows(self._tokenizer, asked, even=even)
+        return judge_rows(rows, self._retrofit.logits(rows, state))
 
     def passkeys(self, rng: random.Random, times: float | None = None) -> Judged:
         """Pass keys in texts of their own, behind and before the same filler: `times` windows."""
+        write = self._retrofit.write
         texts, asked, drawn = self._plan.passkeys.draw(rng)
         times = drawn if times is None else times
         before = times * rng.random()
-        early = self._write([Repeated(self._filler.read, before)], self._empty)
-        states = stacked([self._write([self._read(text)], early) for text in texts])
+        early = write([Repeated(self._filler.read, before)], self._retrofit.empty())
+        states = self._retrofit.stacked([write([self._read(text)], early) for text in texts])
         behind = Repeated(self._filler.read, times - before)
-        return self._judge(asked, self._write([behind], states), even=True)  # every digit is a find
+        return self._judge(asked, write([behind], states), even=True)  # every digit is a find
 
     def window(self, unit: Unit, rng: random.Random) -> Judged:
         """Questions about a unit's windows, with some that were read lately beside them."""
@@ -111,8 +120,8 @@ class Episodes:
         beside = rng.sample(list(self._known), min(len(self._known), rng.randint(0, MOST_BESIDE)))
         self._known.extend(own)
         cut = rng.randint(0, len(beside))
-        state = self._write([*beside[:cut], *own, *beside[cut:]], self._empty)
-        return self._judge(unit.asked, state)
+        windows = [*beside[:cut], *own, *beside[cut:]]
+        return self._judge(unit.asked, self._retrofit.write(windows, self._retrofit.empty()))
 
     def units(self, first: int) -> Iterator[Thunk]:
         """Endless units from number `first` on."""
@@ -144,15 +153,13 @@ def passkey_filler(tokenizer: Tokenizer) -> str:
     return filler_windows(measure, WINDOW)[0]
 
 
-def train_infini(
-    library: Library, plan: InfiniPlan, folder: Path, on_step: OnStep
+def train_retrofit(
+    library: Library, plan: RetrofitPlan, folder: Path, on_step: OnStep
 ) -> dict[str, Any]:
     """Train (or go on training) in `folder`, and install the best for this backbone."""
     backbone = library.backbone
-    shape = backbone.config
-    maps = InfiniMaps(shape.layers, shape.heads, shape.kv_heads, shape.head_size)
-    gates = InfiniGates(shape.layers, shape.heads, START, maps).to(backbone.decoder.device)
-    episodes = Episodes(library, plan, gates)
+    retrofit = start_retrofit(library, plan)
+    episodes = Episodes(library, plan, retrofit)
     records = read_records(plan.validation, "val")
     probes = make_probes(records, partial(split_windows, library), plan.probes)
     asked = [Unit((p.window,), (Asked(p.question, p.answers[0]),)) for p in probes]
@@ -168,14 +175,16 @@ def train_infini(
         keys = sum(v for name, v in figures.items() if name.startswith("key")) / len(JUDGED_TIMES)
         return {**figures, "score": keys - NATS_WEIGH * figures["window_nats"]}
 
-    progress = train(gates, episodes.units, plan.budget, folder, validate, on_step, faster=FASTER)
-    weights = {n: w.to(torch.float16) for n, w in load_file(folder / "best.safetensors").items()}
+    faster = FASTER[plan.kind.partition("-")[0]]
+    progress = train(
+        retrofit.learned, episodes.units, plan.budget, folder, validate, on_step, faster
+    )
+    best = load_file(folder / "best.safetensors")
     notes = {
-        "kind": infini_kind(plan.update),
+        "kind": plan.kind,
         "backbone": backbone.name,
         "backbone_sha256": backbone.sha256,
         "window": WINDOW,
-        "update": plan.update,
         "data": [[share.path.name, share.weight] for share in plan.shares],
         "passkey_share": plan.passkey_share,
         "seed": plan.budget.seed,
@@ -183,9 +192,10 @@ def train_infini(
         "steps": progress.step,
         "score": progress.best,
     }
+    if plan.kind == "melodi":
+        notes |= {"config": asdict(MELODI), "rank": LORA.rank}
     if PartialState().is_main_process:
-        save_adapter(
-            own_folder(backbone) / f"{infini_kind(plan.update)}.safetensors",
-            Adapter(weights, notes),
-        )
+        weights = {name: value.to(torch.float16) for name, value in best.items()}
+        path = own_folder(backbone) / f"{plan.kind}.safetensors"
+        save_adapter(path, Adapter(weights, notes))
     return notes

@@ -1,0 +1,89 @@
+"""Training MELODI's summary tokens, mixers and gate.
+
+A window that is written `times` over stands in the queue once, with log(times) added to the scores
+of its slots: the softmax of so many equal slots. The gradient flows from the answers through the
+reader above the long-term layer to the gate and the query maps, and through keys and values to the
+mixers, the summary tokens and their low-rank weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.memories.melodi_retrofit import MelodiRetrofit, TextRead, read_text, summarise
+from memory_models.train.retrofit import Repeated, Rows
+
+
+class Queue(NamedTuple):
+    """Slots of C rows, N each."""
+
+    keys: Tensor  # [C,G,N,d]
+    values: Tensor  # [C,G,N,d]
+    bias: Tensor  # [N] float32, log of how often a slot stands there
+
+
+class MelodiTraining:
+    """MELODI as a `Retrofit`: the backbone reads, summary tokens write, the reader answers."""
+
+    def __init__(self, writer: Decoder, reader: Decoder, learned: MelodiRetrofit) -> None:
+        self.learned = learned
+        self._writer, self._reader = writer, reader
+
+    def empty(self) -> Queue:
+        """No slot."""
+        c = self._writer.config
+        none = self._writer.lm_head.weight.new_zeros(1, c.kv_heads, 0, c.head_size)
+        return Queue(none, none, none.new_zeros(0, dtype=torch.float32))
+
+    def read(self, tokens: Tensor) -> TextRead:
+        """Keys, values and outputs of the layers up to the long-term one."""
+        return read_text(self._writer, tokens, self.learned.layers)
+
+    def write(self, windows: Sequence[Repeated[TextRead]], state: Queue) -> Queue:
+        """Put windows behind one another into every row of a state; nothing is detached."""
+        for window in windows:
+            if window.times <= 0:
+                continue
+            k, v = summarise(self.learned, window.read)
+            rows = (state.keys.shape[0], -1, -1, -1)
+            times = state.bias.new_full((k.shape[2],), math.log(window.times))
+            state = Queue(
+                torch.cat((state.keys, k.expand(rows)), dim=2),
+                torch.cat((state.values, v.expand(rows)), dim=2),
+                torch.cat((state.bias, times)),
+            )
+        return state
+
+    def stacked(self, states: Sequence[Queue]) -> Queue:
+        """States of one row each, equally long, as the rows of one."""
+        keys, values, _ = zip(*states, strict=True)
+        return Queue(torch.cat(keys), torch.cat(values), states[0].bias)
+
+    def logits(self, rows: Rows, state: Queue) -> Tensor:
+        """Logits [M,vocabulary] of the targets; a state of one row serves all rows."""
+        reader, learned = self._reader, self.learned
+        tokens = rows.tokens.to(reader.device)
+        C, T = tokens.shape
+        cos, sin = reader.rope.angles(torch.arange(T, device=reader.device))
+        keys, values = (part.expand(C, -1, -1, -1) for part in (state.keys, state.values))
+        bias = state.bias.to(keys.dtype).expand(C, 1, T, -1)  # [C,1,T,N]
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            local = dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
+            if layer != learned.layers - 1 or keys.shape[2] == 0:
+                return local
+            cross = F.scaled_dot_product_attention(
+                learned.queries(q), keys, values, attn_mask=bias, enable_gqa=True
+            )
+            a = learned.gate.sigmoid()[:, None, :]  # [H,1,d]
+            return (a * cross + (1 - a) * local).to(local.dtype)
+
+        hidden = reader.hidden(tokens, attend)
+        return reader.logits(hidden[rows.row.to(reader.device), rows.column.to(reader.device)])

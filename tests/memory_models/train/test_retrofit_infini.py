@@ -1,0 +1,129 @@
+"""The retrofit of Infini-attention: what training writes and reads is what the product does."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from retrofit_parts import ASKED, WINDOW, answered_by_the_product, some_tokens
+
+from memory_models import backbone as backbones
+from memory_models.backbone import Backbone
+from memory_models.errors import InvalidRequest
+from memory_models.memories.infini import (
+    UPDATES,
+    InfiniConfig,
+    InfiniGates,
+    InfiniMaps,
+    InfiniMemory,
+)
+from memory_models.train.infini import InfiniRetrofit
+from memory_models.train.retrofit import Passkeys, Repeated, judge_rows, pack_rows
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny_backbone: Path) -> Backbone:
+    loaded = backbones.load(tiny_backbone, dtype=torch.float32)
+    loaded.decoder.double()
+    return loaded
+
+
+def some_gates(backbone: Backbone) -> InfiniGates:
+    c = backbone.config
+    torch.manual_seed(3)
+    gates = InfiniGates(
+        c.layers, c.heads, -1.0, InfiniMaps(c.layers, c.heads, c.kv_heads, c.head_size)
+    )
+    with torch.no_grad():
+        for parameter in gates.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    return gates.double()
+
+
+def retrofit(backbone: Backbone, rule: str = "linear") -> InfiniRetrofit:
+    config = InfiniConfig(WINDOW, rule, parallel=True)  # type: ignore[arg-type]
+    return InfiniRetrofit(backbone.decoder, backbone.decoder, some_gates(backbone), config)
+
+
+@pytest.mark.parametrize("rule", UPDATES)
+def test_training_writes_and_reads_as_the_product_does(backbone: Backbone, rule: str) -> None:
+    training = retrofit(backbone, rule)
+    memory = InfiniMemory(backbone.decoder, training.learned, training.config)
+    texts = [some_tokens(backbone, WINDOW, seed) for seed in (1, 2)]
+    carry = memory.empty()
+    for text in texts:
+        carry = memory.write(text, carry).carry
+    again = memory.write_repeating([*texts, texts[0]], memory.empty())
+    torch.testing.assert_close(dict(again), dict(memory.write(texts[0], carry).carry))
+    with torch.no_grad():
+        windows = [Repeated(training.read(text)) for text in texts]
+        state = training.write(windows, training.empty())
+        torch.testing.assert_close(state._asdict(), dict(carry))
+        rows = pack_rows(backbone.tokenizer, ASKED)
+        logits = training.logits(rows, state)
+    torch.testing.assert_close(logits, answered_by_the_product(backbone, memory, carry))
+    assert len(logits) == len(rows.targets)
+
+
+@pytest.mark.parametrize("rule", UPDATES)
+def test_rows_are_written_as_if_each_were_alone(backbone: Backbone, rule: str) -> None:
+    training = retrofit(backbone, rule)
+    own = [Repeated(training.read(some_tokens(backbone, 9, seed))) for seed in (1, 2)]
+    common = Repeated(training.read(some_tokens(backbone, WINDOW, 3)), 2.0)
+    with torch.no_grad():
+        apart = [training.write([one, common], training.empty()) for one in own]
+        early = training.stacked([training.write([one], training.empty()) for one in own])
+        together = training.write([common], early)
+    torch.testing.assert_close(together, training.stacked(apart))
+
+
+def test_a_repeated_window_is_one_written_as_often(backbone: Backbone) -> None:
+    training = retrofit(backbone)
+    read = training.read(some_tokens(backbone, 9, 1))
+    often = training.write([Repeated(read)] * 5, training.empty())
+    once = training.write([Repeated(read, 5.0)], training.empty())
+    torch.testing.assert_close(often, once)
+
+
+def test_the_gradient_reaches_every_map(backbone: Backbone) -> None:
+    training = retrofit(backbone)
+    texts, asked, times = Passkeys(rows=2).draw(random.Random(0))
+    states = []
+    for text in texts:
+        tokens = torch.tensor(backbone.tokenizer.encode(text)[:WINDOW])
+        window = Repeated(training.read(tokens), times)
+        states.append(training.write([window], training.empty()))
+    rows = pack_rows(backbone.tokenizer, asked)
+    judged = judge_rows(rows, training.logits(rows, training.stacked(states)))
+    judged.loss.backward()
+    assert judged.rows == 2 and 0 <= judged.right <= 2
+    for name, parameter in training.learned.named_parameters():
+        assert parameter.grad is not None and bool((parameter.grad != 0).any()), name
+
+
+def test_maps_at_their_start_are_the_paper_at_half_strength(backbone: Backbone) -> None:
+    c = backbone.config
+    maps = InfiniMaps(c.layers, c.heads, c.kv_heads, c.head_size)
+    text = some_tokens(backbone, WINDOW, 1)
+    carries = []
+    for given in (None, maps):
+        gates = InfiniGates(c.layers, c.heads, maps=given).double()
+        memory = InfiniMemory(backbone.decoder, gates, InfiniConfig(WINDOW))
+        carries.append(memory.write(text, memory.empty()).carry)
+    torch.testing.assert_close(carries[0]["M"], 2 * carries[1]["M"])
+    torch.testing.assert_close(carries[0]["z"], 2 * carries[1]["z"])
+
+
+def test_gates_without_maps_are_nothing_to_train(backbone: Backbone) -> None:
+    gates = InfiniGates(backbone.config.layers, backbone.config.heads)
+    with pytest.raises(InvalidRequest, match="no maps"):
+        InfiniRetrofit(backbone.decoder, backbone.decoder, gates, InfiniConfig(WINDOW))
+
+
+def test_even_weights_are_even(backbone: Backbone) -> None:
+    rows = pack_rows(backbone.tokenizer, ASKED, even=True)
+    for number in range(len(ASKED)):
+        own = rows.weights[rows.row == number]
+        torch.testing.assert_close(own, torch.full_like(own, 1 / len(own)))

@@ -1,0 +1,152 @@
+"""The retrofit of MELODI: what training writes and reads is what the product does."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from retrofit_parts import ASKED, WINDOW, answered_by_the_product, some_tokens
+
+from memory_models import backbone as backbones
+from memory_models.adapter import LoraConfig
+from memory_models.backbone import Backbone
+from memory_models.decoder import causal_attention
+from memory_models.errors import BrokenCheckpoint, InvalidRequest
+from memory_models.memories.melodi import MelodiConfig
+from memory_models.memories.melodi_retrofit import (
+    MelodiRetrofit,
+    RetrofitMemory,
+    load_learned,
+    read_text,
+    summarise,
+)
+from memory_models.train.melodi import MelodiTraining
+from memory_models.train.retrofit import Passkeys, Repeated, judge_rows, pack_rows
+
+SIZES = MelodiConfig(window=WINDOW, short=4, long=4, queue=8, parallel=True)
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny_backbone: Path) -> Backbone:
+    loaded = backbones.load(tiny_backbone, dtype=torch.float32)
+    loaded.decoder.double()
+    return loaded
+
+
+def some_learned(backbone: Backbone) -> MelodiRetrofit:
+    torch.manual_seed(3)
+    learned = MelodiRetrofit(backbone.decoder, SIZES, LoraConfig(rank=2)).double()
+    with torch.no_grad():
+        for parameter in learned.parameters():
+            if parameter.requires_grad:
+                parameter += 0.1 * torch.randn_like(parameter)
+    return learned
+
+
+def training_of(backbone: Backbone) -> MelodiTraining:
+    return MelodiTraining(backbone.decoder, backbone.decoder, some_learned(backbone))
+
+
+def test_training_writes_and_reads_as_the_product_does(backbone: Backbone) -> None:
+    training = training_of(backbone)
+    memory = RetrofitMemory(backbone.decoder, training.learned)
+    texts = [some_tokens(backbone, count, seed) for count, seed in ((WINDOW, 1), (11, 2))]
+    carry = memory.empty()
+    for text in texts:
+        carry = memory.write(text, carry).carry
+    again = memory.write_repeating([*texts, texts[0]], memory.empty())
+    torch.testing.assert_close(dict(again), dict(memory.write(texts[0], carry).carry))
+    rows = pack_rows(backbone.tokenizer, ASKED)
+    with torch.no_grad():
+        windows = [Repeated(training.read(text)) for text in texts]
+        state = training.write(windows, training.empty())
+        torch.testing.assert_close(state.keys, carry["keys"].flatten(2, 3))
+        logits = training.logits(rows, state)
+    torch.testing.assert_close(logits, answered_by_the_product(backbone, memory, carry))
+
+
+def test_a_repeated_window_weighs_as_often(backbone: Backbone) -> None:
+    training = training_of(backbone)
+    rows = pack_rows(backbone.tokenizer, ASKED)
+    with torch.no_grad():
+        read, other = (training.read(some_tokens(backbone, 9, seed)) for seed in (1, 2))
+        states = [
+            training.write([*windows, Repeated(other)], training.empty())
+            for windows in ([Repeated(read)] * 5, [Repeated(read, 5.0), Repeated(other, 0.0)])
+        ]
+        often, once = (training.logits(rows, state) for state in states)
+        alone = training.logits(rows, training.write([Repeated(other)], training.empty()))
+    torch.testing.assert_close(often, once, atol=1e-5, rtol=1e-3)  # log(times) is float32
+    assert not torch.allclose(often, alone, atol=1e-4)
+
+
+def test_the_gradient_reaches_all_that_is_learned(backbone: Backbone) -> None:
+    training = training_of(backbone)
+    texts, asked, times = Passkeys(rows=2).draw(random.Random(0))
+    states = []
+    for text in texts:
+        tokens = torch.tensor(backbone.tokenizer.encode(text)[:WINDOW])
+        windows = [Repeated(training.read(tokens)), Repeated(training.read(tokens[:7]), times)]
+        states.append(training.write(windows, training.empty()))
+    rows = pack_rows(backbone.tokenizer, asked)
+    judge_rows(rows, training.logits(rows, training.stacked(states))).loss.backward()
+    silent = []
+    last = f"layers.{training.learned.layers - 1}."
+    for name, parameter in training.learned.named_parameters():
+        if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any()):
+            silent.append(name)
+    assert all(last in name for name in silent if "layers." in name), silent
+    assert all("layers." in name for name in silent), silent
+
+
+def test_summary_tokens_do_not_change_what_the_backbone_reads(backbone: Backbone) -> None:
+    tokens = some_tokens(backbone, 12, 1)
+    read = read_text(backbone.decoder, tokens, backbone.config.layers)
+    plain = backbone.decoder.hidden(tokens[None], causal_attention(backbone.decoder.rope))
+    torch.testing.assert_close(read.outputs[-1], plain[0])
+
+
+@torch.no_grad()
+def test_at_its_start_u_is_tokens_behind_the_window(backbone: Backbone) -> None:
+    torch.manual_seed(3)
+    learned = MelodiRetrofit(backbone.decoder, SIZES).double()
+    tokens = some_tokens(backbone, 12, 1)
+    words = backbone.decoder.embed(torch.arange(backbone.config.vocab_size))
+    gaps = (words[None] - learned.summary_tokens[:, None]).abs().amax(-1)
+    behind = gaps.argmin(1)
+    assert float(gaps.amin(1).max()) < 1e-6
+    slots = summarise(learned, read_text(backbone.decoder, tokens, learned.layers))
+    both = read_text(backbone.decoder, torch.cat((tokens, behind)), learned.layers)
+    block = backbone.decoder.layer(learned.layers - 1)
+    _, keys, values = block.self_attn.project(block.input_layernorm(both.outputs[-1][None, 12:]))
+    torch.testing.assert_close(slots.keys, keys, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(slots.values, values, atol=1e-6, rtol=1e-6)
+
+
+def test_the_oldest_windows_drop_out_of_the_queue(backbone: Backbone) -> None:
+    memory = RetrofitMemory(backbone.decoder, some_learned(backbone))
+    texts = [some_tokens(backbone, 5, seed) for seed in range(10)]
+    all_of_them = memory.write_repeating(texts, memory.empty())
+    last = memory.write_repeating(texts[2:], memory.empty())
+    torch.testing.assert_close(all_of_them["keys"], last["keys"])
+    assert int(all_of_them["windows_written"]) == 10
+    assert set(memory.recall(all_of_them).attended([])) == set()
+    reading = memory.recall(all_of_them)
+    reading.step(texts[0], 1)
+    attended = reading.attended([1.0])
+    assert min(attended) == 2 and sum(attended.values()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_what_does_not_fit_is_refused(backbone: Backbone) -> None:
+    memory = RetrofitMemory(backbone.decoder, some_learned(backbone))
+    with pytest.raises(InvalidRequest, match="split it to 1 to 30"):
+        memory.write(some_tokens(backbone, 31, 1), memory.empty())
+    with pytest.raises(InvalidRequest, match="make them equal"):
+        MelodiRetrofit(backbone.decoder, MelodiConfig(window=WINDOW, short=4, long=3))
+    learned = some_learned(backbone)
+    weights = {n: p for n, p in learned.named_parameters() if p.requires_grad}
+    load_learned(learned, weights)
+    with pytest.raises(BrokenCheckpoint, match="not those of this backbone"):
+        load_learned(learned, {**weights, "gate": weights["gate"][:1]})
