@@ -51,6 +51,7 @@ from memory_models.evaluate.planted import plant
 from memory_models.evaluate.table import Row, make_rows, row_json
 from memory_models.generate import Decoding
 from memory_models.memories.adaptive import AdaptiveMemory
+from memory_models.memories.infini import UPDATES
 from memory_models.tokenizer import Tokenizer
 
 CONDITIONS = (
@@ -62,7 +63,7 @@ CONDITIONS = (
     "rag[@PASSAGE_TOKENSxPASSAGES]",
     "adaptive[@SHARE[xBITS]]",
     "together[@SHARE[xBITS]]",
-    "infini",
+    "infini[@linear or @delta]",
     "melodi",
 )
 TRUNCATED_TOKENS = 2048  # of the document's end, for the comparator `truncated`
@@ -256,8 +257,11 @@ def _condition(library: Library, name: str, who: Readers) -> Condition:
         states = WindowStates(memory, _cache(library))
         windows = SEEN_TOGETHER if kind == "together" else library.settings.windows
         return OVER_WINDOWS[kind](name, states, who.slots, windows)
-    if name in ("infini", "melodi"):
-        recurrent = new_memory(name, backbone, library.settings)
+    if kind == "infini" or name == "melodi":
+        if given not in ("", *UPDATES):
+            raise InvalidSetting(f"{name!r} asks for {given!r}; give {' or '.join(UPDATES)}.")
+        update = {"infini_update": given} if given else {}
+        recurrent = new_memory(kind, backbone, library.settings.model_copy(update=update))
         assert not isinstance(recurrent, AdaptiveMemory)
         if recurrent.has_reader:
             return Recurrent(name, who.slots, recurrent, memory_config(recurrent))

@@ -40,7 +40,7 @@ def evaluate_command(
         str | None,
         typer.Option(
             help="none wrong random gold truncated[@TOKENS] rag[@TOKENSxPASSAGES] "
-            f"adaptive[@SHARE] infini melodi, with commas.  [default: {EVERY}]"
+            f"adaptive[@SHARE] infini[@linear] melodi, with commas.  [default: {EVERY}]"
         ),
     ] = None,
     distractors: Annotated[

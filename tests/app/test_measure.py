@@ -19,8 +19,10 @@ from app.errors import InvalidSetting
 from app.library import Library, ReadProgress
 from app.measure import evaluate, evaluation_json, readers
 from app.measure_cases import Plan, quickened, settings_of
+from app.models import AnyMemory, new_memory
 from app.settings import Settings
 from memory_models.adapter import Adapter, LoraConfig, lora_weights, save_adapter, with_lora
+from memory_models.backbone import Backbone
 from memory_models.errors import InvalidRequest
 from memory_models.evaluate.conditions import Reader
 
@@ -273,11 +275,33 @@ def test_a_trained_reader_reads_what_it_was_trained_for(
     off.close()
 
 
-@pytest.mark.parametrize("name", ["songs", "rag@x", "rag@64", "adaptive@much", "truncated@0"])
+@pytest.mark.parametrize(
+    "name",
+    ["songs", "rag@x", "rag@64", "adaptive@much", "truncated@0", "infini@square", "melodi@1"],
+)
 def test_unknown_memories_are_refused(library: Library, name: str) -> None:
     plan = Plan(None, None, (name,), task="passkey", tokens=(400,), limit=1)
     with pytest.raises(InvalidSetting, match=name):
         evaluate(library, plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "update"),
+    [("infini", "delta"), ("infini@delta", "delta"), ("infini@linear", "linear")],
+)
+def test_infini_is_measured_with_the_update_asked_for(
+    library: Library, monkeypatch: pytest.MonkeyPatch, name: str, update: str
+) -> None:
+    made = []
+
+    def watched(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
+        made.append((kind, settings.infini_update))
+        return new_memory(kind, backbone, settings)
+
+    monkeypatch.setattr("app.measure.new_memory", watched)
+    plan = Plan(None, None, (name,), task="passkey", tokens=(400,), limit=1)
+    assert [row.memory for row in evaluate(library, plan).rows] == [name]
+    assert made == [("infini", update)]
 
 
 # The command
