@@ -13,14 +13,14 @@ from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from memory_models.adapter import Adapter, LoraConfig, load_adapter, merged
+from memory_models.adapter import Adapter, LoraConfig, load_adapter, load_learned, merged
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import SlotCodec
 from memory_models.memories.infini import InfiniGates, InfiniMaps
 from memory_models.memories.melodi import MelodiConfig
-from memory_models.memories.melodi_retrofit import MelodiRetrofit, load_learned
+from memory_models.memories.melodi_retrofit import MelodiRetrofit
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import to_bytes
 from memory_models.prompt import DECLINED

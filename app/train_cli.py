@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -146,6 +146,10 @@ def reader_command(
 
 Tokens = Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")]
 PassKeys = Annotated[float, typer.Option(min=0, max=1, help="Share of pass keys.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Trained weights to begin with, .safetensors."),
+]
 Rate = Annotated[float, typer.Option(min=0, help="Learning rate.")]
 Minutes = Annotated[float, typer.Option(min=0.1, help="Between validations.")]
 
@@ -159,6 +163,7 @@ def infini_command(
     facts: Facts = None,
     update: Annotated[str, typer.Option(help="linear or delta.")] = "linear",
     tokens: Tokens = 300_000,
+    weights: Weights = None,
     passkeys: PassKeys = 0.5,
     learning_rate: Rate = 3e-3,
     validate_minutes: Minutes = 10.0,
@@ -172,10 +177,8 @@ def infini_command(
     budget = Budget(
         tokens, learning_rate, accumulate=2, seed=seed, validate_seconds=60 * validate_minutes
     )
-    shares = _shares(data, facts)
-    _retrofit(
-        f"infini-{update}", shares, books, validation, folder, budget, passkeys, backbone, as_json
-    )
+    sources = Sources(_shares(data, facts), books, validation, weights)
+    _retrofit(f"infini-{update}", sources, folder, budget, passkeys, backbone, as_json)
 
 
 @train_app.command(name="melodi")
@@ -186,6 +189,7 @@ def melodi_command(
     folder: Folder,
     facts: Facts = None,
     tokens: Tokens = 300_000,
+    weights: Weights = None,
     passkeys: PassKeys = 0.5,
     learning_rate: Rate = 1e-3,
     validate_minutes: Minutes = 10.0,
@@ -199,15 +203,22 @@ def melodi_command(
     budget = Budget(
         tokens, learning_rate, accumulate=2, seed=seed, validate_seconds=60 * validate_minutes
     )
-    shares = _shares(data, facts)
-    _retrofit("melodi", shares, books, validation, folder, budget, passkeys, backbone, as_json)
+    sources = Sources(_shares(data, facts), books, validation, weights)
+    _retrofit("melodi", sources, folder, budget, passkeys, backbone, as_json)
+
+
+class Sources(NamedTuple):
+    """Where a retrofit learns from."""
+
+    shares: tuple[Share, ...]
+    books: Path
+    validation: Path
+    start: Path | None
 
 
 def _retrofit(
     kind: str,
-    shares: tuple[Share, ...],
-    books: Path,
-    validation: Path,
+    sources: Sources,
     folder: Path,
     budget: Budget,
     passkeys: float,
@@ -220,7 +231,10 @@ def _retrofit(
     if known is None:
         raise InvalidSetting(f"{kind!r} is not known; choose one of {', '.join(KINDS)}.")
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
-        plan = RetrofitPlan(known, shares, books, validation, budget, passkey_share=passkeys)
+        shares, books, validation, start = sources
+        plan = RetrofitPlan(
+            known, shares, books, validation, budget, passkey_share=passkeys, start=start
+        )
         notes = train_retrofit(library, plan, folder, on_step)
         emit(notes) if as_json else say(f"{kind}: score {notes['score']:.3f}")
 

@@ -19,7 +19,7 @@ from app.adapters import own_folder, trained_reader
 from app.errors import InvalidSetting
 from app.library import Library
 from app.train import OnStep, split_windows
-from memory_models.adapter import Adapter, save_adapter
+from memory_models.adapter import Adapter, load_learned, save_adapter
 from memory_models.evaluate.background import Measure
 from memory_models.evaluate.data import read_records
 from memory_models.evaluate.tasks import filler_windows
@@ -62,6 +62,7 @@ class RetrofitPlan:
     passkeys: Passkeys = field(default_factory=Passkeys)
     passkey_share: float = 0.5  # of all units
     mix: Mix = field(default_factory=lambda: Mix(pages=0.0))
+    start: Path | None = None  # weights to begin with, of this kind or of the other update
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -159,6 +160,8 @@ def train_retrofit(
     """Train (or go on training) in `folder`, and install the best for this backbone."""
     backbone = library.backbone
     retrofit = start_retrofit(library, plan)
+    if plan.start is not None:
+        load_learned(retrofit.learned, load_file(plan.start))
     episodes = Episodes(library, plan, retrofit)
     records = read_records(plan.validation, "val")
     probes = make_probes(records, partial(split_windows, library), plan.probes)
@@ -191,6 +194,7 @@ def train_retrofit(
         "tokens": progress.tokens,
         "steps": progress.step,
         "score": progress.best,
+        "reader": trained.name if (trained := trained_reader(backbone)) else None,
     }
     if plan.kind == "melodi":
         notes |= {"config": asdict(MELODI), "rank": LORA.rank}

@@ -90,6 +90,21 @@ def load_lora(reader: Decoder, weights: Mapping[str, Tensor]) -> None:
             value.copy_(weights[name])
 
 
+@torch.no_grad()
+def load_learned(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put back what a module learned: all its parameters that are not frozen, by name."""
+    own = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    strange = sorted(own.keys() ^ weights.keys())
+    strange += [n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape]
+    if strange:
+        raise BrokenCheckpoint(
+            f"Weights that are not those of this backbone ({len(strange)} tensors differ, such as "
+            f"{strange[0]}); train again."
+        )
+    for name, parameter in own.items():
+        parameter.copy_(weights[name])
+
+
 def merged(decoder: Decoder, weights: Mapping[str, Tensor], scale: float) -> Decoder:
     """A decoder with W + scale * up down in place of W; norms and embeddings stay shared."""
     reader = sharing(decoder)

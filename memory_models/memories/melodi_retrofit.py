@@ -21,7 +21,7 @@ vocabulary. There is no short-term memory: z has no token. Windows can be read i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from memory_models.adapter import LoraConfig, with_lora
 from memory_models.decoder import Decoder, causal_attention, rotate
-from memory_models.errors import BrokenCheckpoint, InvalidRequest
+from memory_models.errors import InvalidRequest
 from memory_models.memories.melodi import (
     MelodiConfig,
     MelodiState,
@@ -83,21 +83,6 @@ class MelodiRetrofit(nn.Module):
     def queries(self, q: Tensor) -> Tensor:
         """What meets the queue, of q [B,H,T,d]."""
         return q @ self.q.to(q.dtype)
-
-
-@torch.no_grad()
-def load_learned(retrofit: MelodiRetrofit, weights: Mapping[str, Tensor]) -> None:
-    """Put learned weights back; every name and shape must fit."""
-    own = {name: p for name, p in retrofit.named_parameters() if p.requires_grad}
-    strange = sorted(own.keys() ^ weights.keys())
-    strange += [n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape]
-    if strange:
-        raise BrokenCheckpoint(
-            f"A MELODI adapter whose tensors are not those of this backbone ({strange[0]} and "
-            f"{len(strange) - 1} more); train it again."
-        )
-    for name, parameter in own.items():
-        parameter.copy_(weights[name])
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import torch
 from retrofit_parts import ASKED, WINDOW, answered_by_the_product, some_tokens
 
 from memory_models import backbone as backbones
-from memory_models.adapter import LoraConfig
+from memory_models.adapter import LoraConfig, load_learned
 from memory_models.backbone import Backbone
 from memory_models.decoder import causal_attention
 from memory_models.errors import BrokenCheckpoint, InvalidRequest
@@ -18,7 +18,6 @@ from memory_models.memories.melodi import MelodiConfig
 from memory_models.memories.melodi_retrofit import (
     MelodiRetrofit,
     RetrofitMemory,
-    load_learned,
     read_text,
     summarise,
 )
