@@ -255,7 +255,10 @@ def planted_command(
 @bench_app.command(name="reading")
 def reading_command(
     data: Books,
-    tokens: Annotated[int, typer.Option(min=10_000)] = 300_000,
+    tokens: Annotated[int, typer.Option(min=1000)] = 300_000,
+    memory: Annotated[
+        str | None, typer.Option(help="adaptive, melodi or infini; the settings' without it.")
+    ] = None,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
@@ -263,7 +266,7 @@ def reading_command(
     with _benching(backbone) as (library, on_progress):
         from app.bench import reading
 
-        _report(reading(library, data, tokens, on_progress), as_json=as_json)
+        _report(reading(library, data, tokens, on_progress, memory), as_json=as_json)
 
 
 @bench_app.command(name="writing")

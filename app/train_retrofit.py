@@ -39,7 +39,7 @@ Kind = Literal["infini-linear", "infini-delta", "melodi"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 WINDOW = 512  # tokens of a segment; Infini's 2,048 would be trained on a quarter as often
 START = -1.0  # beta; memory weighs 0.27
-MELODI = MelodiConfig(window=WINDOW, short=64, long=64, queue=4096, parallel=True)
+MELODI = MelodiConfig(window=WINDOW, short=32, long=32, queue=4096, parallel=True)
 FASTER = {
     "infini": MappingProxyType({"beta": 10.0, "maps.write": 10.0, "maps.bias": 30.0}),
     "melodi": MappingProxyType({"gate": 10.0}),

@@ -45,7 +45,7 @@ from memory_models.memories.melodi import (
 from memory_models.memory import Bundle, Written
 
 GATE_START = -1.0  # memory weighs 0.27
-LORA = LoraConfig(rank=8)
+LORA = LoraConfig(rank=4)
 
 
 class TextRead(NamedTuple):

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from app.bench import told, writing
+from app.bench import reading, told, writing
 from app.documents import make_epub
+from app.errors import InvalidSetting
 from app.library import Library
 from ingest.readers import read_book
 from memory_models.decoder import Decoder
@@ -48,6 +49,22 @@ def test_keeping_is_measured_against_a_plain_pass(
         "kept_seconds": 8.0,  # two passes without a gate
         "ratio": 2.0,
     }
+
+
+@pytest.mark.parametrize("memory", ["melodi", "adaptive"])
+def test_reading_is_measured_with_the_memory_asked_for(
+    library: Library, books: Path, memory: str
+) -> None:
+    figures = reading(library, books, 600, memory=memory)
+    assert figures["memory"] == memory
+    assert figures["segments"] > 10 and figures["tokens"] >= 600
+    assert figures["peak_bytes"] > 1e7 and figures["ratio"] > 0
+
+
+def test_speed_over_too_few_segments_is_refused(library: Library, books: Path) -> None:
+    with pytest.raises(InvalidSetting, match="at least 10"):
+        reading(library, books, 600, memory="infini")
+    assert not library.list()
 
 
 def test_what_is_shown_to_a_reader_that_declines_is_the_page(library: Library) -> None:
