@@ -41,6 +41,7 @@ subtracted, M_end - M_start being the memory of the chapter between.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -124,17 +125,17 @@ class InfiniGates(nn.Module):
         """What reads the memory, of q [B,H,T,d]."""
         return q if self.maps is None else q @ self.maps.q[layer].to(q.dtype)
 
-    def keys(self, layer: int, k: Tensor) -> Tensor:
-        """What is written, of k [B,G,T,d]."""
+    def keys(self, layer: int | slice, k: Tensor) -> Tensor:
+        """What is written, of k [B,G,T,d]; of all layers' k [layers,G,T,d] with a full slice."""
         return k if self.maps is None else k @ self.maps.k[layer].to(k.dtype)
 
-    def strength(self, layer: int, k: Tensor) -> Tensor | None:
-        """How strongly it is written [B,G,T,1], in float32 or wider; None is 1."""
+    def strength(self, layer: int | slice, k: Tensor) -> Tensor | None:
+        """How strongly it is written [*,G,T,1], in float32 or wider; None is 1."""
         if self.maps is None:
             return None
         wide = k.to(torch.promote_types(k.dtype, torch.float32))
         write, bias = self.maps.write[layer].to(wide), self.maps.bias[layer].to(wide)
-        return (wide @ write.unsqueeze(-1) + bias[:, None, None]).sigmoid()
+        return (wide @ write.unsqueeze(-1) + bias[..., None, None]).sigmoid()
 
 
 def sigma(x: Tensor) -> Tensor:
@@ -145,15 +146,19 @@ def sigma(x: Tensor) -> Tensor:
 def retrieve(q: Tensor, M: Tensor, z: Tensor, eps: float, feature: Feature = sigma) -> Tensor:
     """A_mem = sigma(Q) M / (sigma(Q) z + eps).
 
-    q [B,H,T,d] before RoPE, M [B,G,F,d], z [B,G,F] -> [B,H,T,d] in M's dtype. Keys may be given as
-    q (H = G).
+    q [B,H,T,d] before RoPE, M [B,G,F,d], z [B,G,F] -> [B,H,T,d] in M's dtype.
     """
     B, H, T, d = q.shape
     G, F_ = M.shape[1:3]
     with torch.autocast(q.device.type, enabled=False):
         features = feature(q.to(M.dtype)).reshape(B, G, (H // G) * T, F_)  # [B,G,R*T,F]
-        norm = features @ z.unsqueeze(-1) + eps  # [B,G,R*T,1]
-        return (features @ M / norm).view(B, H, T, d)
+        return _recalled(features, M, z, eps).view(B, H, T, d)
+
+
+def _recalled(features: Tensor, M: Tensor, z: Tensor, eps: float) -> Tensor:
+    """features [*,T,F], M [*,F,d], z [*,F] -> [*,T,d]."""
+    out: Tensor = features @ M / (features @ z.unsqueeze(-1) + eps)
+    return out
 
 
 def update(
@@ -165,16 +170,15 @@ def update(
     strength: Tensor | None = None,
     feature: Feature = sigma,
 ) -> InfiniState:
-    """Write k, v [B,G,T,d], before RoPE, into M [B,G,F,d] and z [B,G,F] of one layer.
+    """Write k, v [*,G,T,d], before RoPE, into M [*,G,F,d] and z [*,G,F].
 
-    k and v of one row are written into every row of M and z.
-    strength [B,G,T,1]: of each key; 1 where there is none.
+    Axes of size one before G are written into every row of M and z.
+    strength [*,G,T,1]: of each key; 1 where there is none.
     """
     with torch.autocast(k.device.type, enabled=False):
         features, values = feature(k.to(M.dtype)), v.to(M.dtype)
         if config.update == "delta":
-            rows = k.expand(M.shape[0], -1, -1, -1)
-            values = values - retrieve(rows, M, z, config.eps, feature)
+            values = values - _recalled(features, M, z, config.eps)
         if strength is not None:
             features = features * strength.to(M.dtype)
         return InfiniState(M + features.transpose(-1, -2) @ values, z + features.sum(-2))
@@ -230,18 +234,10 @@ def infini_segment(
 
 
 def write_layer(
-    gates: InfiniGates,
-    layer: int,
-    k: Tensor,
-    v: Tensor,
-    state: InfiniState,
-    config: InfiniConfig,
-    times: float = 1.0,
+    gates: InfiniGates, layer: int, k: Tensor, v: Tensor, state: InfiniState, config: InfiniConfig
 ) -> InfiniState:
-    """Write k, v [B,G,T,d] of a layer into its state, `times` as strongly as gates say."""
+    """Write k, v [B,G,T,d] of a layer into its state."""
     strength = gates.strength(layer, k)
-    if times != 1.0:
-        strength = k.new_full((*k.shape[:3], 1), times) if strength is None else strength * times
     return update(gates.keys(layer, k), v, state.M, state.z, config, strength)
 
 
@@ -252,12 +248,22 @@ def absorb(
     config: InfiniConfig,
     times: float = 1.0,
 ) -> InfiniState:
-    """Write a segment that was read in parallel into every layer and row of a state."""
-    after = [
-        write_layer(gates, n, k[None], v[None], InfiniState(M, z), config, times)
-        for n, (k, v, M, z) in enumerate(zip(*read, *state, strict=True))
-    ]
-    return InfiniState(torch.stack([s.M for s in after]), torch.stack([s.z for s in after]))
+    """Write a segment that was read in parallel into every layer and row of a state.
+
+    times: under the linear update, as if it had been written so often.
+    """
+    k, v = read.keys, read.values  # [layers,G,T,d]
+    every = slice(None)
+    strength = gates.strength(every, k)
+    if times != 1.0:
+        if config.update != "linear":
+            raise InvalidRequest(
+                f"Only the 'linear' update writes {times} times at once; write as often as that."
+            )
+        strength = torch.full_like(k[..., :1], times) if strength is None else strength * times
+    row = None if strength is None else strength.unsqueeze(1)  # [layers,1,G,T,1]
+    keys, values = gates.keys(every, k).unsqueeze(1), v.unsqueeze(1)
+    return update(keys, values, state.M, state.z, config, row)
 
 
 def subtract(end: InfiniState, start: InfiniState) -> InfiniState:
@@ -374,12 +380,15 @@ class InfiniMemory:
             return carry
         known: dict[tuple[int, ...], KeyValues] = {}
         state = self._open(carry)
-        for tokens in segments:
-            key = tuple(tokens.tolist())
+        for key, run in itertools.groupby(tuple(tokens.tolist()) for tokens in segments):
             if key not in known:
-                _check_length(len(tokens), self.config)
+                _check_length(len(key), self.config)
+                tokens = torch.tensor(key, device=self._decoder.device)
                 known[key] = read_tokens(self._decoder, tokens)
-            state = absorb(self._gates, known[key], state, self.config)
+            often = sum(1 for _ in run)
+            at_once = often if self.config.update == "linear" else 1
+            for _ in range(often // at_once):
+                state = absorb(self._gates, known[key], state, self.config, float(at_once))
         return state._asdict()
 
     def recall(self, carry: Bundle) -> InfiniReading:

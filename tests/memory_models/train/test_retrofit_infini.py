@@ -57,6 +57,11 @@ def test_training_writes_and_reads_as_the_product_does(backbone: Backbone, rule:
         carry = memory.write(text, carry).carry
     again = memory.write_repeating([*texts, texts[0]], memory.empty())
     torch.testing.assert_close(dict(again), dict(memory.write(texts[0], carry).carry))
+    often = memory.empty()
+    for text in [texts[0]] * 3 + texts:
+        often = memory.write(text, often).carry
+    runs = memory.write_repeating([texts[0]] * 3 + texts, memory.empty())
+    torch.testing.assert_close(dict(runs), dict(often))
     with torch.no_grad():
         windows = [Repeated(training.read(text)) for text in texts]
         state = training.write(windows, training.empty())
