@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -25,7 +25,7 @@ from memory_models.evaluate.data import read_records
 from memory_models.evaluate.tasks import filler_windows
 from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMaps
 from memory_models.memories.melodi import MelodiConfig
-from memory_models.memories.melodi_retrofit import LORA, MelodiRetrofit
+from memory_models.memories.melodi_retrofit import LORA, MelodiRetrofit, long_layer
 from memory_models.tokenizer import Tokenizer
 from memory_models.train.infini import InfiniRetrofit
 from memory_models.train.loop import Budget, UnitResult, train
@@ -37,15 +37,15 @@ from memory_models.train.units import Asked, Mix, Unit, draw_units
 
 Kind = Literal["infini-linear", "infini-delta", "melodi"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-WINDOW = 512  # tokens of a segment; Infini's 2,048 would be trained on a quarter as often
+WINDOW = 512  # tokens of Infini's segment; the paper's 2,048 would be trained a quarter as often
 START = -1.0  # beta; memory weighs 0.27
-MELODI = MelodiConfig(window=WINDOW, short=32, long=32, queue=4096, parallel=True)
+MELODI = MelodiConfig(window=128, short=16, long=16, queue=16_384, parallel=True)
 FASTER = {
     "infini": MappingProxyType({"beta": 10.0, "maps.write": 10.0, "maps.bias": 30.0}),
     "melodi": MappingProxyType({"gate": 10.0}),
 }
 MOST_BESIDE = 6  # other windows around one that is asked about
-JUDGED_TIMES = (1.0, 60.0, 2000.0)
+JUDGED = {"1K": 1e3, "32K": 32e3, "1M": 1e6}  # tokens
 NATS_WEIGH = 0.1  # of the first token's nats against the share of pass keys, to choose the best
 
 
@@ -77,7 +77,8 @@ def start_retrofit(library: Library, plan: RetrofitPlan) -> Retrofit[Any, Any]:
     reader = trained.decoder if trained else writer
     torch.manual_seed(plan.budget.seed)
     if plan.kind == "melodi":
-        learned = MelodiRetrofit(writer, MELODI)
+        config = replace(MELODI, long_layer=long_layer(shape.layers))
+        learned = MelodiRetrofit(writer, config)
         return MelodiTraining(writer, reader, learned.to(writer.device))
     update: Literal["linear", "delta"] = "delta" if plan.kind == "infini-delta" else "linear"
     maps = InfiniMaps(shape.layers, shape.heads, shape.kv_heads, shape.head_size)
@@ -93,31 +94,32 @@ class Episodes:
         self._device = library.backbone.decoder.device
         self._tokenizer: Tokenizer = library.backbone.tokenizer
         self._split = partial(split_windows, library)
-        self._filler = self._read(passkey_filler(self._tokenizer))
+        (self._filler,) = self._read(passkey_filler(self._tokenizer, retrofit.window))
         self._known: deque[Repeated[Any]] = deque([self._filler], maxlen=24)
 
-    def _read(self, text: str) -> Repeated[Any]:
-        tokens = torch.tensor(self._tokenizer.encode(text)[:WINDOW])
-        return Repeated(self._retrofit.read(tokens.to(self._device)))
+    def _read(self, text: str) -> list[Repeated[Any]]:
+        tokens = torch.tensor(self._tokenizer.encode(text), device=self._device)
+        return [Repeated(self._retrofit.read(w)) for w in tokens.split(self._retrofit.window)]
 
     def _judge(self, asked: Sequence[Asked], state: Any, *, even: bool = False) -> Judged:
         rows = pack_rows(self._tokenizer, asked, even=even)
         return judge_rows(rows, self._retrofit.logits(rows, state))
 
-    def passkeys(self, rng: random.Random, times: float | None = None) -> Judged:
-        """Pass keys in texts of their own, behind and before the same filler: `times` windows."""
+    def passkeys(self, rng: random.Random, tokens: float | None = None) -> Judged:
+        """Pass keys in texts of their own, behind and before the same filler: `tokens` in all."""
         write = self._retrofit.write
         texts, asked, drawn = self._plan.passkeys.draw(rng)
-        times = drawn if times is None else times
+        times = (drawn if tokens is None else tokens) / self._retrofit.window
         before = times * rng.random()
         early = write([Repeated(self._filler.read, before)], self._retrofit.empty())
-        states = self._retrofit.stacked([write([self._read(text)], early) for text in texts])
+        own = [self._read(text)[:1] for text in texts]  # as long as each other in the state
+        states = self._retrofit.stacked([write(windows, early) for windows in own])
         behind = Repeated(self._filler.read, times - before)
         return self._judge(asked, write([behind], states), even=True)  # every digit is a find
 
     def window(self, unit: Unit, rng: random.Random) -> Judged:
         """Questions about a unit's windows, with some that were read lately beside them."""
-        own = [self._read(text) for text in unit.windows]
+        own = [window for text in unit.windows for window in self._read(text)]
         beside = rng.sample(list(self._known), min(len(self._known), rng.randint(0, MOST_BESIDE)))
         self._known.extend(own)
         cut = rng.randint(0, len(beside))
@@ -148,10 +150,10 @@ def _result(make: partial[Judged], kind: str) -> UnitResult:
     return UnitResult(made.loss, made.rows, made.tokens, watched)
 
 
-def passkey_filler(tokenizer: Tokenizer) -> str:
+def passkey_filler(tokenizer: Tokenizer, window: int) -> str:
     """A window of the pass key task's filler, as the evaluation's documents have it."""
-    measure = Measure(lambda text: [(0, len(text))], tokenizer.count, WINDOW)
-    return filler_windows(measure, WINDOW)[0]
+    measure = Measure(lambda text: [(0, len(text))], tokenizer.count, window)
+    return filler_windows(measure, window)[0]
 
 
 def train_retrofit(
@@ -170,12 +172,12 @@ def train_retrofit(
     @torch.no_grad()
     def validate() -> dict[str, float]:
         figures = {}
-        for times in JUDGED_TIMES:
-            judged = episodes.passkeys(random.Random("validation"), times)
-            figures[f"key_{times:.0f}"] = judged.right / judged.rows
+        for length, tokens in JUDGED.items():
+            judged = episodes.passkeys(random.Random("validation"), tokens)
+            figures[f"key_{length}"] = judged.right / judged.rows
         nats = [episodes.window(u, random.Random(n)).first_nats for n, u in enumerate(asked)]
         figures["window_nats"] = sum(nats) / len(nats)
-        keys = sum(v for name, v in figures.items() if name.startswith("key")) / len(JUDGED_TIMES)
+        keys = sum(v for name, v in figures.items() if name.startswith("key")) / len(JUDGED)
         return {**figures, "score": keys - NATS_WEIGH * figures["window_nats"]}
 
     faster = FASTER[plan.kind.partition("-")[0]]
@@ -187,7 +189,7 @@ def train_retrofit(
         "kind": plan.kind,
         "backbone": backbone.name,
         "backbone_sha256": backbone.sha256,
-        "window": WINDOW,
+        "window": retrofit.window,
         "data": [[share.path.name, share.weight] for share in plan.shares],
         "passkey_share": plan.passkey_share,
         "seed": plan.budget.seed,
@@ -196,8 +198,8 @@ def train_retrofit(
         "score": progress.best,
         "reader": trained.name if (trained := trained_reader(backbone)) else None,
     }
-    if plan.kind == "melodi":
-        notes |= {"config": asdict(MELODI), "rank": LORA.rank}
+    if isinstance(retrofit.learned, MelodiRetrofit):
+        notes |= {"config": asdict(retrofit.learned.config), "rank": LORA.rank}
     if PartialState().is_main_process:
         weights = {name: value.to(torch.float16) for name, value in best.items()}
         path = own_folder(backbone) / f"{plan.kind}.safetensors"

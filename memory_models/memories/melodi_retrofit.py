@@ -10,10 +10,14 @@ stands beside it.
 
   write   u: S learned tokens behind the window, seeing x and themselves, x never sees u; low-rank
           weights act on u alone, up to the long-term layer.
-          u <- F_summary [x'; u'] between layers, m = F_long [x'; u'] at the long-term layer, whose
-          projections make m's keys and values: L of them join the queue.
+          u <- F_summary [x'; u'] between layers, m = F_long [x'; u'] in front of the long-term
+          layer, whose projections make m's keys and values: L of them join the queue.
   ask     at the long-term layer A = a A_cross + (1 - a) A_self as in the paper, with a [d,d] map
           of each head's queries before they meet the queue.
+
+m is taken in front of the layer and not behind it, as in the paper: only there are x' and u' what
+the frozen projections know. The layer is one at three fifths of the depth, where this kind of model
+looks up what it copies (EXPERIMENTS.md), not the middle one.
 
 Mixers start as u itself (weight 0 on x, L = S), maps as the identity, u as tokens of the
 vocabulary. There is no short-term memory: z has no token. Windows can be read in any order.
@@ -44,12 +48,13 @@ from memory_models.memories.melodi import (
 )
 from memory_models.memory import Bundle, Written
 
-GATE_START = -1.0  # memory weighs 0.27
+GATE_START = 0.4  # memory weighs 0.6
+DEPTH = 0.6  # of the long-term layer
 LORA = LoraConfig(rank=4)
 
 
 class TextRead(NamedTuple):
-    """What the backbone made of a window, up to the long-term layer."""
+    """What the backbone made of a window in front of the long-term layer."""
 
     keys: Tensor  # [layers,G,T,d], rotated
     values: Tensor  # [layers,G,T,d]
@@ -67,14 +72,19 @@ class MelodiRetrofit(nn.Module):
                 f"A retrofit starts with every summary token remembered: long is {config.long}, "
                 f"short {config.short}; make them equal."
             )
-        self.config, self.layers = config, config.long_layer_of(c.layers) + 1
+        self.config, self.long_layer = config, config.long_layer_of(c.layers)
+        if self.long_layer < 1:
+            raise InvalidRequest("Summary tokens need a layer below the long-term one; take 1 up.")
         self.summariser = with_lora(decoder, lora)
-        for index in range(self.layers, c.layers):  # never run
+        for index in range(self.long_layer, c.layers):  # never run, but for two projections
             self.summariser.layer(index).requires_grad_(False)
+        projections = self.summariser.layer(self.long_layer).self_attn
+        for part in (projections.k_proj, projections.v_proj):
+            _trainable(part)
         some = torch.randint(c.vocab_size, (config.short,), device=decoder.device)
         with torch.no_grad():
             self.summary_tokens = nn.Parameter(decoder.embed(some[None])[0].float())  # [S,D]
-        mixers = (TokenMixer(config, config.short, None) for _ in range(self.layers))
+        mixers = (TokenMixer(config, config.short, None) for _ in range(self.long_layer))
         *between, self.long = (_kept_as_is(mixer) for mixer in mixers)
         self.summary = nn.ModuleList(between)
         self.gate = nn.Parameter(torch.full((c.heads, c.head_size), GATE_START))
@@ -83,6 +93,16 @@ class MelodiRetrofit(nn.Module):
     def queries(self, q: Tensor) -> Tensor:
         """What meets the queue, of q [B,H,T,d]."""
         return q @ self.q.to(q.dtype)
+
+
+def long_layer(layers: int) -> int:
+    """The long-term layer of a decoder of so many layers."""
+    return min(max(1, round(DEPTH * layers)), layers - 1)
+
+
+def _trainable(part: nn.Module) -> None:
+    for name, parameter in part.named_parameters():
+        parameter.requires_grad_(name in ("up", "down"))
 
 
 @torch.no_grad()
@@ -125,12 +145,10 @@ def summarise(learned: MelodiRetrofit, read: TextRead) -> Slots:
         own = Slots(rotate(k, cos, sin), v)
         return self_attention(rotate(q, cos, sin), own, past, None, written)
 
-    for index in range(learned.layers):
+    for index, mixer in enumerate((*learned.summary, learned.long)):
         u = decoder.layer(index)(u, index, attend)
-        last = index + 1 == learned.layers
-        mixer = learned.long if last else learned.summary[index]
         u = mixer(read.outputs[index][None], u)
-    block = decoder.layer(learned.layers - 1)
+    block = decoder.layer(learned.long_layer)
     _, k, v = block.self_attn.project(block.input_layernorm(u))
     return Slots(k, v)
 
@@ -162,7 +180,7 @@ class RetrofitReading:
             own, past = Slots(rotate(k, cos, sin), v), self._past.get(layer)
             local = self_attention(rotate(q, cos, sin), own, past, None, written)
             self._past[layer] = join(past, own)
-            if layer != self._learned.layers - 1:
+            if layer != self._learned.long_layer:
                 return local
             asked = self._learned.queries(q)
             self._attended = queue_mass(asked[0], self._state)
@@ -210,7 +228,7 @@ class RetrofitMemory:
             key = tuple(tokens.tolist())
             if key not in known:
                 check_window(tokens[None], state, self.config)
-                read = read_text(self._decoder, tokens, self._learned.layers)
+                read = read_text(self._decoder, tokens, self._learned.long_layer)
                 known[key] = summarise(self._learned, read)
             left.append(known[key])
         keys, values = (torch.stack(parts, dim=2) for parts in zip(*left, strict=True))

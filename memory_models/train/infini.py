@@ -41,6 +41,11 @@ class InfiniRetrofit:
         self.learned, self.config = learned, config
         self._writer, self._reader = writer, reader
 
+    @property
+    def window(self) -> int:
+        """The most tokens that are read at once."""
+        return self.config.window
+
     def empty(self) -> InfiniState:
         """M and z of zeros."""
         return InfiniState.empty(self._writer, 1)

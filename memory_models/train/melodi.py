@@ -36,6 +36,11 @@ class MelodiTraining:
         self.learned = learned
         self._writer, self._reader = writer, reader
 
+    @property
+    def window(self) -> int:
+        """The most tokens that are read at once."""
+        return self.learned.config.window
+
     def empty(self) -> Queue:
         """No slot."""
         c = self._writer.config
@@ -43,8 +48,8 @@ class MelodiTraining:
         return Queue(none, none, none.new_zeros(0, dtype=torch.float32))
 
     def read(self, tokens: Tensor) -> TextRead:
-        """Keys, values and outputs of the layers up to the long-term one."""
-        return read_text(self._writer, tokens, self.learned.layers)
+        """Keys, values and outputs of the layers in front of the long-term one."""
+        return read_text(self._writer, tokens, self.learned.long_layer)
 
     def write(self, windows: Sequence[Repeated[TextRead]], state: Queue) -> Queue:
         """Put windows behind one another into every row of a state; nothing is detached."""
@@ -77,7 +82,7 @@ class MelodiTraining:
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             local = dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
-            if layer != learned.layers - 1 or keys.shape[2] == 0:
+            if layer != learned.long_layer or keys.shape[2] == 0:
                 return local
             cross = F.scaled_dot_product_attention(
                 learned.queries(q), keys, values, attn_mask=bias, enable_gqa=True

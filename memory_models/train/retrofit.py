@@ -43,6 +43,11 @@ class Retrofit(Protocol[R, S]):
         """What is trained."""
         ...
 
+    @property
+    def window(self) -> int:
+        """The most tokens that are read at once."""
+        ...
+
     def empty(self) -> S:
         """The state of one row before anything was written."""
         ...
@@ -117,17 +122,18 @@ def judge_rows(rows: Rows, logits: Tensor) -> Judged:
 
 @dataclass(frozen=True, slots=True)
 class Passkeys:
-    """Episodes with a pass key: how many rows, and how far the filler reaches."""
+    """Episodes with a pass key: how many rows, and how many tokens of filler, log-uniform."""
 
     rows: int = 8
-    most_times: float = 2500.0  # of a window of 512 tokens: 1.3M tokens
+    fewest: float = 512.0
+    most: float = 1.28e6
 
     def draw(self, rng: random.Random) -> tuple[list[str], list[Asked], float]:
-        """Texts with a key each, their questions, and how often the filler stands around."""
+        """Texts with a key each, their questions, and the tokens of filler around them."""
         texts, asked = [], []
         for _ in range(self.rows):
             key = str(rng.randrange(10_000, 100_000))
             before, behind = rng.randint(0, 2), rng.randint(0, 2)
             texts.append(f"{FILLER * before}{passkey_fact(key)} {FILLER * behind}")
             asked.append(Asked(PASSKEY_QUESTION, key))
-        return texts, asked, self.most_times ** rng.random()
+        return texts, asked, self.fewest * (self.most / self.fewest) ** rng.random()
