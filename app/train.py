@@ -29,7 +29,15 @@ from app.errors import InvalidSetting
 from app.library import Library
 from app.models import new_memory
 from ingest.segments import split_text
-from memory_models.adapter import Adapter, LoraConfig, load_lora, save_adapter, with_lora
+from memory_models.adapter import (
+    Adapter,
+    LoraConfig,
+    averaged,
+    load_adapter,
+    load_lora,
+    save_adapter,
+    with_lora,
+)
 from memory_models.backbone import Backbone
 from memory_models.evaluate.data import read_records
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
@@ -261,6 +269,24 @@ def train_reader(
     notes = _notes(library, plan, progress, folder)
     if PartialState().is_main_process:
         save_adapter(own_folder(backbone) / f"{READER}.safetensors", Adapter(weights, notes))
+    return notes
+
+
+def average_readers(library: Library, files: Sequence[Path]) -> dict[str, Any]:
+    """Install the mean of trained readers for this backbone."""
+    backbone = library.backbone
+    found = [load_adapter(path, backbone.sha256) for path in files]
+    if any(a.notes.get("kind") != READER for a in found):
+        raise InvalidSetting("Not all of these are readers; give reader.safetensors files.")
+    if len({(a.notes["rank"], a.notes["scale"]) for a in found}) > 1:
+        raise InvalidSetting("These readers have other ranks or scales; average like with like.")
+    weights = averaged([a.weights for a in found])
+    shared = ("kind", "backbone", "backbone_sha256", "rank", "scale", "together")
+    notes = {name: found[0].notes[name] for name in shared} | {
+        "declining_threshold": DECLINING_THRESHOLD,
+        "mean_of": [a.notes for a in found],
+    }
+    save_adapter(own_folder(backbone) / f"{READER}.safetensors", Adapter(weights, notes))
     return notes
 
 

@@ -144,6 +144,22 @@ def reader_command(
         emit(notes) if as_json else say(str(notes["validation"]))
 
 
+@train_app.command(name="mean")
+def mean_command(
+    readers: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="reader.safetensors files.")
+    ],
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """The mean of trained readers, installed as the reader."""
+    from app.train import average_readers
+
+    with opened(backbone) as library:
+        notes = average_readers(library, readers)
+        emit(notes) if as_json else say(f"mean of {len(readers)} readers installed")
+
+
 Tokens = Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")]
 PassKeys = Annotated[float, typer.Option(min=0, max=1, help="Share of pass keys.")]
 Weights = Annotated[

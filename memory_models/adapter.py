@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,33 @@ def merged(decoder: Decoder, weights: Mapping[str, Tensor], scale: float) -> Dec
             f"{min(left)}; it was trained for another backbone."
         )
     return reader
+
+
+@torch.no_grad()
+def averaged(readers: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of low-rank products, as the nearest product of the first one's rank.
+
+    Means of weights that were fine-tuned from one start answer as well as the best of them, or
+    better (model soups, arXiv 2203.05482); the mean of the factors would be another product.
+    """
+    first = readers[0]
+    if any(other.keys() != first.keys() for other in readers):
+        raise BrokenCheckpoint("Adapters of other layers cannot be averaged; give like with like.")
+    found: dict[str, Tensor] = {}
+    for name in first:
+        if not name.endswith(".up"):
+            continue
+        other = f"{name.removesuffix('.up')}.down"
+        ups = torch.cat([r[name].float() / len(readers) for r in readers], dim=1)  # [out,n*rank]
+        downs = torch.cat([r[other].float() for r in readers])  # [n*rank,in]
+        left, small_left = torch.linalg.qr(ups)
+        right, small_right = torch.linalg.qr(downs.T)
+        u, s, v = torch.linalg.svd(small_left @ small_right.T)
+        rank = first[name].shape[1]
+        root = s[:rank].sqrt()
+        found[name] = left @ (u[:, :rank] * root)
+        found[other] = (root[:, None] * v[:rank]) @ right.T
+    return found
 
 
 def sharing(decoder: Decoder) -> Decoder:

@@ -103,6 +103,11 @@ def test_trained_adapters_are_installed_and_used(
         )
     )
     assert notes["tokens"] >= 1500 and notes["validation"]["window_f1"] >= 0
+    installed = folder / "adapters" / "reader.safetensors"
+    alone = shutil.copy(installed, tmp_path / "reader.safetensors")
+    shutil.copy(installed.with_suffix(".json"), tmp_path / "reader.json")
+    mean = json.loads(run("mean", str(alone), str(alone), *common))
+    assert [each["tokens"] for each in mean["mean_of"]] == [notes["tokens"]] * 2
 
     library = Library(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
     backbone = library.backbone

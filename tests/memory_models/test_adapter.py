@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from tiny import some_tokens, tiny_decoder
+from torch import Tensor
 
 from memory_models import backbone as backbones
 from memory_models.adapter import (
     Adapter,
     LoraConfig,
+    averaged,
     load_adapter,
     load_lora,
     lora_weights,
@@ -93,6 +95,30 @@ def test_weights_load_back_and_others_are_refused() -> None:
         merged(tiny_decoder(layers=2), lora_weights(one), 1.0)
     with pytest.raises(BrokenCheckpoint, match="another backbone"):
         merged(tiny_decoder(width=16), lora_weights(one), 1.0)
+
+
+def test_a_mean_is_the_mean_of_products() -> None:
+    generator = torch.Generator().manual_seed(1)
+    name = "layers.0.mlp.up_proj"
+    one, two = (
+        {
+            f"{name}.up": torch.randn(9, 4, generator=generator),
+            f"{name}.down": torch.randn(4, 7, generator=generator),
+        }
+        for _ in range(2)
+    )
+    for half in (one, two):  # products of rank two in factors of rank four: their mean fits
+        half[f"{name}.up"][:, 2:] = 0
+
+    def product(weights: dict[str, Tensor]) -> Tensor:
+        return weights[f"{name}.up"] @ weights[f"{name}.down"]
+
+    torch.testing.assert_close(product(averaged([one])), product(one))
+    mean = averaged([one, two])
+    torch.testing.assert_close(product(mean), (product(one) + product(two)) / 2)
+    assert {key: value.shape for key, value in mean.items()} == {k: v.shape for k, v in one.items()}
+    with pytest.raises(BrokenCheckpoint, match="like with like"):
+        averaged([one, {}])
 
 
 def test_saved_adapters_name_their_backbone(tmp_path: Path) -> None:
