@@ -176,12 +176,26 @@ def update(
     strength [*,G,T,1]: of each key; 1 where there is none.
     """
     with torch.autocast(k.device.type, enabled=False):
-        features, values = feature(k.to(M.dtype)), v.to(M.dtype)
-        if config.update == "delta":
-            values = values - _recalled(features, M, z, config.eps)
-        if strength is not None:
-            features = features * strength.to(M.dtype)
-        return InfiniState(M + features.transpose(-1, -2) @ values, z + features.sum(-2))
+        features = feature(k.to(M.dtype))
+        written = features if strength is None else features * strength.to(M.dtype)
+        return add(Addition(features, written, v.to(M.dtype)), InfiniState(M, z), config)
+
+
+class Addition(NamedTuple):
+    """What a segment writes, as far as it does not depend on the memory."""
+
+    features: Tensor  # sigma(K) [*,G,T,F]
+    written: Tensor  # the same, as strongly as it is written
+    values: Tensor  # [*,G,T,d]
+
+
+def add(addition: Addition, state: InfiniState, config: InfiniConfig) -> InfiniState:
+    """The memory after an addition."""
+    features, written, values = addition
+    M, z = state
+    if config.update == "delta":
+        values = values - _recalled(features, M, z, config.eps)
+    return InfiniState(M + written.transpose(-1, -2) @ values, z + written.sum(-2))
 
 
 def gated(
@@ -241,29 +255,25 @@ def write_layer(
     return update(gates.keys(layer, k), v, state.M, state.z, config, strength)
 
 
-def absorb(
-    gates: InfiniGates,
-    read: KeyValues,
-    state: InfiniState,
-    config: InfiniConfig,
-    times: float = 1.0,
-) -> InfiniState:
-    """Write a segment that was read in parallel into every layer and row of a state.
-
-    times: under the linear update, as if it had been written so often.
-    """
-    k, v = read.keys, read.values  # [layers,G,T,d]
+def addition_of(gates: InfiniGates, read: KeyValues, dtype: torch.dtype) -> Addition:
+    """What a segment that was read in parallel writes into every layer and row of a state."""
     every = slice(None)
-    strength = gates.strength(every, k)
-    if times != 1.0:
-        if config.update != "linear":
-            raise InvalidRequest(
-                f"Only the 'linear' update writes {times} times at once; write as often as that."
-            )
-        strength = torch.full_like(k[..., :1], times) if strength is None else strength * times
-    row = None if strength is None else strength.unsqueeze(1)  # [layers,1,G,T,1]
-    keys, values = gates.keys(every, k).unsqueeze(1), v.unsqueeze(1)
-    return update(keys, values, state.M, state.z, config, row)
+    with torch.autocast(read.keys.device.type, enabled=False):
+        features = sigma(gates.keys(every, read.keys).to(dtype))  # [layers,G,T,d]
+        strength = gates.strength(every, read.keys)
+        written = features if strength is None else features * strength.to(dtype)
+        return Addition(*(part.unsqueeze(1) for part in (features, written, read.values.to(dtype))))
+
+
+def repeated(addition: Addition, times: float, config: InfiniConfig) -> Addition:
+    """An addition to the linear memory as if it were made so often."""
+    if times == 1.0:
+        return addition
+    if config.update != "linear":
+        raise InvalidRequest(
+            f"Only the 'linear' update writes {times} times at once; write as often as that."
+        )
+    return addition._replace(written=addition.written * times)
 
 
 def subtract(end: InfiniState, start: InfiniState) -> InfiniState:
@@ -378,17 +388,19 @@ class InfiniMemory:
             for tokens in segments:
                 carry = self.write(tokens, carry).carry
             return carry
-        known: dict[tuple[int, ...], KeyValues] = {}
+        known: dict[tuple[int, ...], Addition] = {}
         state = self._open(carry)
         for key, run in itertools.groupby(tuple(tokens.tolist()) for tokens in segments):
             if key not in known:
                 _check_length(len(key), self.config)
                 tokens = torch.tensor(key, device=self._decoder.device)
-                known[key] = read_tokens(self._decoder, tokens)
+                read = read_tokens(self._decoder, tokens)
+                known[key] = addition_of(self._gates, read, state.M.dtype)
             often = sum(1 for _ in run)
             at_once = often if self.config.update == "linear" else 1
+            addition = repeated(known[key], float(at_once), self.config)
             for _ in range(often // at_once):
-                state = absorb(self._gates, known[key], state, self.config, float(at_once))
+                state = add(addition, state, self.config)
         return state._asdict()
 
     def recall(self, carry: Bundle) -> InfiniReading:

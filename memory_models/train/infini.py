@@ -20,8 +20,10 @@ from memory_models.memories.infini import (
     InfiniConfig,
     InfiniGates,
     InfiniState,
-    absorb,
+    add,
+    addition_of,
     gated,
+    repeated,
     retrieve,
 )
 from memory_models.memories.slot_reading import KeyValues
@@ -58,11 +60,12 @@ class InfiniRetrofit:
     def write(self, windows: Sequence[Repeated[KeyValues]], state: InfiniState) -> InfiniState:
         """Write windows one after the other into every row of a state; nothing is detached."""
         for window in windows:
+            addition = addition_of(self.learned, window.read, state.M.dtype)
             if self.config.update == "linear":
-                state = absorb(self.learned, window.read, state, self.config, window.times)
+                state = add(repeated(addition, window.times, self.config), state, self.config)
                 continue
             for _ in range(min(DELTA_TIMES, math.ceil(window.times))):
-                state = absorb(self.learned, window.read, state, self.config)
+                state = add(addition, state, self.config)
         return state
 
     def stacked(self, states: Sequence[InfiniState]) -> InfiniState:
