@@ -152,13 +152,8 @@ def retrieve(q: Tensor, M: Tensor, z: Tensor, eps: float, feature: Feature = sig
     G, F_ = M.shape[1:3]
     with torch.autocast(q.device.type, enabled=False):
         features = feature(q.to(M.dtype)).reshape(B, G, (H // G) * T, F_)  # [B,G,R*T,F]
-        return _recalled(features, M, z, eps).view(B, H, T, d)
-
-
-def _recalled(features: Tensor, M: Tensor, z: Tensor, eps: float) -> Tensor:
-    """features [*,T,F], M [*,F,d], z [*,F] -> [*,T,d]."""
-    out: Tensor = features @ M / (features @ z.unsqueeze(-1) + eps)
-    return out
+        norm = features @ z.unsqueeze(-1) + eps  # [B,G,R*T,1]
+        return (features @ M / norm).view(B, H, T, d)
 
 
 def update(
@@ -178,24 +173,36 @@ def update(
     with torch.autocast(k.device.type, enabled=False):
         features = feature(k.to(M.dtype))
         written = features if strength is None else features * strength.to(M.dtype)
-        return add(Addition(features, written, v.to(M.dtype)), InfiniState(M, z), config)
+        return add(addition(features, written, v.to(M.dtype)), InfiniState(M, z), config)
 
 
 class Addition(NamedTuple):
     """What a segment writes, as far as it does not depend on the memory."""
 
     features: Tensor  # sigma(K) [*,G,T,F]
-    written: Tensor  # the same, as strongly as it is written
-    values: Tensor  # [*,G,T,d]
+    written: Tensor  # s sigma(K), as strongly as it is written, [*,G,T,F]
+    product: Tensor  # (s sigma(K))^T V [*,G,F,d]
+    total: Tensor  # of s sigma(K) over t [*,G,F]
 
 
-def add(addition: Addition, state: InfiniState, config: InfiniConfig) -> InfiniState:
-    """The memory after an addition."""
-    features, written, values = addition
+def addition(features: Tensor, written: Tensor, values: Tensor) -> Addition:
+    """features and written [*,G,T,F], values [*,G,T,d]."""
+    return Addition(features, written, written.transpose(-1, -2) @ values, written.sum(-2))
+
+
+def add(new: Addition, state: InfiniState, config: InfiniConfig) -> InfiniState:
+    """The memory after an addition.
+
+    The delta rule is W^T (V - diag(1 / n) F M) = W^T V - (diag(1 / n) W)^T F M, with n = F z + eps:
+    a product of [F,F] with M instead of T retrievals.
+    """
     M, z = state
+    after = M + new.product
     if config.update == "delta":
-        values = values - _recalled(features, M, z, config.eps)
-    return InfiniState(M + written.transpose(-1, -2) @ values, z + written.sum(-2))
+        norm = new.features @ z.unsqueeze(-1) + config.eps  # [*,G,T,1]
+        known = (new.written / norm).transpose(-1, -2) @ new.features  # [*,G,F,F]
+        after = after - known @ M
+    return InfiniState(after, z + new.total)
 
 
 def gated(
@@ -262,18 +269,19 @@ def addition_of(gates: InfiniGates, read: KeyValues, dtype: torch.dtype) -> Addi
         features = sigma(gates.keys(every, read.keys).to(dtype))  # [layers,G,T,d]
         strength = gates.strength(every, read.keys)
         written = features if strength is None else features * strength.to(dtype)
-        return Addition(*(part.unsqueeze(1) for part in (features, written, read.values.to(dtype))))
+        parts = (part.unsqueeze(1) for part in (features, written, read.values.to(dtype)))
+        return addition(*parts)
 
 
-def repeated(addition: Addition, times: float, config: InfiniConfig) -> Addition:
+def repeated(new: Addition, times: float, config: InfiniConfig) -> Addition:
     """An addition to the linear memory as if it were made so often."""
     if times == 1.0:
-        return addition
+        return new
     if config.update != "linear":
         raise InvalidRequest(
             f"Only the 'linear' update writes {times} times at once; write as often as that."
         )
-    return addition._replace(written=addition.written * times)
+    return new._replace(product=new.product * times, total=new.total * times)
 
 
 def subtract(end: InfiniState, start: InfiniState) -> InfiniState:
@@ -398,9 +406,9 @@ class InfiniMemory:
                 known[key] = addition_of(self._gates, read, state.M.dtype)
             often = sum(1 for _ in run)
             at_once = often if self.config.update == "linear" else 1
-            addition = repeated(known[key], float(at_once), self.config)
+            new = repeated(known[key], float(at_once), self.config)
             for _ in range(often // at_once):
-                state = add(addition, state, self.config)
+                state = add(new, state, self.config)
         return state._asdict()
 
     def recall(self, carry: Bundle) -> InfiniReading:

@@ -60,12 +60,12 @@ class InfiniRetrofit:
     def write(self, windows: Sequence[Repeated[KeyValues]], state: InfiniState) -> InfiniState:
         """Write windows one after the other into every row of a state; nothing is detached."""
         for window in windows:
-            addition = addition_of(self.learned, window.read, state.M.dtype)
+            new = addition_of(self.learned, window.read, state.M.dtype)
             if self.config.update == "linear":
-                state = add(repeated(addition, window.times, self.config), state, self.config)
+                state = add(repeated(new, window.times, self.config), state, self.config)
                 continue
             for _ in range(min(DELTA_TIMES, math.ceil(window.times))):
-                state = add(addition, state, self.config)
+                state = add(new, state, self.config)
         return state
 
     def stacked(self, states: Sequence[InfiniState]) -> InfiniState:
