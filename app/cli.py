@@ -22,7 +22,7 @@ from app.cli_common import Backbone, Existing, Json, emit, err, opened, say
 from app.documents_json import document_json, ingested_json, shown_json
 from app.errors import InvalidQuestion
 from app.library import Ingested, Library
-from app.models import MEMORY_NOTES, UNTRAINED, backbone_folder
+from app.models import MEMORY_NOTES, backbone_folder, caution
 from app.progress import fetch_bar, reading_bar
 from app.recall import Scope, scope_note
 from app.settings import CODED
@@ -85,8 +85,8 @@ def ingest(
     """Read a file once and keep its state."""
     state = {"memory": memory, "preset": preset, "share": share, "slot_bits": slot_bits}
     with opened(backbone, **state) as library:
-        if library.settings.memory != "adaptive":
-            err.print(UNTRAINED, style="yellow")
+        if warning := caution(library.settings.memory, library.backbone, library.settings):
+            err.print(warning, style="yellow")
         if library.settings.memory == "adaptive" and not library.calibration.measured:
             err.print(
                 f"Backbone {library.backbone.name!r} is not calibrated: windows are addressed by "

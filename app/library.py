@@ -13,7 +13,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -302,8 +302,15 @@ class Library:
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
             self.calibration.confidence,
             scope_note(document, scope),
-            self.declining if memory.has_reader else None,
+            self._declining(memory),
         )
+
+    def _declining(self, memory: AnyMemory) -> Declining | None:
+        """The threshold is fitted on adaptive states; others decline where that is likelier."""
+        if not memory.has_reader or self.declining is None:
+            return None
+        even = replace(self.declining, threshold=0.5)
+        return self.declining if memory.kind == "adaptive" else even
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:
         """What a finished (or stopped) stream said, with the pages it looked at."""

@@ -47,6 +47,10 @@ UNTRAINED = (
     "No trained adapter for this memory is installed yet: it reads and answers, but its answers "
     "carry little of the document. Use adaptive for real work."
 )
+FITTED = (
+    "This memory was fitted to the backbone in an hour: it finds pass keys, but its answers carry "
+    "little of the document. Use adaptive for real work."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +230,14 @@ def _reader(backbone: Backbone, settings: Settings) -> Decoder | None:
     """Who answers in the backbone's place, where a reader was trained and adapters are in use."""
     reader = trained_reader(backbone) if settings.adapters else None
     return reader.decoder if reader else None
+
+
+def caution(kind: str, backbone: Backbone, settings: Settings) -> str:
+    """What to say before somebody relies on a memory of this kind; empty for the default one."""
+    if kind == "adaptive":
+        return ""
+    config = new_memory(kind, backbone, settings).config
+    return UNTRAINED if isinstance(config, AdaptiveConfig) or not config.maps else FITTED
 
 
 def memory_config(memory: AnyMemory) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.models import MEMORY_NOTES, UNTRAINED
+from app.models import MEMORY_NOTES, caution
 from app.store import Document
 from app.ui.desk import OPEN, REFUSALS, Desk, private
 from app.ui.inputs import upload_box
@@ -191,11 +191,11 @@ class LibraryTab:
         return document.id if document else gr.skip()
 
     def describe_memory(self, kind: str) -> str:
-        """What a memory is, with a warning where it has not been trained."""
-        text = note(MEMORY_NOTES.get(kind, ""))
-        if kind != "adaptive":
-            return text + note(UNTRAINED, "warning")
-        measured = self._desk.library.calibration.measured
+        """What a memory is, with a warning where it is not the default one."""
+        text, library = note(MEMORY_NOTES.get(kind, "")), self._desk.library
+        if warning := caution(kind, library.backbone, library.settings):
+            return text + note(warning, "warning")
+        measured = library.calibration.measured
         return text + ("" if measured else note(NOT_CALIBRATED, "warning"))
 
     # Doing

@@ -25,7 +25,7 @@ from app.archive import export_document, import_document
 from app.cli import app
 from app.errors import BookstateError, InvalidArchive
 from app.library import Library
-from app.models import new_memory
+from app.models import FITTED, caution, new_memory
 from app.settings import Settings
 from memory_models.errors import BrokenCheckpoint
 from memory_models.memories.adaptive import AdaptiveMemory
@@ -143,6 +143,7 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     text = b"The lamp was found in the mill. " * 20
     document = library.add(text, "a.txt", memory=memory).document
     assert json.loads(document.memory_config)["maps"]
+    assert caution(memory, library.backbone, settings) == FITTED
     list(library.ask(document.id, "Where was the lamp?"))
     path = folder / "adapters" / f"{kind}.safetensors"
     path.rename(path.with_suffix(".away"))
