@@ -236,8 +236,10 @@ def caution(kind: str, backbone: Backbone, settings: Settings) -> str:
     """What to say before somebody relies on a memory of this kind; empty for the default one."""
     if kind == "adaptive":
         return ""
-    config = new_memory(kind, backbone, settings).config
-    return UNTRAINED if isinstance(config, AdaptiveConfig) or not config.maps else FITTED
+    if not settings.adapters:
+        return UNTRAINED
+    infini = kind == "infini" and trained_infini(backbone, settings.infini_update)
+    return FITTED if infini or (kind == "melodi" and trained_melodi(backbone)) else UNTRAINED
 
 
 def memory_config(memory: AnyMemory) -> str:

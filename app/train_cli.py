@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 
 import typer
 
@@ -12,7 +12,6 @@ from app.errors import InvalidSetting
 from app.progress import training_bar
 
 if TYPE_CHECKING:
-    from memory_models.train.loop import Budget
     from memory_models.train.material import Share
 
 train_app = typer.Typer(
@@ -188,13 +187,9 @@ def infini_command(
     as_json: Json = False,
 ) -> None:
     """Infini-attention: what is written and read, between the backbone and the trained reader."""
-    from memory_models.train.loop import Budget
-
-    budget = Budget(
-        tokens, learning_rate, accumulate=2, seed=seed, validate_seconds=60 * validate_minutes
-    )
-    sources = Sources(_shares(data, facts), books, validation, weights)
-    _retrofit(f"infini-{update}", sources, folder, budget, passkeys, backbone, as_json)
+    sources = Sources(data, facts, books, validation, weights)
+    pace = Pace(tokens, learning_rate, seed, validate_minutes)
+    _retrofit(f"infini-{update}", sources, pace, folder, passkeys, backbone, as_json)
 
 
 @train_app.command(name="melodi")
@@ -214,42 +209,58 @@ def melodi_command(
     as_json: Json = False,
 ) -> None:
     """MELODI: summary tokens and the long-term layer, between the backbone and the reader."""
-    from memory_models.train.loop import Budget
-
-    budget = Budget(
-        tokens, learning_rate, accumulate=2, seed=seed, validate_seconds=60 * validate_minutes
-    )
-    sources = Sources(_shares(data, facts), books, validation, weights)
-    _retrofit("melodi", sources, folder, budget, passkeys, backbone, as_json)
+    sources = Sources(data, facts, books, validation, weights)
+    pace = Pace(tokens, learning_rate, seed, validate_minutes)
+    _retrofit("melodi", sources, pace, folder, passkeys, backbone, as_json)
 
 
 class Sources(NamedTuple):
     """Where a retrofit learns from."""
 
-    shares: tuple[Share, ...]
+    data: list[str]
+    facts: list[str] | None
     books: Path
     validation: Path
     start: Path | None
 
 
+class Pace(NamedTuple):
+    """How long and how fast it learns."""
+
+    tokens: int
+    learning_rate: float
+    seed: int
+    validate_minutes: float
+
+
 def _retrofit(
     kind: str,
     sources: Sources,
+    pace: Pace,
     folder: Path,
-    budget: Budget,
     passkeys: float,
     backbone: str | None,
     as_json: bool,
 ) -> None:
-    from app.train_retrofit import KINDS, RetrofitPlan, train_retrofit
+    from app.train_retrofit import Kind, RetrofitPlan, train_retrofit
+    from memory_models.train.loop import Budget
 
-    known = next((name for name in KINDS if name == kind), None)
-    if known is None:
-        raise InvalidSetting(f"{kind!r} is not known; choose one of {', '.join(KINDS)}.")
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
-        shares, books, validation, start = sources
+        budget = Budget(
+            pace.tokens,
+            pace.learning_rate,
+            accumulate=2,
+            seed=pace.seed,
+            validate_seconds=60 * pace.validate_minutes,
+        )
         plan = RetrofitPlan(
-            known, shares, books, validation, budget, passkey_share=passkeys, start=start
+            cast(Kind, kind),  # which refuses what is none
+            _shares(sources.data, sources.facts),
+            sources.books,
+            sources.validation,
+            budget,
+            passkey_share=passkeys,
+            start=sources.start,
         )
         notes = train_retrofit(library, plan, folder, on_step)
         emit(notes) if as_json else say(f"{kind}: score {notes['score']:.3f}")

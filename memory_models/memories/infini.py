@@ -170,10 +170,7 @@ def update(
     Axes of size one before G are written into every row of M and z.
     strength [*,G,T,1]: of each key; 1 where there is none.
     """
-    with torch.autocast(k.device.type, enabled=False):
-        features = feature(k.to(M.dtype))
-        written = features if strength is None else features * strength.to(M.dtype)
-        return add(addition(features, written, v.to(M.dtype)), InfiniState(M, z), config)
+    return add(addition(k, v, M.dtype, strength, feature), InfiniState(M, z), config)
 
 
 class Addition(NamedTuple):
@@ -185,9 +182,19 @@ class Addition(NamedTuple):
     total: Tensor  # of s sigma(K) over t [*,G,F]
 
 
-def addition(features: Tensor, written: Tensor, values: Tensor) -> Addition:
-    """features and written [*,G,T,F], values [*,G,T,d]."""
-    return Addition(features, written, written.transpose(-1, -2) @ values, written.sum(-2))
+def addition(
+    k: Tensor,
+    v: Tensor,
+    dtype: torch.dtype,
+    strength: Tensor | None = None,
+    feature: Feature = sigma,
+) -> Addition:
+    """What k, v [*,G,T,d], before RoPE, write; strength [*,G,T,1] as in `update`."""
+    with torch.autocast(k.device.type, enabled=False):
+        features = feature(k.to(dtype))
+        written = features if strength is None else features * strength.to(dtype)
+        product = written.transpose(-1, -2) @ v.to(dtype)
+        return Addition(features, written, product, written.sum(-2))
 
 
 def add(new: Addition, state: InfiniState, config: InfiniConfig) -> InfiniState:
@@ -197,12 +204,13 @@ def add(new: Addition, state: InfiniState, config: InfiniConfig) -> InfiniState:
     a product of [F,F] with M instead of T retrievals.
     """
     M, z = state
-    after = M + new.product
-    if config.update == "delta":
-        norm = new.features @ z.unsqueeze(-1) + config.eps  # [*,G,T,1]
-        known = (new.written / norm).transpose(-1, -2) @ new.features  # [*,G,F,F]
-        after = after - known @ M
-    return InfiniState(after, z + new.total)
+    with torch.autocast(M.device.type, enabled=False):
+        after = M + new.product
+        if config.update == "delta":
+            norm = new.features @ z.unsqueeze(-1) + config.eps  # [*,G,T,1]
+            known = (new.written / norm).transpose(-1, -2) @ new.features  # [*,G,F,F]
+            after = after - known @ M
+        return InfiniState(after, z + new.total)
 
 
 def gated(
@@ -265,12 +273,10 @@ def write_layer(
 def addition_of(gates: InfiniGates, read: KeyValues, dtype: torch.dtype) -> Addition:
     """What a segment that was read in parallel writes into every layer and row of a state."""
     every = slice(None)
-    with torch.autocast(read.keys.device.type, enabled=False):
-        features = sigma(gates.keys(every, read.keys).to(dtype))  # [layers,G,T,d]
-        strength = gates.strength(every, read.keys)
-        written = features if strength is None else features * strength.to(dtype)
-        parts = (part.unsqueeze(1) for part in (features, written, read.values.to(dtype)))
-        return addition(*parts)
+    keys, values = gates.keys(every, read.keys), read.values  # [layers,G,T,d]
+    strength = gates.strength(every, read.keys)
+    row = None if strength is None else strength.unsqueeze(1)
+    return addition(keys.unsqueeze(1), values.unsqueeze(1), dtype, row)
 
 
 def repeated(new: Addition, times: float, config: InfiniConfig) -> Addition:

@@ -42,7 +42,7 @@ What differs from both:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -178,9 +178,15 @@ class Slots(NamedTuple):
 
 def short_slots(decoder: Decoder, layer: int, z: Tensor) -> Slots:
     """z [B,S,D] through the layer's own norm and projections, at positions -S .. -1."""
-    block = decoder.layer(layer)
-    _, k, v = block.self_attn.project(block.input_layernorm(z))
+    k, v = projected(decoder, layer, z)
     return Slots(decoder.rope(k, torch.arange(-z.shape[1], 0, device=z.device)), v)
+
+
+def projected(decoder: Decoder, layer: int, m: Tensor) -> Slots:
+    """Keys, before RoPE, and values of m [B,L,D] by the layer's own norm and projections."""
+    block = decoder.layer(layer)
+    _, k, v = block.self_attn.project(block.input_layernorm(m))
+    return Slots(k, v)
 
 
 def self_attention(
@@ -192,7 +198,7 @@ def self_attention(
     """
     if past is None and short is None:
         return dot_attention(q, own.keys, own.values)
-    keys, values = join(short, past, own)
+    keys, values = _join(short, past, own)
     T, S = q.shape[2], 0 if short is None else short.keys.shape[2]
     column = torch.arange(keys.shape[2], device=q.device)
     row = torch.arange(keys.shape[2] - T, keys.shape[2], device=q.device)
@@ -281,8 +287,7 @@ def _layer(
 
 def _enqueue(decoder: Decoder, layer: int, m: Tensor, state: MelodiState, Q: int) -> MelodiState:
     """Project m [B,L,D] with the layer's own weights and append it; the oldest window drops out."""
-    block = decoder.layer(layer)
-    _, k, v = block.self_attn.project(block.input_layernorm(m))  # [B,G,L,d]
+    k, v = projected(decoder, layer, m)  # [B,G,L,d]
     keys = torch.cat((state.keys, k.unsqueeze(2)), dim=2)[:, :, -Q:]
     values = torch.cat((state.values, v.unsqueeze(2)), dim=2)[:, :, -Q:]
     return state._replace(keys=keys, values=values)
@@ -303,15 +308,24 @@ class MelodiReading:
 
     @torch.inference_mode()
     def __init__(
-        self, decoder: Decoder, mixers: MelodiMixers, config: MelodiConfig, state: MelodiState
+        self,
+        decoder: Decoder,
+        state: MelodiState,
+        long_layer: int,
+        gate: Tensor,
+        queries: Callable[[Tensor], Tensor] = lambda q: q,
     ) -> None:
+        """queries: what meets the queue, of q [B,H,T,d]."""
         self.prior = torch.zeros(1, device=decoder.device)
-        self._decoder, self._gate = decoder, mixers.gate
-        self._long_layer = config.long_layer_of(decoder.config.layers)
+        self._decoder, self._gate, self._queries = decoder, gate, queries
+        self._long_layer = long_layer
         z = torch.cat((state.z, torch.zeros_like(state.z)), dim=1)
         rest = (torch.cat((tensor, torch.zeros_like(tensor))) for tensor in state[1:])
         self._state = MelodiState(z, *rest)
-        self._short = [short_slots(decoder, layer, z[layer]) for layer in range(z.shape[0])]
+        self._short = [
+            short_slots(decoder, layer, z[layer]) if z.shape[2] else None
+            for layer in range(z.shape[0])
+        ]
         self._past: dict[int, Slots] = {}
         self._length = 0
         self._attended: dict[int, float] = {}
@@ -329,11 +343,12 @@ class MelodiReading:
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             own, past = Slots(rotate(k, cos, sin), v), self._past.get(layer)
             local = self_attention(rotate(q, cos, sin), own, past, self._short[layer], written)
-            self._past[layer] = join(past, own)
+            self._past[layer] = _join(past, own)
             if layer != self._long_layer:
                 return local
-            self._attended = queue_mass(q[0], self._state)
-            return long_term_attention(q, local, self._state, self._gate)
+            asked = self._queries(q)
+            self._attended = _mass(asked[0], self._state)
+            return long_term_attention(asked, local, self._state, self._gate)
 
         hidden = self._decoder.hidden(tokens.expand(2, T), attend)
         self._length += T
@@ -344,13 +359,12 @@ class MelodiReading:
         return dict(self._attended)
 
 
-def join(*parts: Slots | None) -> Slots:
-    """Slots one behind the other; None is none."""
+def _join(*parts: Slots | None) -> Slots:
     pairs = [part for part in parts if part is not None]
     return Slots(*(torch.cat(tensors, dim=2) for tensors in zip(*pairs, strict=True)))
 
 
-def queue_mass(q: Tensor, state: MelodiState) -> dict[int, float]:
+def _mass(q: Tensor, state: MelodiState) -> dict[int, float]:
     """Cross-attention of q [H,T,d] for each window of row 0, mean over heads and tokens."""
     _, G, n, L, d = state.keys.shape
     if n == 0:
@@ -393,9 +407,9 @@ class MelodiMemory:
 
     def recall(self, carry: Bundle) -> MelodiReading:
         """Open a state for one prompt, of any length; the state stays as it is."""
-        return MelodiReading(
-            self._decoder, self._mixers, self.config, open_carry(carry, self._decoder, self.config)
-        )
+        state = open_carry(carry, self._decoder, self.config)
+        long_layer = self.config.long_layer_of(self._decoder.config.layers)
+        return MelodiReading(self._decoder, state, long_layer, self._mixers.gate)
 
 
 def open_carry(carry: Bundle, decoder: Decoder, config: MelodiConfig) -> MelodiState:

@@ -36,14 +36,13 @@ from memory_models.decoder import Decoder, causal_attention, rotate
 from memory_models.errors import InvalidRequest
 from memory_models.memories.melodi import (
     MelodiConfig,
+    MelodiReading,
     MelodiState,
     Slots,
     TokenMixer,
     check_window,
-    join,
-    long_term_attention,
     open_carry,
-    queue_mass,
+    projected,
     self_attention,
 )
 from memory_models.memory import Bundle, Written
@@ -148,51 +147,7 @@ def summarise(learned: MelodiRetrofit, read: TextRead) -> Slots:
     for index, mixer in enumerate((*learned.summary, learned.long)):
         u = decoder.layer(index)(u, index, attend)
         u = mixer(read.outputs[index][None], u)
-    block = decoder.layer(learned.long_layer)
-    _, k, v = block.self_attn.project(block.input_layernorm(u))
-    return Slots(k, v)
-
-
-class RetrofitReading:
-    """A state opened for one prompt: row 0 with the queue, row 1 without. Nothing is written."""
-
-    def __init__(self, decoder: Decoder, learned: MelodiRetrofit, state: MelodiState) -> None:
-        self.prior = torch.zeros(1, device=decoder.device)
-        self._decoder, self._learned = decoder, learned
-        self._state = MelodiState(
-            state.z, *(torch.cat((tensor, torch.zeros_like(tensor))) for tensor in state[1:])
-        )
-        self._past: dict[int, Slots] = {}
-        self._length = 0
-        self._attended: dict[int, float] = {}
-
-    @torch.inference_mode()
-    def step(self, tokens: Tensor, last: int) -> Tensor:
-        """Feed tokens [T] behind those before; logits [2, last, vocabulary]."""
-        T = tokens.shape[0]
-        if not 0 < last <= T:
-            raise InvalidRequest(f"The last {last} of {T} tokens are asked for; ask for 1 to {T}.")
-        positions = torch.arange(self._length, self._length + T, device=tokens.device)
-        cos, sin = self._decoder.rope.angles(positions)
-        written = torch.zeros(2, dtype=torch.bool, device=tokens.device)
-
-        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            own, past = Slots(rotate(k, cos, sin), v), self._past.get(layer)
-            local = self_attention(rotate(q, cos, sin), own, past, None, written)
-            self._past[layer] = join(past, own)
-            if layer != self._learned.long_layer:
-                return local
-            asked = self._learned.queries(q)
-            self._attended = queue_mass(asked[0], self._state)
-            return long_term_attention(asked, local, self._state, self._learned.gate)
-
-        hidden = self._decoder.hidden(tokens.expand(2, T), attend)
-        self._length += T
-        return self._decoder.logits(hidden[:, -last:])
-
-    def attended(self, weights: Sequence[float]) -> dict[int, float]:
-        """Window (0 is the first ever written) -> share of the cross-attention of the last step."""
-        return dict(self._attended)
+    return projected(decoder, learned.long_layer, u)
 
 
 class RetrofitMemory:
@@ -240,7 +195,7 @@ class RetrofitMemory:
             state.windows_written + len(left),
         )._asdict()
 
-    def recall(self, carry: Bundle) -> RetrofitReading:
+    def recall(self, carry: Bundle) -> MelodiReading:
         """Open a state for one prompt, of any length; the state stays as it is."""
-        state = open_carry(carry, self._decoder, self.config)
-        return RetrofitReading(self._reader, self._learned, state)
+        state, learned = open_carry(carry, self._decoder, self.config), self._learned
+        return MelodiReading(self._reader, state, learned.long_layer, learned.gate, learned.queries)

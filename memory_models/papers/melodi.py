@@ -41,6 +41,7 @@ from memory_models.memories.melodi import (
     Slots,
     TokenMixer,
     long_term_attention,
+    projected,
     self_attention,
     short_slots,
 )
@@ -130,7 +131,7 @@ class MelodiSystem(System[MelodiState]):
             both = self.decoder.layer(layer)(torch.cat((x, u), dim=1), layer, attend)
             x, u = both[:, :T], both[:, T:]
             if layer in self.long_layers and self._has("long"):
-                new.append(self._projected(layer, self._long_mixer(layer)(x, u)))
+                new.append(projected(self.decoder, layer, self._long_mixer(layer)(x, u)))
             u, left = self._branch(layer, x, u)
             z.extend(left)
         after = self._enqueue(new, state) if new else state
@@ -170,12 +171,6 @@ class MelodiSystem(System[MelodiState]):
         found = self.more[which - 1]
         assert isinstance(found, _LongLayer)
         return found
-
-    def _projected(self, layer: int, m: Tensor) -> Slots:
-        """Keys and values [B,G,L,d] of m [B,L,D], with the layer's own weights."""
-        block = self.decoder.layer(layer)
-        _, k, v = block.self_attn.project(block.input_layernorm(m))
-        return Slots(k, v)
 
     def _enqueue(self, new: Sequence[Slots], state: MelodiState) -> MelodiState:
         """Append a window; where the queue was full, the oldest drops out or is merged."""

@@ -154,6 +154,21 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     library.close()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [(["--update", "square"], "infini-square"), (["--data", "none.gz"], "none.gz")],
+)
+def test_what_cannot_be_trained_on_is_one_line(
+    trainable: tuple[Path, Path], tmp_path: Path, wrong: list[str], said: str
+) -> None:
+    folder, records = trainable
+    arguments = ["--data", str(records), "--books", str(records), "--validation", str(records)]
+    arguments += ["--folder", str(tmp_path / "run"), "--backbone", str(folder), *wrong]
+    result = CliRunner().invoke(app, ["train", "infini", *arguments])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert said in result.stderr
+
+
 def test_addressing_is_trained_and_used(
     trainable: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

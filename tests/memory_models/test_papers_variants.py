@@ -11,6 +11,7 @@ from tiny_systems import config, infini, make, melodi, run, widened, windows
 
 from memory_models.decoder import rotate
 from memory_models.errors import InvalidRequest
+from memory_models.memories.infini import InfiniState, infini_segment
 from memory_models.papers.infini import InfiniVariant, dpfp
 from memory_models.papers.melodi import MelodiVariant
 
@@ -44,6 +45,19 @@ def test_the_mass_gate_weighs_memory_against_the_window() -> None:
             local = math.log(sum(math.exp(score) for score in scores))
             expected = math.log(mass + system.memory.eps) - local
             assert float(lead[0, head, t, 0]) == pytest.approx(expected, abs=1e-9)
+
+
+@torch.no_grad()
+def test_infini_from_scratch_is_the_same_memory() -> None:
+    system = make("infini_delta", torch.float64)
+    tokens = windows(3)
+    logits, after = run(system, tokens)
+    state, parts = InfiniState.empty(system.decoder, 2), []
+    for window in tokens:
+        hidden, state = infini_segment(system.decoder, system.gate, window, state, system.memory)
+        parts.append(system.decoder.logits(hidden))
+    torch.testing.assert_close(logits, torch.cat(parts, dim=1))
+    torch.testing.assert_close(InfiniState(after.M, after.z), state)
 
 
 @torch.no_grad()
