@@ -13,7 +13,7 @@ from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from memory_models.adapter import Adapter, LoraConfig, load_adapter, load_learned, merged
+from memory_models.adapter import Adapter, load_adapter, load_learned, merged
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.memories.addresser import Addresser
@@ -110,7 +110,7 @@ def trained_melodi(backbone: Backbone) -> TrainedMelodi | None:
         return None
     name = hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16]
     config = MelodiConfig(**found.notes["config"] | {"maps": name})
-    learned = MelodiRetrofit(backbone.decoder, config, LoraConfig(int(found.notes["rank"])))
+    learned = MelodiRetrofit(backbone.config, config)
     load_learned(learned, found.weights)
     return TrainedMelodi(name, learned.to(backbone.decoder.device).requires_grad_(False))
 

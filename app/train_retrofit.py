@@ -25,7 +25,7 @@ from memory_models.evaluate.data import read_records
 from memory_models.evaluate.tasks import filler_windows
 from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMaps
 from memory_models.memories.melodi import MelodiConfig
-from memory_models.memories.melodi_retrofit import LORA, MelodiRetrofit, long_layer
+from memory_models.memories.melodi_retrofit import MelodiRetrofit, long_layer
 from memory_models.tokenizer import Tokenizer
 from memory_models.train.infini import InfiniRetrofit
 from memory_models.train.loop import Budget, UnitResult, train
@@ -39,7 +39,7 @@ Kind = Literal["infini-linear", "infini-delta", "melodi"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 WINDOW = 512  # tokens of Infini's segment; the paper's 2,048 would be trained a quarter as often
 START = -1.0  # beta; memory weighs 0.27
-MELODI = MelodiConfig(window=128, short=16, long=16, queue=16_384, parallel=True)
+MELODI = MelodiConfig(window=128, long=16, queue=16_384, parallel=True)
 FASTER = {
     "infini": MappingProxyType({"beta": 10.0, "maps.write": 10.0, "maps.bias": 30.0}),
     "melodi": MappingProxyType({"gate": 10.0}),
@@ -78,7 +78,7 @@ def start_retrofit(library: Library, plan: RetrofitPlan) -> Retrofit[Any, Any]:
     torch.manual_seed(plan.budget.seed)
     if plan.kind == "melodi":
         config = replace(MELODI, long_layer=long_layer(shape.layers))
-        learned = MelodiRetrofit(writer, config)
+        learned = MelodiRetrofit(shape, config)
         return MelodiTraining(writer, reader, learned.to(writer.device))
     update: Literal["linear", "delta"] = "delta" if plan.kind == "infini-delta" else "linear"
     maps = InfiniMaps(shape.layers, shape.heads, shape.kv_heads, shape.head_size)
@@ -199,7 +199,7 @@ def train_retrofit(
         "reader": trained.name if (trained := trained_reader(backbone)) else None,
     }
     if isinstance(retrofit.learned, MelodiRetrofit):
-        notes |= {"config": asdict(retrofit.learned.config), "rank": LORA.rank}
+        notes["config"] = asdict(retrofit.learned.config)
     if PartialState().is_main_process:
         weights = {name: value.to(torch.float16) for name, value in best.items()}
         path = own_folder(backbone) / f"{plan.kind}.safetensors"

@@ -1,97 +1,83 @@
 """MELODI's long-term memory beside a frozen backbone: what `bookstate train melodi` learns.
 
-Axis legend as in melodi.py: B batch, T tokens of a window, S summary tokens, L long-term tokens of
-a window, n windows in the queue, H query heads, G key/value heads, d head size, D model width.
+Axis legend as in melodi.py: B batch, T tokens of a window, L long-term tokens of a window, n
+windows in the queue, H query heads, G key/value heads, d head size, D model width; here also M, the
+size in which tokens are told apart.
 
 The paper's model (melodi.py) changes every token it reads: x attends to z and, at one layer, to the
 queue. A backbone that was trained without them would have to be trained again. So a retrofit reads
 `parallel`: the text runs through the frozen backbone as ever, window by window, and what is learnt
 stands beside it.
 
-  write   u: S learned tokens behind the window, seeing x and themselves, x never sees u; low-rank
-          weights act on u alone, up to the long-term layer.
-          u <- F_summary [x'; u'] between layers, m = F_long [x'; u'] in front of the long-term
-          layer, whose projections make m's keys and values: L of them join the queue.
+  write   m = F_long(x) x in front of the long-term layer, with
+          F_long(x) = softmax over tokens of (queries [L,M]) (norm(x) keys [D,M])^T;
+          the layer's own projections make m's keys and values, which join the queue
   ask     at the long-term layer A = a A_cross + (1 - a) A_self as in the paper, with a [d,d] map
-          of each head's queries before they meet the queue.
+          of each head's queries before they meet the queue
 
-m is taken in front of the layer and not behind it, as in the paper: only there are x' and u' what
-the frozen projections know. The layer is one at three fifths of the depth, where this kind of model
-looks up what it copies (EXPERIMENTS.md), not the middle one.
+What differs from the paper, each for a reason found by measuring (EXPERIMENTS.md):
+  * F_long depends on what the tokens are. The paper's mixers weigh places of the window, the same
+    for every text; a backbone trained along learns to bring to a place what should be kept. In a
+    frozen one what matters stands anywhere, and the mean of two neighbours is already lost on it.
+  * m is taken in front of the layer and not behind it: only there is it what the frozen projections
+    know. The layer is one at three fifths of the depth, where this kind of model looks up what it
+    copies, not the middle one.
+  * No summary tokens and no short-term memory: z has no token, F_long sees all of x. Windows can be
+    read in any order.
 
-Mixers start as u itself (weight 0 on x, L = S), maps as the identity, u as tokens of the
-vocabulary. There is no short-term memory: z has no token. Windows can be read in any order.
+Maps start as the identity, memory weighs 0.6, and F_long looks at some random tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from memory_models.adapter import LoraConfig, with_lora
-from memory_models.decoder import Decoder, causal_attention, rotate
+from memory_models.decoder import Decoder, DecoderConfig, causal_attention
 from memory_models.errors import InvalidRequest
 from memory_models.memories.melodi import (
     MelodiConfig,
     MelodiReading,
     MelodiState,
     Slots,
-    TokenMixer,
     check_window,
     open_carry,
     projected,
-    self_attention,
 )
 from memory_models.memory import Bundle, Written
 
 GATE_START = 0.4  # memory weighs 0.6
 DEPTH = 0.6  # of the long-term layer
-LORA = LoraConfig(rank=4)
-
-
-class TextRead(NamedTuple):
-    """What the backbone made of a window in front of the long-term layer."""
-
-    keys: Tensor  # [layers,G,T,d], rotated
-    values: Tensor  # [layers,G,T,d]
-    outputs: Tensor  # [layers,T,D], of each layer
+APART = 64  # M
+QUERY_STD = 0.4  # scores of a standard deviation of 3: some tokens stand out from the start
 
 
 class MelodiRetrofit(nn.Module):
-    """What is learnt, over a frozen decoder that it shares."""
+    """What is learnt beside a frozen decoder."""
 
-    def __init__(self, decoder: Decoder, config: MelodiConfig, lora: LoraConfig = LORA) -> None:
+    def __init__(self, shape: DecoderConfig, config: MelodiConfig) -> None:
         super().__init__()
-        c = decoder.config
-        if config.long != config.short:
-            raise InvalidRequest(
-                f"A retrofit starts with every summary token remembered: long is {config.long}, "
-                f"short {config.short}; make them equal."
-            )
-        self.config, self.long_layer = config, config.long_layer_of(c.layers)
+        self.config, self.long_layer = config, config.long_layer_of(shape.layers)
         if self.long_layer < 1:
-            raise InvalidRequest("Summary tokens need a layer below the long-term one; take 1 up.")
-        self.summariser = with_lora(decoder, lora)
-        for index in range(self.long_layer, c.layers):  # never run, but for two projections
-            self.summariser.layer(index).requires_grad_(False)
-        projections = self.summariser.layer(self.long_layer).self_attn
-        for part in (projections.k_proj, projections.v_proj):
-            _trainable(part)
-        some = torch.randint(c.vocab_size, (config.short,), device=decoder.device)
-        with torch.no_grad():
-            self.summary_tokens = nn.Parameter(decoder.embed(some[None])[0].float())  # [S,D]
-        mixers = (TokenMixer(config, config.short, None) for _ in range(self.long_layer))
-        *between, self.long = (_kept_as_is(mixer) for mixer in mixers)
-        self.summary = nn.ModuleList(between)
-        self.gate = nn.Parameter(torch.full((c.heads, c.head_size), GATE_START))
-        self.q = nn.Parameter(torch.eye(c.head_size).repeat(c.heads, 1, 1))  # [H,d,d]
+            raise InvalidRequest("Tokens of the first layer have no context; take layer 1 up.")
+        self.mix_keys = nn.Parameter(torch.randn(shape.hidden_size, APART) / shape.hidden_size**0.5)
+        self.mix_queries = nn.Parameter(torch.randn(config.long, APART) * QUERY_STD)  # [L,M]
+        self.gate = nn.Parameter(torch.full((shape.heads, shape.head_size), GATE_START))
+        self.q = nn.Parameter(torch.eye(shape.head_size).repeat(shape.heads, 1, 1))  # [H,d,d]
 
     def queries(self, q: Tensor) -> Tensor:
         """What meets the queue, of q [B,H,T,d]."""
         return q @ self.q.to(q.dtype)
+
+    def mix(self, x: Tensor) -> Tensor:
+        """m [L,D] of a window's tokens x [T,D], in x's dtype."""
+        wide = x.to(torch.promote_types(x.dtype, self.mix_keys.dtype))
+        known = F.rms_norm(wide, wide.shape[-1:]) @ self.mix_keys.to(wide.dtype)  # [T,M]
+        weights = (self.mix_queries.to(wide.dtype) @ known.T).softmax(-1)  # [L,T]
+        return (weights @ wide).to(x.dtype)
 
 
 def long_layer(layers: int) -> int:
@@ -99,55 +85,19 @@ def long_layer(layers: int) -> int:
     return min(max(1, round(DEPTH * layers)), layers - 1)
 
 
-def _trainable(part: nn.Module) -> None:
-    for name, parameter in part.named_parameters():
-        parameter.requires_grad_(name in ("up", "down"))
-
-
 @torch.no_grad()
-def _kept_as_is(mixer: TokenMixer) -> TokenMixer:
-    weight = mixer.linear.weight
-    weight.zero_()
-    weight[:, mixer.window :].fill_diagonal_(1.0)
-    return mixer
-
-
-@torch.no_grad()
-def read_text(decoder: Decoder, tokens: Tensor, layers: int) -> TextRead:
-    """Plain causal pass over tokens [T] through the first `layers` layers."""
-    cos, sin = decoder.rope.angles(torch.arange(tokens.shape[0], device=tokens.device))
+def read_text(decoder: Decoder, tokens: Tensor, layers: int) -> Tensor:
+    """What the first `layers` layers make of tokens [T]: [T,D]."""
     attention = causal_attention(decoder.rope)
-    kept: list[tuple[Tensor, Tensor]] = []
-
-    def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        kept.append((rotate(k, cos, sin)[0], v[0]))
-        return attention(layer, q, k, v)
-
-    x, outputs = decoder.embed(tokens[None]), []
+    x = decoder.embed(tokens[None])
     for index in range(layers):
-        x = decoder.layer(index)(x, index, attend)
-        outputs.append(x[0])
-    keys, values = (torch.stack(parts) for parts in zip(*kept, strict=True))
-    return TextRead(keys, values, torch.stack(outputs))
+        x = decoder.layer(index)(x, index, attention)
+    return x[0]
 
 
-def summarise(learned: MelodiRetrofit, read: TextRead) -> Slots:
-    """Long-term keys and values [1,G,L,d] of a window."""
-    decoder = learned.summariser
-    T, S = read.keys.shape[2], learned.config.short
-    u = learned.summary_tokens.to(read.outputs.dtype)[None]  # [1,S,D]
-    cos, sin = decoder.rope.angles(torch.arange(T, T + S, device=u.device))
-    written = torch.zeros(1, dtype=torch.bool, device=u.device)
-
-    def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        past = Slots(read.keys[layer][None], read.values[layer][None])
-        own = Slots(rotate(k, cos, sin), v)
-        return self_attention(rotate(q, cos, sin), own, past, None, written)
-
-    for index, mixer in enumerate((*learned.summary, learned.long)):
-        u = decoder.layer(index)(u, index, attend)
-        u = mixer(read.outputs[index][None], u)
-    return projected(decoder, learned.long_layer, u)
+def summarise(decoder: Decoder, learned: MelodiRetrofit, read: Tensor) -> Slots:
+    """Long-term keys and values [1,G,L,d] of a window that was read, [T,D]."""
+    return projected(decoder, learned.long_layer, learned.mix(read)[None])
 
 
 class RetrofitMemory:
@@ -184,7 +134,7 @@ class RetrofitMemory:
             if key not in known:
                 check_window(tokens[None], state, self.config)
                 read = read_text(self._decoder, tokens, self._learned.long_layer)
-                known[key] = summarise(self._learned, read)
+                known[key] = summarise(self._decoder, self._learned, read)
             left.append(known[key])
         keys, values = (torch.stack(parts, dim=2) for parts in zip(*left, strict=True))
         Q = self.config.queue

@@ -1,14 +1,15 @@
 """Training Infini-attention's maps, write strengths and gates.
 
-Under the linear update a text that repeats leaves a multiple of what it leaves once, so a window is
-written `times` over by one product. The gradient flows from the answers through the reader to beta
-and the query maps, and through M and z to the key maps and write strengths.
+Under the linear update a text that repeats leaves a multiple of what it leaves once, so a window
+is written `times` over by one product; under the delta rule in runs that grow (`add_often`). The
+gradient flows from the answers through the reader to beta and the query maps, and through M and z
+to the key maps and write strengths.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import InvalidRequest
 from memory_models.memories.adaptive import read_tokens
 from memory_models.memories.infini import (
+    Addition,
     InfiniConfig,
     InfiniGates,
     InfiniState,
@@ -29,7 +31,9 @@ from memory_models.memories.infini import (
 from memory_models.memories.slot_reading import KeyValues
 from memory_models.train.retrofit import Repeated, Rows
 
-DELTA_TIMES = 3  # the delta rule has learned a repeated text by then
+SINGLE = 3  # the first additions are made one by one
+GROWTH = 3  # of the number of additions in a run
+ORDER = 7  # of the series of a run, whose K is at most log(GROWTH)
 
 
 class InfiniRetrofit:
@@ -64,8 +68,7 @@ class InfiniRetrofit:
             if self.config.update == "linear":
                 state = add(repeated(new, window.times, self.config), state, self.config)
                 continue
-            for _ in range(min(DELTA_TIMES, math.ceil(window.times))):
-                state = add(new, state, self.config)
+            state = add_often(new, state, self.config, math.ceil(window.times))
         return state
 
     def stacked(self, states: Sequence[InfiniState]) -> InfiniState:
@@ -88,3 +91,38 @@ class InfiniRetrofit:
 
         hidden = reader.hidden(tokens, attend)
         return reader.logits(hidden[rows.row.to(reader.device), rows.column.to(reader.device)])
+
+
+def add_often(new: Addition, state: InfiniState, config: InfiniConfig, times: int) -> InfiniState:
+    """The memory after `times` equal additions by the delta rule, within some percent.
+
+    An addition is M <- M + P - K M with K = (diag(1 / n) W)^T F, n = F z + eps, and z grows by the
+    same every time. Within a run of additions n is taken as constant, and the run as the solution
+    of dM/dt = P - K M. Runs of one are exact.
+    """
+    M, z = state
+    with torch.autocast(M.device.type, enabled=False):
+        for first, count in runs(times):
+            seen = z + _middle(first, count) * new.total
+            norm = new.features @ seen.unsqueeze(-1) + config.eps  # [*,G,T,1]
+            K = count * (new.written / norm).transpose(-1, -2) @ new.features  # [*,G,F,F]
+            term = change = count * new.product - K @ M
+            for order in range(2, ORDER + 1 if count > 1 else 0):
+                term = K @ term / -order
+                change = change + term
+            M = M + change
+        return InfiniState(M, z + times * new.total)
+
+
+def runs(times: int) -> Iterator[tuple[int, int]]:
+    """Runs (first, count) that cover 0 .. times - 1, each to `GROWTH` times where it began."""
+    first = 0
+    while first < times:
+        count = min(times - first, max(1, (GROWTH - 1) * first)) if first >= SINGLE else 1
+        yield first, count
+        first += count
+
+
+def _middle(first: int, count: int) -> float:
+    """Where 1 / n is the mean of a run, if z was nothing but these additions."""
+    return count / sum(1 / n for n in range(first, first + count)) if first else 0.0

@@ -1,9 +1,9 @@
-"""Training MELODI's summary tokens, mixers and gate.
+"""Training MELODI's mixer, gate and query maps.
 
 A window that is written `times` over stands in the queue once, with log(times) added to the scores
 of its slots: the softmax of so many equal slots. The gradient flows from the answers through the
 reader above the long-term layer to the gate and the query maps, and through keys and values to the
-mixers, the summary tokens and their low-rank weights.
+mixer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from memory_models.decoder import Decoder, dot_attention, rotate
-from memory_models.memories.melodi_retrofit import MelodiRetrofit, TextRead, read_text, summarise
+from memory_models.memories.melodi_retrofit import MelodiRetrofit, read_text, summarise
 from memory_models.train.retrofit import Repeated, Rows
 
 
@@ -30,7 +30,7 @@ class Queue(NamedTuple):
 
 
 class MelodiTraining:
-    """MELODI as a `Retrofit`: the backbone reads, summary tokens write, the reader answers."""
+    """MELODI as a `Retrofit`: the backbone reads, its mixer writes, the reader answers."""
 
     def __init__(self, writer: Decoder, reader: Decoder, learned: MelodiRetrofit) -> None:
         self.learned = learned
@@ -47,16 +47,16 @@ class MelodiTraining:
         none = self._writer.lm_head.weight.new_zeros(1, c.kv_heads, 0, c.head_size)
         return Queue(none, none, none.new_zeros(0, dtype=torch.float32))
 
-    def read(self, tokens: Tensor) -> TextRead:
-        """Keys, values and outputs of the layers in front of the long-term one."""
+    def read(self, tokens: Tensor) -> Tensor:
+        """What stands in front of the long-term layer, [T,D]."""
         return read_text(self._writer, tokens, self.learned.long_layer)
 
-    def write(self, windows: Sequence[Repeated[TextRead]], state: Queue) -> Queue:
+    def write(self, windows: Sequence[Repeated[Tensor]], state: Queue) -> Queue:
         """Put windows behind one another into every row of a state; nothing is detached."""
         for window in windows:
             if window.times <= 0:
                 continue
-            k, v = summarise(self.learned, window.read)
+            k, v = summarise(self._writer, self.learned, window.read)
             rows = (state.keys.shape[0], -1, -1, -1)
             times = state.bias.new_full((k.shape[2],), math.log(window.times))
             state = Queue(

@@ -18,8 +18,11 @@ from memory_models.memories.infini import (
     InfiniGates,
     InfiniMaps,
     InfiniMemory,
+    InfiniState,
+    add,
+    addition,
 )
-from memory_models.train.infini import InfiniRetrofit
+from memory_models.train.infini import InfiniRetrofit, add_often, runs
 from memory_models.train.retrofit import Passkeys, Repeated, judge_rows, pack_rows
 
 
@@ -132,3 +135,33 @@ def test_even_weights_are_even(backbone: Backbone) -> None:
     for number in range(len(ASKED)):
         own = rows.weights[rows.row == number]
         torch.testing.assert_close(own, torch.full_like(own, 1 / len(own)))
+
+
+@pytest.mark.parametrize("times", [0, 1, 2, 3, 4, 9, 10, 100, 2001])
+def test_runs_cover_every_addition_once(times: int) -> None:
+    covered = [n for first, count in runs(times) for n in range(first, first + count)]
+    assert covered == list(range(times))
+    assert len(list(runs(times))) < 13
+
+
+@pytest.mark.parametrize("strength", [1.0, 1e-3, 1e-6])
+@pytest.mark.parametrize("times", [1, 3, 40, 1000])
+def test_many_equal_additions_of_the_delta_rule_in_few_steps(strength: float, times: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def some(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    config = InfiniConfig(WINDOW, "delta")
+    empty = InfiniState(some(2, 4, 3, 16, 16) * 0, some(2, 4, 3, 16) * 0)
+    state = add(addition(some(2, 4, 3, 8, 16), some(2, 4, 3, 8, 16), torch.float64), empty, config)
+    weak = torch.full((2, 1, 3, 1, 1), strength, dtype=torch.float64)
+    new = addition(some(2, 1, 3, 40, 16), some(2, 1, 3, 40, 16), torch.float64, weak)
+    exact = state
+    for _ in range(times):
+        exact = add(new, exact, config)
+    M, z = add_often(new, state, config, times)
+    torch.testing.assert_close(z, exact.z)
+    assert float((M - exact.M).norm()) < (0.07 if times > 3 else 1e-12) * float(exact.M.norm())
+    if times > 3:
+        assert float((M - exact.M).norm()) < 0.1 * float((exact.M - state.M).norm())
