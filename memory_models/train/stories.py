@@ -112,17 +112,21 @@ class Tales:
             raise BadData("A source of stories has none; check the file and the tasks.")
 
     def unit(self, books: Sequence[str], split: Split, mix: Mix, rng: random.Random) -> Unit | None:
-        """Windows of one book with the story's sentences in their order."""
+        """Windows of one book with the story's sentences in their order, or the story alone."""
         tale = rng.choice(self.tales)
         told, known = tale.told(rng.choice(tale.questions)[0])
-        windows = scattered(told, rng.randint(1, mix.most), rng.choice(books), split, rng)
+        is_page = rng.random() < mix.pages
+        if is_page:
+            windows = _alone(told, split)
+        else:
+            windows = scattered(told, rng.randint(1, mix.most), rng.choice(books), split, rng)
         if windows is None:
             return None
         asked = rng.sample(sorted(known.values(), key=str), min(len(known), mix.questions // 2))
         strange = _unknown(rng.choice(self.tales), told)
         most = max(1, round(mix.strangers * len(asked)))
         declined = [to_decline(q) for q in rng.sample(strange, min(most, len(strange)))]
-        return Unit(windows, (*asked, *declined))
+        return Unit(windows, (*asked, *declined), is_page)
 
 
 def _unknown(other: Tale, told: Sequence[str]) -> list[str]:
@@ -130,6 +134,11 @@ def _unknown(other: Tale, told: Sequence[str]) -> list[str]:
     said = set(re.findall(r"\w+", " ".join(told)))
     questions = sorted({asked.question for _, asked in other.questions})
     return [q for q in questions if not set(re.findall(r"(?<= )[A-Z]\w+|(?<=the )\w+", q)) <= said]
+
+
+def _alone(told: Sequence[str], split: Split) -> tuple[str, ...] | None:
+    page = " ".join(told)
+    return (page,) if len(split(page)) == 1 else None
 
 
 def scattered(

@@ -76,6 +76,16 @@ def test_a_unit_tells_the_story_in_order_and_declines_strangers() -> None:
             assert (asked.answer == DECLINED) == asked.declined == (name not in whole)
 
 
+def test_a_page_is_the_story_alone_where_a_window_holds_it() -> None:
+    source, long = Tales((a_tale(),), 1.0), Tale(1, TOLD * 9, ((70, to_answer("Who?", "Ann")),))
+    rng = random.Random(0)
+    page = source.unit([BOOK], split, Mix(pages=1.0), rng)
+    assert page is not None and page.is_page and page.windows == (" ".join(TOLD[:4]),)
+    assert Tales((long,), 1.0).unit([BOOK], split, Mix(pages=1.0), rng) is None
+    drawn = itertools.islice(draw_units([source], [BOOK], split, Mix(pages=0.5), 0, 0), 60)
+    assert 15 < sum(unit.is_page for unit in drawn) < 45
+
+
 def test_what_no_window_can_hold_makes_no_unit() -> None:
     assert scattered(TOLD * 20, 1, BOOK, split, random.Random(0)) is None
     assert scattered(TOLD, 2, BOOK, split, random.Random(0)) is not None
