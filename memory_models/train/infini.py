@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
 from memory_models.memories.adaptive import read_tokens
 from memory_models.memories.infini import (
@@ -29,7 +29,7 @@ from memory_models.memories.infini import (
     retrieve,
 )
 from memory_models.memories.slot_reading import KeyValues
-from memory_models.train.retrofit import Repeated, Rows
+from memory_models.train.retrofit import Repeated, Rows, answer_logits
 
 SINGLE = 3  # the first additions are made one by one
 GROWTH = 3  # of the number of additions in a run
@@ -77,20 +77,15 @@ class InfiniRetrofit:
 
     def logits(self, rows: Rows, state: InfiniState) -> Tensor:
         """Logits [M,vocabulary] of the targets; a state of one row serves all rows."""
-        reader, learned = self._reader, self.learned
-        tokens = rows.tokens.to(reader.device)
-        C, T = tokens.shape
-        cos, sin = reader.rope.angles(torch.arange(T, device=reader.device))
+        C = rows.tokens.shape[0]
 
-        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        def recalled(layer: int, q: Tensor, local: Tensor) -> Tensor:
             M, z = state.M[layer], state.z[layer]
             M, z = M.expand(C, *M.shape[1:]), z.expand(C, *z.shape[1:])
-            local = dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
-            memory = retrieve(learned.queries(layer, q), M, z, self.config.eps)
-            return gated(memory, local, z, learned.beta[layer])
+            memory = retrieve(self.learned.queries(layer, q), M, z, self.config.eps)
+            return gated(memory, local, z, self.learned.beta[layer])
 
-        hidden = reader.hidden(tokens, attend)
-        return reader.logits(hidden[rows.row.to(reader.device), rows.column.to(reader.device)])
+        return answer_logits(self._reader, rows, recalled)
 
 
 def add_often(new: Addition, state: InfiniState, config: InfiniConfig, times: int) -> InfiniState:

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.decoder import Decoder
 from memory_models.memories.melodi_retrofit import MelodiRetrofit, read_text, summarise
-from memory_models.train.retrofit import Repeated, Rows
+from memory_models.train.retrofit import Repeated, Rows, answer_logits
 
 
 class Queue(NamedTuple):
@@ -73,15 +73,11 @@ class MelodiTraining:
 
     def logits(self, rows: Rows, state: Queue) -> Tensor:
         """Logits [M,vocabulary] of the targets; a state of one row serves all rows."""
-        reader, learned = self._reader, self.learned
-        tokens = rows.tokens.to(reader.device)
-        C, T = tokens.shape
-        cos, sin = reader.rope.angles(torch.arange(T, device=reader.device))
+        learned, (C, T) = self.learned, rows.tokens.shape
         keys, values = (part.expand(C, -1, -1, -1) for part in (state.keys, state.values))
         bias = state.bias.to(keys.dtype).expand(C, 1, T, -1)  # [C,1,T,N]
 
-        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            local = dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
+        def recalled(layer: int, q: Tensor, local: Tensor) -> Tensor:
             if layer != learned.long_layer or keys.shape[2] == 0:
                 return local
             cross = F.scaled_dot_product_attention(
@@ -90,5 +86,4 @@ class MelodiTraining:
             a = learned.gate.sigmoid()[:, None, :]  # [H,1,d]
             return (a * cross + (1 - a) * local).to(local.dtype)
 
-        hidden = reader.hidden(tokens, attend)
-        return reader.logits(hidden[rows.row.to(reader.device), rows.column.to(reader.device)])
+        return answer_logits(self._reader, rows, recalled)

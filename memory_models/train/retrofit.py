@@ -9,7 +9,7 @@ is met while no more than a few hundred are read.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.evaluate.tasks import FILLER, PASSKEY_QUESTION, passkey_fact
 from memory_models.prompt import build_prompt
 from memory_models.tokenizer import Tokenizer
@@ -97,6 +98,22 @@ def pack_rows(tokenizer: Tokenizer, asked: Sequence[Asked], even: bool = False) 
     longest += -longest % PAD_TO
     tokens = torch.tensor([line + [0] * (longest - len(line)) for line in lines])
     return Rows(tokens, *map(torch.tensor, (row, column, targets, weights, first)))
+
+
+Recalled = Callable[[int, Tensor, Tensor], Tensor]
+"""(layer, q [C,H,T,d] before RoPE, what T tokens see of themselves [C,H,T,d]) -> with memory."""
+
+
+def answer_logits(reader: Decoder, rows: Rows, recalled: Recalled) -> Tensor:
+    """Logits [M,vocabulary] of the targets."""
+    tokens = rows.tokens.to(reader.device)
+    cos, sin = reader.rope.angles(torch.arange(tokens.shape[1], device=reader.device))
+
+    def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return recalled(layer, q, dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v))
+
+    hidden = reader.hidden(tokens, attend)
+    return reader.logits(hidden[rows.row.to(reader.device), rows.column.to(reader.device)])
 
 
 class Judged(NamedTuple):
