@@ -151,6 +151,27 @@ class TokenMixer(nn.Module):
         return (mixed if self.norm_u is None else mixed + u).to(x.dtype)
 
 
+class ContentMixer(nn.Module):
+    """[x; u] -> `out` tokens, means weighted by what the tokens are and not by where they stand.
+
+    F = softmax over tokens of (queries [out,M]) (norm([x; u]) keys [D,M])^T. Not in the paper.
+    """
+
+    def __init__(self, width: int, out: int, apart: int = 64, std: float = 0.4) -> None:
+        """apart: M, in which tokens are told apart; std: of queries, 8 times as much of scores."""
+        super().__init__()
+        self.keys = nn.Parameter(torch.randn(width, apart) / width**0.5)
+        self.queries = nn.Parameter(torch.randn(out, apart) * std)
+
+    def forward(self, x: Tensor, u: Tensor | None = None) -> Tensor:
+        """x [B,T,D], u [B,S,D] -> [B,out,D] in x's dtype, computed in the wider of the two."""
+        dtype = torch.promote_types(x.dtype, self.keys.dtype)
+        tokens = (x if u is None else torch.cat((x, u), dim=1)).to(dtype)
+        known = F.rms_norm(tokens, tokens.shape[-1:]) @ self.keys.to(dtype)  # [B,T+S,M]
+        weights = (self.queries.to(dtype) @ known.mT).softmax(-1)  # [B,out,T+S]
+        return (weights @ tokens).to(x.dtype)
+
+
 class MelodiMixers(nn.Module):
     """All that MELODI adds to a decoder: summary tokens, mixers, cross-attention gates."""
 
@@ -165,7 +186,7 @@ class MelodiMixers(nn.Module):
         nn.init.trunc_normal_(self.summary_tokens, std=0.25)
         self.summary = nn.ModuleList(TokenMixer(config, S, norm) for _ in range(layers - 1))
         self.short = nn.ModuleList(TokenMixer(config, S, norm) for _ in range(layers))
-        self.long = TokenMixer(config, config.long, None)
+        self.long: nn.Module = TokenMixer(config, config.long, None)
         self.gate = nn.Parameter(torch.full((decoder.heads, decoder.head_size), gate_start))
 
 

@@ -1,17 +1,15 @@
 """MELODI's long-term memory beside a frozen backbone: what `bookstate train melodi` learns.
 
 Axis legend as in melodi.py: B batch, T tokens of a window, L long-term tokens of a window, n
-windows in the queue, H query heads, G key/value heads, d head size, D model width; here also M, the
-size in which tokens are told apart.
+windows in the queue, H query heads, G key/value heads, d head size, D model width.
 
 The paper's model (melodi.py) changes every token it reads: x attends to z and, at one layer, to the
 queue. A backbone that was trained without them would have to be trained again. So a retrofit reads
 `parallel`: the text runs through the frozen backbone as ever, window by window, and what is learnt
 stands beside it.
 
-  write   m = F_long(x) x in front of the long-term layer, with
-          F_long(x) = softmax over tokens of (queries [L,M]) (norm(x) keys [D,M])^T;
-          the layer's own projections make m's keys and values, which join the queue
+  write   m = F_long(x) x in front of the long-term layer, F_long a `ContentMixer`; the layer's own
+          projections make m's keys and values, which join the queue
   ask     at the long-term layer A = a A_cross + (1 - a) A_self as in the paper, with a [d,d] map
           of each head's queries before they meet the queue
 
@@ -33,12 +31,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from memory_models.decoder import Decoder, DecoderConfig, causal_attention
 from memory_models.errors import InvalidRequest
 from memory_models.memories.melodi import (
+    ContentMixer,
     MelodiConfig,
     MelodiReading,
     MelodiState,
@@ -51,8 +49,6 @@ from memory_models.memory import Bundle, Written
 
 GATE_START = 0.4  # memory weighs 0.6
 DEPTH = 0.6  # of the long-term layer
-APART = 64  # M
-QUERY_STD = 0.4  # scores of a standard deviation of 3: some tokens stand out from the start
 
 
 class MelodiRetrofit(nn.Module):
@@ -63,21 +59,13 @@ class MelodiRetrofit(nn.Module):
         self.config, self.long_layer = config, config.long_layer_of(shape.layers)
         if self.long_layer < 1:
             raise InvalidRequest("Tokens of the first layer have no context; take layer 1 up.")
-        self.mix_keys = nn.Parameter(torch.randn(shape.hidden_size, APART) / shape.hidden_size**0.5)
-        self.mix_queries = nn.Parameter(torch.randn(config.long, APART) * QUERY_STD)  # [L,M]
+        self.mixer = ContentMixer(shape.hidden_size, config.long)
         self.gate = nn.Parameter(torch.full((shape.heads, shape.head_size), GATE_START))
         self.q = nn.Parameter(torch.eye(shape.head_size).repeat(shape.heads, 1, 1))  # [H,d,d]
 
     def queries(self, q: Tensor) -> Tensor:
         """What meets the queue, of q [B,H,T,d]."""
         return q @ self.q.to(q.dtype)
-
-    def mix(self, x: Tensor) -> Tensor:
-        """m [L,D] of a window's tokens x [T,D], in x's dtype."""
-        wide = x.to(torch.promote_types(x.dtype, self.mix_keys.dtype))
-        known = F.rms_norm(wide, wide.shape[-1:]) @ self.mix_keys.to(wide.dtype)  # [T,M]
-        weights = (self.mix_queries.to(wide.dtype) @ known.T).softmax(-1)  # [L,T]
-        return (weights @ wide).to(x.dtype)
 
 
 def long_layer(layers: int) -> int:
@@ -97,7 +85,7 @@ def read_text(decoder: Decoder, tokens: Tensor, layers: int) -> Tensor:
 
 def summarise(decoder: Decoder, learned: MelodiRetrofit, read: Tensor) -> Slots:
     """Long-term keys and values [1,G,L,d] of a window that was read, [T,D]."""
-    return projected(decoder, learned.long_layer, learned.mix(read)[None])
+    return projected(decoder, learned.long_layer, learned.mixer(read[None]))
 
 
 class RetrofitMemory:

@@ -57,6 +57,7 @@ class Options:
     start: Literal["random", "pooling", "strided"] = "random"
     layers: int = 1
     oldest: Literal["drop", "merge"] = "drop"
+    mix: Literal["place", "content"] = "place"
     features: Literal["elu", "dpfp"] = "elu"  # Infini's
     gate: Literal["learned", "mass"] = "learned"
     together: int = 1
@@ -185,7 +186,12 @@ def _melodi(short: int, long: int) -> Callable[[Size, Options], AnySystem]:
             mixing="released",
         )
         variant = MelodiVariant(
-            options.memory, options.branching, options.start, options.layers, options.oldest
+            options.memory,
+            options.branching,
+            options.start,
+            options.layers,
+            options.oldest,
+            options.mix,
         )
         return MelodiSystem(size.decoder, memory, variant)
 
@@ -212,6 +218,7 @@ ABLATIONS = (
     "melodi_s128_l64@branching=off",
     "melodi_s128_l64@start=pooling",
     "melodi_s128_l64@start=strided",
+    "melodi_s128_l64@mix=content",
     "melodi_s128_l64@layers=2",
     "melodi_s128_l64@queue=8,oldest=merge",
     "infini_linear@features=dpfp",

@@ -18,6 +18,8 @@ What the paper leaves open or gives up, as variants:
 
   * `layers=n`: n neighbouring long-term layers from the middle one on, each with its own mixer,
     gate and queue; their keys and values lie side by side along the heads' axis.
+  * `mix="content"`: F_short and F_long weigh tokens by what they are (`ContentMixer`), not by their
+    places in the window.
   * `oldest="merge"`: where the queue is full the two oldest windows are compressed once more, 2L
     tokens to L by the mean of neighbours, instead of the oldest being dropped.
 """
@@ -35,6 +37,7 @@ from torch import Tensor, nn
 from memory_models.decoder import DecoderConfig, rotate
 from memory_models.errors import InvalidRequest
 from memory_models.memories.melodi import (
+    ContentMixer,
     MelodiConfig,
     MelodiMixers,
     MelodiState,
@@ -50,6 +53,7 @@ from memory_models.papers.system import Read, System
 PARTS = ("both", "short", "long")
 STARTS = ("random", "pooling", "strided")
 OLDEST = ("drop", "merge")
+MIXES = ("place", "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class MelodiVariant:
     start: Literal["random", "pooling", "strided"] = "random"
     layers: int = 1
     oldest: Literal["drop", "merge"] = "drop"
+    mix: Literal["place", "content"] = "place"
 
     def __post_init__(self) -> None:
         if self.memory not in PARTS:
@@ -69,6 +74,10 @@ class MelodiVariant:
             raise InvalidRequest(f"MELODI start {self.start!r}; use one of {', '.join(STARTS)}.")
         if self.oldest not in OLDEST:
             raise InvalidRequest(f"MELODI oldest {self.oldest!r}; use one of {', '.join(OLDEST)}.")
+        if self.mix not in MIXES:
+            raise InvalidRequest(f"MELODI mix {self.mix!r}; use one of {', '.join(MIXES)}.")
+        if self.mix == "content" and not self.branching:
+            raise InvalidRequest("MELODI mix 'content' is of F_short; it needs branching on.")
         if self.layers < 1:
             raise InvalidRequest(f"{self.layers} long-term layers; use at least 1.")
 
@@ -103,6 +112,12 @@ class MelodiSystem(System[MelodiState]):
         for part in self.modules():
             if isinstance(part, TokenMixer):
                 _start(part, self.variant.start)
+        if self.variant.mix == "content":
+            D, short = config.hidden_size, len(self.mixers.short)
+            self.mixers.short = nn.ModuleList(ContentMixer(D, memory.short) for _ in range(short))
+            self.mixers.long = ContentMixer(D, memory.long)
+            for further in map(self._more, range(1, self.variant.layers)):
+                further.mixer = ContentMixer(D, memory.long)
 
     def empty(self, batch: int) -> MelodiState:
         """z of zeros (or of no token), a queue of no window."""
@@ -163,7 +178,7 @@ class MelodiSystem(System[MelodiState]):
         own = slice(first, first + G)
         return state._replace(keys=state.keys[:, own], values=state.values[:, own])
 
-    def _long_mixer(self, layer: int) -> TokenMixer:
+    def _long_mixer(self, layer: int) -> nn.Module:
         which = layer - self.long_layers.start
         return self.mixers.long if which == 0 else self._more(which).mixer
 
@@ -201,7 +216,7 @@ class _LongLayer(nn.Module):
 
     def __init__(self, config: DecoderConfig, memory: MelodiConfig) -> None:
         super().__init__()
-        self.mixer = TokenMixer(memory, memory.long, None)
+        self.mixer: nn.Module = TokenMixer(memory, memory.long, None)
         self.gate = nn.Parameter(torch.empty(config.heads, config.head_size))
         nn.init.trunc_normal_(self.gate, std=0.25)
 

@@ -23,6 +23,7 @@ from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.melodi import (
     S128L64,
     S192L96,
+    ContentMixer,
     MelodiConfig,
     MelodiMemory,
     MelodiMixers,
@@ -378,3 +379,22 @@ def test_presets_and_refusals() -> None:
     ):
         with pytest.raises(BrokenState):
             memory.recall(broken)
+
+
+@torch.no_grad()
+def test_a_content_mixer_weighs_tokens_by_what_they_are() -> None:
+    torch.manual_seed(5)
+    D = 12
+    mixer = ContentMixer(D, 3).double()
+    x, u = torch.randn(1, 7, D, dtype=torch.float64), torch.randn(1, 4, D, dtype=torch.float64)
+    m, tokens = mixer(x, u), torch.cat((x, u), dim=1)[0]
+    eps = torch.finfo(torch.float64).eps
+    for slot, query in enumerate(mixer.queries):
+        scores = []
+        for token in tokens:
+            known = token / (sum(float(c) ** 2 for c in token) / D + eps) ** 0.5
+            scores.append(sum(known[i] * mixer.keys[i] for i in range(D)) @ query)
+        weights = [torch.exp(score - max(scores)) for score in scores]
+        literal = sum(w * token for w, token in zip(weights, tokens, strict=True)) / sum(weights)
+        torch.testing.assert_close(m[0, slot], literal)
+    torch.testing.assert_close(mixer(tokens[torch.randperm(11)][None]), m)

@@ -101,6 +101,18 @@ def test_a_strided_start_keeps_every_nth_token_as_it_is() -> None:
     torch.testing.assert_close(system.mixers.long(x, u), x[:, [2, 5]])
 
 
+@torch.no_grad()
+def test_mixing_by_content_replaces_what_is_remembered_alone() -> None:
+    system = make("melodi_content")
+    x, u = torch.randn(2, 6, 24), torch.randn(2, 3, 24)
+    both = torch.cat((x, u), dim=1)
+    for mixer in (*system.mixers.short, system.mixers.long):
+        torch.testing.assert_close(mixer(x, u), mixer(both[:, torch.randperm(9)]))
+    assert not torch.allclose(
+        system.mixers.summary[0](x, u), system.mixers.summary[0](x.flip(1), u), atol=1e-3
+    )
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -109,6 +121,8 @@ def test_a_strided_start_keeps_every_nth_token_as_it_is() -> None:
         lambda: InfiniVariant(together=0),
         lambda: MelodiVariant(oldest="lost"),
         lambda: MelodiVariant(layers=0),
+        lambda: MelodiVariant(mix="style"),
+        lambda: MelodiVariant(mix="content", branching=False),
         lambda: melodi(config(), layers=3),
     ],
 )

@@ -71,6 +71,7 @@ MAKERS = {
     "melodi_unbranched": lambda c: melodi(c, branching=False),
     "melodi_pooling": lambda c: melodi(c, start="pooling"),
     "melodi_strided": lambda c: melodi(c, start="strided"),
+    "melodi_content": lambda c: melodi(c, mix="content"),
     "melodi_layers": lambda c: melodi(c, layers=2),
     "melodi_merge": lambda c: melodi(c, oldest="merge"),
 }

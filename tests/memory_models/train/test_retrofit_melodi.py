@@ -104,24 +104,6 @@ def test_the_backbone_reads_as_ever(backbone: Backbone) -> None:
 
 
 @torch.no_grad()
-def test_slots_are_written_by_what_tokens_are_not_by_where_they_stand(backbone: Backbone) -> None:
-    learned = some_learned(backbone)
-    D, eps = backbone.config.hidden_size, torch.finfo(torch.float64).eps
-    x = torch.randn(11, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
-    m = learned.mix(x)
-    for slot, query in enumerate(learned.mix_queries):
-        scores = []
-        for token in x:
-            known = token / (sum(float(c) ** 2 for c in token) / D + eps) ** 0.5
-            scores.append(sum(known[i] * learned.mix_keys[i] for i in range(D)) @ query)
-        weights = [torch.exp(score - max(scores)) for score in scores]
-        literal = sum(w * token for w, token in zip(weights, x, strict=True)) / sum(weights)
-        torch.testing.assert_close(m[slot], literal)
-    order = torch.randperm(11, generator=torch.Generator().manual_seed(6))
-    torch.testing.assert_close(learned.mix(x[order]), m)
-
-
-@torch.no_grad()
 def test_a_window_of_one_token_leaves_that_token_in_every_slot(backbone: Backbone) -> None:
     learned = some_learned(backbone)
     read = read_text(backbone.decoder, some_tokens(backbone, 1, 4), learned.long_layer)
