@@ -424,9 +424,10 @@ class Recurrent(_NothingAhead):
 
     def _read(self, windows: Sequence[Window]) -> tuple[Bundle, int]:
         texts = [torch.tensor(self.reader.tokenizer.encode(w.text)) for w in windows]
-        if max(map(len, texts)) <= self._memory.window < 2 * max(map(len, texts)):
-            segments = texts  # the memory's segments are as long: windows that repeat stay so
+        segment = self._memory.window
+        if segment < 2 * max(map(len, texts)):  # no window shares one: what repeats stays so
+            segments = [part for text in texts for part in text.split(segment)]
         else:
-            segments = list(torch.cat(texts).split(self._memory.window))
+            segments = list(torch.cat(texts).split(segment))
         carry = self._memory.write_repeating(segments, self._memory.empty())
         return carry, sum(map(len, texts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from memory_models.evaluate.conditions import (
     Adaptive,
     Random,
     Reader,
+    Recurrent,
     Retrieved,
     WindowStates,
     Wrong,
@@ -26,6 +28,7 @@ from memory_models.evaluate.data import Question
 from memory_models.evaluate.passages import Cutter
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.slots import pack, unpack
+from memory_models.memory import Bundle, Reading
 
 TEXTS = [
     "The lamp was lit every evening. A cat slept on the stones. ",
@@ -149,3 +152,34 @@ def test_newer_settings_change_files_and_outcomes_only_where_they_are_used(
     assert plain.variant == unused.variant == "" != used.variant
     folders = {c._states.files("text")[0].parent for c in (plain, unused)}
     assert len(folders) == 1 and used._states.files("text")[0].parent not in folders
+
+
+class Listening:
+    """Remembers the lengths of the segments it is given."""
+
+    def __init__(self, window: int) -> None:
+        self.window, self.lengths = window, list[int]()
+
+    def empty(self) -> Bundle:
+        return {}
+
+    def write_repeating(self, segments: Sequence[torch.Tensor], carry: Bundle) -> Bundle:
+        self.lengths = [len(segment) for segment in segments]
+        return carry
+
+    def recall(self, carry: Bundle) -> Reading:
+        raise NotImplementedError
+
+
+def test_short_segments_end_with_their_window_and_long_ones_do_not(
+    backbone: Backbone, case: Case
+) -> None:
+    counts = [len(backbone.tokenizer.encode(w.text)) for w in case.windows]
+    for window in (7, max(counts), 2 * max(counts) - 1, 1000):
+        memory = Listening(window)
+        Recurrent("infini", Reader(backbone), memory).open(case)
+        if window == 1000:
+            assert memory.lengths == [sum(counts)]
+        else:
+            expected = [min(window, n - at) for n in counts for at in range(0, n, window)]
+            assert memory.lengths == expected
