@@ -25,6 +25,7 @@ from app.models import (
     new_memory,
     reader_name,
 )
+from ingest.segments import split_text
 from memory_models.evaluate.calibrate import (
     ConfidenceFit,
     choose_heads,
@@ -263,9 +264,10 @@ def _condition(library: Library, name: str, who: Readers) -> Condition:
         update = {"infini_update": given} if given else {}
         recurrent = new_memory(kind, backbone, library.settings.model_copy(update=update))
         assert not isinstance(recurrent, AdaptiveMemory)
+        split = partial(split_text, count_tokens=backbone.tokenizer.count, window=recurrent.window)
         if recurrent.has_reader:
-            return Recurrent(name, who.slots, recurrent, memory_config(recurrent))
-        return Recurrent(name, who.plain, recurrent)
+            return Recurrent(name, who.slots, recurrent, split, memory_config(recurrent))
+        return Recurrent(name, who.plain, recurrent, split)
     raise InvalidSetting(f"Memory {name!r} is not known; choose from {', '.join(CONDITIONS)}.")
 
 

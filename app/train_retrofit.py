@@ -19,6 +19,7 @@ from app.adapters import own_folder, trained_reader
 from app.errors import InvalidSetting
 from app.library import Library
 from app.train import OnStep, split_windows
+from ingest.segments import split_text
 from memory_models.adapter import Adapter, load_learned, save_adapter
 from memory_models.evaluate.background import Measure
 from memory_models.evaluate.data import read_records
@@ -90,16 +91,27 @@ class Episodes:
     """Makes units: pass keys in filler, and questions about windows among others."""
 
     def __init__(self, library: Library, plan: RetrofitPlan, retrofit: Retrofit[Any, Any]) -> None:
-        self._plan, self._retrofit = plan, retrofit
+        self._plan, self._retrofit, self._window = plan, retrofit, library.settings.window
         self._device = library.backbone.decoder.device
         self._tokenizer: Tokenizer = library.backbone.tokenizer
         self._split = partial(split_windows, library)
-        (self._filler,) = self._read(passkey_filler(self._tokenizer, retrofit.window))
-        self._known: deque[Repeated[Any]] = deque([self._filler], maxlen=24)
+        filler = passkey_filler(self._tokenizer, library.settings.window)
+        self._filler = [window.read for window in self._read(filler)]
+        self._known: deque[Repeated[Any]] = deque(map(Repeated, self._filler), maxlen=24)
 
-    def _read(self, text: str) -> list[Repeated[Any]]:
-        tokens = torch.tensor(self._tokenizer.encode(text), device=self._device)
-        return [Repeated(self._retrofit.read(w)) for w in tokens.split(self._retrofit.window)]
+    def _parts(self, text: str) -> list[str]:
+        """The segments of a text, as the product cuts them for this memory."""
+        ranges = split_text(text, self._tokenizer.count, self._retrofit.window)
+        return [text[a:b] for a, b in ranges]
+
+    def _read(self, *texts: str) -> list[Repeated[Any]]:
+        parts = [part for text in texts for part in self._parts(text)]
+        encoded = (torch.tensor(self._tokenizer.encode(p), device=self._device) for p in parts)
+        return [Repeated(self._retrofit.read(tokens)) for tokens in encoded]
+
+    def _written(self, times: float, state: Any) -> Any:
+        """The filler, so many times."""
+        return self._retrofit.write([Repeated(read, times) for read in self._filler], state)
 
     def _judge(self, asked: Sequence[Asked], state: Any, *, even: bool = False) -> Judged:
         rows = pack_rows(self._tokenizer, asked, even=even)
@@ -107,19 +119,21 @@ class Episodes:
 
     def passkeys(self, rng: random.Random, tokens: float | None = None) -> Judged:
         """Pass keys in texts of their own, behind and before the same filler: `tokens` in all."""
-        write = self._retrofit.write
         texts, asked, drawn = self._plan.passkeys.draw(rng)
-        times = (drawn if tokens is None else tokens) / self._retrofit.window
+        times = (drawn if tokens is None else tokens) / self._window
         before = times * rng.random()
-        early = write([Repeated(self._filler.read, before)], self._retrofit.empty())
-        own = [self._read(text)[:1] for text in texts]  # as long as each other in the state
-        states = self._retrofit.stacked([write(windows, early) for windows in own])
-        behind = Repeated(self._filler.read, times - before)
-        return self._judge(asked, write([behind], states), even=True)  # every digit is a find
+        early = self._written(before, self._retrofit.empty())
+        parts = [
+            next(part for part in self._parts(text) if a.answer in part)  # one segment of each
+            for text, a in zip(texts, asked, strict=True)
+        ]
+        states = [self._retrofit.write(self._read(part), early) for part in parts]
+        state = self._written(times - before, self._retrofit.stacked(states))
+        return self._judge(asked, state, even=True)  # every digit is a find
 
     def window(self, unit: Unit, rng: random.Random) -> Judged:
         """Questions about a unit's windows, with some that were read lately beside them."""
-        own = [window for text in unit.windows for window in self._read(text)]
+        own = self._read(*unit.windows)
         beside = rng.sample(list(self._known), min(len(self._known), rng.randint(0, MOST_BESIDE)))
         self._known.extend(own)
         cut = rng.randint(0, len(beside))

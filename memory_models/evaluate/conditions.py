@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from memory_models.backbone import Backbone
-from memory_models.evaluate.cases import Case, Window
+from memory_models.evaluate.cases import Case, Split, Window
 from memory_models.evaluate.passages import Cutter, Index
 from memory_models.generate import BESIDE_SUPPORT, SUPPORT_WEIGHT, Declining
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory, Chosen, Ranked
@@ -399,10 +399,13 @@ class Carried(Protocol):
 class Recurrent(_NothingAhead):
     """A recurrent memory over the whole long document; one state for all questions about it."""
 
-    def __init__(self, name: str, reader: Reader, memory: Carried, variant: str = "") -> None:
+    def __init__(
+        self, name: str, reader: Reader, memory: Carried, split: Split, variant: str = ""
+    ) -> None:
+        """split: a window's segments for this memory, as the product cuts them."""
         self.name = name
         self.reader = reader
-        self._memory = memory
+        self._memory, self._split = memory, split
         self._variant = variant
         self._known: tuple[object, Bundle, int] = (None, {}, 0)
 
@@ -423,11 +426,9 @@ class Recurrent(_NothingAhead):
         )
 
     def _read(self, windows: Sequence[Window]) -> tuple[Bundle, int]:
-        texts = [torch.tensor(self.reader.tokenizer.encode(w.text)) for w in windows]
-        segment = self._memory.window
-        if segment < 2 * max(map(len, texts)):  # no window shares one: what repeats stays so
-            segments = [part for text in texts for part in text.split(segment)]
-        else:
-            segments = list(torch.cat(texts).split(segment))
+        parts = [w.text[a:b] for w in windows for a, b in self._split(w.text)]
+        segments = [torch.tensor(self.reader.tokenizer.encode(part)) for part in parts]
+        if self._memory.window >= 2 * max(map(len, segments)):
+            segments = list(torch.cat(segments).split(self._memory.window))
         carry = self._memory.write_repeating(segments, self._memory.empty())
-        return carry, sum(map(len, texts))
+        return carry, sum(map(len, segments))

@@ -171,15 +171,18 @@ class Listening:
         raise NotImplementedError
 
 
-def test_short_segments_end_with_their_window_and_long_ones_do_not(
+def test_segments_are_what_the_split_makes_of_a_window_or_longer_than_windows(
     backbone: Backbone, case: Case
 ) -> None:
-    counts = [len(backbone.tokenizer.encode(w.text)) for w in case.windows]
-    for window in (7, max(counts), 2 * max(counts) - 1, 1000):
-        memory = Listening(window)
-        Recurrent("infini", Reader(backbone), memory).open(case)
-        if window == 1000:
-            assert memory.lengths == [sum(counts)]
-        else:
-            expected = [min(window, n - at) for n in counts for at in range(0, n, window)]
-            assert memory.lengths == expected
+    def halves(text: str) -> list[tuple[int, int]]:
+        middle = text.index(". ") + 2
+        return [(0, middle), (middle, len(text))]
+
+    encode = backbone.tokenizer.encode
+    counts = [len(encode(w.text[a:b])) for w in case.windows for a, b in halves(w.text)]
+    memory = Listening(max(counts))
+    Recurrent("melodi", Reader(backbone), memory, halves).open(case)
+    assert memory.lengths == counts
+    memory = Listening(2 * max(counts))
+    Recurrent("infini", Reader(backbone), memory, halves).open(case)
+    assert sum(memory.lengths) == sum(counts) and set(memory.lengths[:-1]) == {memory.window}
