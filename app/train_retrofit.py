@@ -96,7 +96,7 @@ class Episodes:
         self._tokenizer: Tokenizer = library.backbone.tokenizer
         self._split = partial(split_windows, library)
         filler = passkey_filler(self._tokenizer, library.settings.window)
-        self._filler = [window.read for window in self._read(filler)]
+        self._filler = [window.read for window in self._read(self._parts(filler))]
         self._known: deque[Repeated[Any]] = deque(map(Repeated, self._filler), maxlen=24)
 
     def _parts(self, text: str) -> list[str]:
@@ -104,10 +104,15 @@ class Episodes:
         ranges = split_text(text, self._tokenizer.count, self._retrofit.window)
         return [text[a:b] for a, b in ranges]
 
-    def _read(self, *texts: str) -> list[Repeated[Any]]:
-        parts = [part for text in texts for part in self._parts(text)]
+    def _read(self, parts: Sequence[str]) -> list[Repeated[Any]]:
         encoded = (torch.tensor(self._tokenizer.encode(p), device=self._device) for p in parts)
         return [Repeated(self._retrofit.read(tokens)) for tokens in encoded]
+
+    def _around(self, text: str, key: str) -> list[str]:
+        """Two segments from the first one with the key on, or the last two, or the only one."""
+        parts = self._parts(text)
+        first = next(n for n, part in enumerate(parts) if key in part)
+        return parts[max(0, min(first, len(parts) - 2)) :][:2]
 
     def _written(self, times: float, state: Any) -> Any:
         """The filler, so many times."""
@@ -123,17 +128,14 @@ class Episodes:
         times = (drawn if tokens is None else tokens) / self._window
         before = times * rng.random()
         early = self._written(before, self._retrofit.empty())
-        parts = [
-            next(part for part in self._parts(text) if a.answer in part)  # one segment of each
-            for text, a in zip(texts, asked, strict=True)
-        ]
-        states = [self._retrofit.write(self._read(part), early) for part in parts]
+        own = [self._around(text, a.answer) for text, a in zip(texts, asked, strict=True)]
+        states = [self._retrofit.write(self._read(part), early) for part in own]
         state = self._written(times - before, self._retrofit.stacked(states))
         return self._judge(asked, state, even=True)  # every digit is a find
 
     def window(self, unit: Unit, rng: random.Random) -> Judged:
         """Questions about a unit's windows, with some that were read lately beside them."""
-        own = self._read(*unit.windows)
+        own = self._read([part for text in unit.windows for part in self._parts(text)])
         beside = rng.sample(list(self._known), min(len(self._known), rng.randint(0, MOST_BESIDE)))
         self._known.extend(own)
         cut = rng.randint(0, len(beside))

@@ -21,6 +21,7 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -426,9 +427,13 @@ class Recurrent(_NothingAhead):
         )
 
     def _read(self, windows: Sequence[Window]) -> tuple[Bundle, int]:
-        parts = [w.text[a:b] for w in windows for a, b in self._split(w.text)]
-        segments = [torch.tensor(self.reader.tokenizer.encode(part)) for part in parts]
+        cut = cache(self._cut)  # filler is thousands of times the same window
+        segments = [segment for window in windows for segment in cut(window.text)]
         if self._memory.window >= 2 * max(map(len, segments)):
             segments = list(torch.cat(segments).split(self._memory.window))
         carry = self._memory.write_repeating(segments, self._memory.empty())
         return carry, sum(map(len, segments))
+
+    def _cut(self, text: str) -> list[Tensor]:
+        encode = self.reader.tokenizer.encode
+        return [torch.tensor(encode(text[a:b])) for a, b in self._split(text)]

@@ -144,14 +144,15 @@ class Passkeys:
     rows: int = 8
     fewest: float = 512.0
     most: float = 1.28e6
-    around: int = 5  # fillers on each side of a key, at most: it may stand anywhere in a window
+    around: int = 5  # fillers on each side of a key, at most, and on both, at least
 
     def draw(self, rng: random.Random) -> tuple[list[str], list[Asked], float]:
         """Texts with a key each, their questions, and the tokens of filler around them."""
         texts, asked = [], []
         for _ in range(self.rows):
             key = str(rng.randrange(10_000, 100_000))
-            before, behind = rng.randint(0, self.around), rng.randint(0, self.around)
+            before = rng.randint(0, self.around)
+            behind = rng.randint(self.around - before, self.around)
             texts.append(f"{FILLER * before}{passkey_fact(key)} {FILLER * behind}")
             asked.append(Asked(PASSKEY_QUESTION, key))
         return texts, asked, self.fewest * (self.most / self.fewest) ** rng.random()
