@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -47,7 +48,7 @@ FASTER = {
 }
 MOST_BESIDE = 6  # other windows around one that is asked about
 JUDGED = {"1K": 1e3, "32K": 32e3, "1M": 1e6}  # tokens
-NATS_WEIGH = 0.1  # of the first token's nats against the share of pass keys, to choose the best
+NATS_WEIGH = 0.1  # of nats, of keys and of first tokens, against the share of right pass keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +188,17 @@ def train_retrofit(
 
     @torch.no_grad()
     def validate() -> dict[str, float]:
-        figures = {}
-        for length, tokens in JUDGED.items():
-            judged = episodes.passkeys(random.Random("validation"), tokens)
-            figures[f"key_{length}"] = judged.right / judged.rows
+        keys = {
+            name: episodes.passkeys(random.Random(f"validation/{name}"), tokens)
+            for name, tokens in JUDGED.items()
+        }
+        figures = {f"key_{name}": judged.right / judged.rows for name, judged in keys.items()}
+        right = fmean(figures.values())
+        figures["key_nats"] = fmean(float(judged.loss) / judged.rows for judged in keys.values())
         nats = [episodes.window(u, random.Random(n)).first_nats for n, u in enumerate(asked)]
-        figures["window_nats"] = sum(nats) / len(nats)
-        keys = sum(v for name, v in figures.items() if name.startswith("key")) / len(JUDGED)
-        return {**figures, "score": keys - NATS_WEIGH * figures["window_nats"]}
+        figures["window_nats"] = fmean(nats)
+        weighed = NATS_WEIGH * (figures["key_nats"] + figures["window_nats"])
+        return {**figures, "score": right - weighed}
 
     faster = FASTER[plan.kind.partition("-")[0]]
     progress = train(

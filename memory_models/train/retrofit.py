@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.evaluate.background import plant_in
 from memory_models.evaluate.tasks import FILLER, PASSKEY_QUESTION, passkey_fact
 from memory_models.prompt import build_prompt
 from memory_models.tokenizer import Tokenizer
@@ -144,15 +145,14 @@ class Passkeys:
     rows: int = 8
     fewest: float = 512.0
     most: float = 1.28e6
-    around: int = 5  # fillers on each side of a key, at most, and on both, at least
+    around: int = 5  # fillers around a key at least, and twice as many at most
 
     def draw(self, rng: random.Random) -> tuple[list[str], list[Asked], float]:
         """Texts with a key each, their questions, and the tokens of filler around them."""
         texts, asked = [], []
         for _ in range(self.rows):
             key = str(rng.randrange(10_000, 100_000))
-            before = rng.randint(0, self.around)
-            behind = rng.randint(self.around - before, self.around)
-            texts.append(f"{FILLER * before}{passkey_fact(key)} {FILLER * behind}")
+            around = FILLER * rng.randint(self.around, 2 * self.around)
+            texts.append(plant_in(around, [(passkey_fact(key), rng.random())], bool)[0])
             asked.append(Asked(PASSKEY_QUESTION, key))
         return texts, asked, self.fewest * (self.most / self.fewest) ** rng.random()
