@@ -208,7 +208,7 @@ def melodi_command(
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """MELODI: summary tokens and the long-term layer, between the backbone and the reader."""
+    """MELODI: what a window leaves for the long-term layer, and how the reader looks at it."""
     sources = Sources(data, facts, books, validation, weights)
     pace = Pace(tokens, learning_rate, seed, validate_minutes)
     _retrofit("melodi", sources, pace, folder, passkeys, backbone, as_json)

@@ -67,8 +67,8 @@ class InfiniRetrofit:
             new = addition_of(self.learned, window.read, state.M.dtype)
             if self.config.update == "linear":
                 state = add(repeated(new, window.times, self.config), state, self.config)
-                continue
-            state = add_often(new, state, self.config, math.ceil(window.times))
+            else:
+                state = add_often(new, state, self.config, math.ceil(window.times))
         return state
 
     def stacked(self, states: Sequence[InfiniState]) -> InfiniState:
@@ -113,7 +113,7 @@ def runs(times: int) -> Iterator[tuple[int, int]]:
     """Runs (first, count) that cover 0 .. times - 1, each to `GROWTH` times where it began."""
     first = 0
     while first < times:
-        count = min(times - first, max(1, (GROWTH - 1) * first)) if first >= SINGLE else 1
+        count = min(times - first, (GROWTH - 1) * first) if first >= SINGLE else 1
         yield first, count
         first += count
 
