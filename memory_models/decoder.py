@@ -322,6 +322,18 @@ class Decoder(nn.Module):
         return self.logits(self.hidden(tokens, attend or causal_attention(self.rope)))
 
 
+def padded(tokens: Tensor, most: int) -> Tensor:
+    """tokens [B,T] -> [B,P] with zeros behind, T <= P <= most: one of eight lengths an octave.
+
+    Causal attention never looks back from them. On a CPU every length of a matrix product that was
+    not met before leaves kernels in memory, some 2 MB for all of a layer, and texts have them all.
+    """
+    B, T = tokens.shape
+    step = 1 << max(3, (T - 1).bit_length() - 4)
+    P = max(T, min(-(-T // step) * step, most))
+    return F.pad(tokens, (0, P - T))
+
+
 def causal_attention(rope: Rope, start: int = 0) -> Attend:
     """The plain decoder's attention: positions start, start + 1, ..., each sees those before it."""
 

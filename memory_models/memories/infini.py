@@ -50,7 +50,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.decoder import Decoder, dot_attention, padded, rotate
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.adaptive import read_tokens
 from memory_models.memories.slot_reading import KeyValues
@@ -246,19 +246,21 @@ def infini_segment(
         raise InvalidRequest(
             f"{B} rows of tokens with a state of {state.z.shape[1]} rows; give one state for each."
         )
-    cos, sin = decoder.rope.angles(torch.arange(T, device=tokens.device))
+    tokens = padded(tokens, config.window)  # [B,P]
+    cos, sin = decoder.rope.angles(torch.arange(tokens.shape[1], device=tokens.device))
     after: list[InfiniState] = []
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         M, z = state.M[layer], state.z[layer]
         local = dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
-        after.append(write_layer(gates, layer, k, v, InfiniState(M, z), config))
+        own_k, own_v = k[:, :, :T], v[:, :, :T]
+        after.append(write_layer(gates, layer, own_k, own_v, InfiniState(M, z), config))
         if config.parallel:
             return local
         memory = retrieve(gates.queries(layer, q), M, z, config.eps)
         return gated(memory, local, z, gates.beta[layer])
 
-    hidden = decoder.hidden(tokens, attend)
+    hidden = decoder.hidden(tokens, attend)[:, :T]
     return hidden, InfiniState(torch.stack([s.M for s in after]), torch.stack([s.z for s in after]))
 
 

@@ -12,7 +12,7 @@ import transformers
 from transformers import AutoModelForCausalLM
 
 from memory_models import backbone
-from memory_models.decoder import Decoder, DecoderConfig, causal_attention
+from memory_models.decoder import Decoder, DecoderConfig, causal_attention, padded
 from memory_models.errors import BrokenCheckpoint, UnsupportedModel
 
 SHAPE: dict[str, Any] = {
@@ -148,3 +148,14 @@ def test_hash_follows_the_weights(tiny_backbone: Path, tmp_path: Path) -> None:
     data[-1] ^= 1
     weights.write_bytes(bytes(data))
     assert backbone.weights_sha256(one) != backbone.weights_sha256(two)
+
+
+def test_texts_of_any_length_are_padded_to_few() -> None:
+    found = set()
+    for length in range(1, 2049):
+        tokens = padded(torch.ones(1, length, dtype=torch.long), 2048)
+        found.add(tokens.shape[1])
+        assert length <= tokens.shape[1] <= max(length + 7, length * 1.125)
+        assert int(tokens.sum()) == length
+    assert len(found) == 48
+    assert padded(torch.ones(1, 515, dtype=torch.long), 515).shape == (1, 515)

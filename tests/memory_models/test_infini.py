@@ -17,7 +17,7 @@ from tiny import (
 )
 from torch import Tensor
 
-from memory_models.decoder import Decoder
+from memory_models.decoder import Decoder, padded
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.infini import (
     InfiniConfig,
@@ -129,7 +129,7 @@ def test_equals_the_literal_formulas_over_segments(update_rule) -> None:
 @torch.no_grad()
 def test_empty_state_is_the_backbone_bit_for_bit(dtype) -> None:
     decoder = tiny_decoder(dtype=dtype)
-    gates, tokens = random_gates(decoder), some_tokens(2, 9)
+    gates, tokens = random_gates(decoder), some_tokens(2, 8)
     state = InfiniState.empty(decoder, 2)
     hidden, state = infini_segment(decoder, gates, tokens, state, InfiniConfig())
     assert torch.equal(decoder.logits(hidden), decoder(tokens))
@@ -140,6 +140,17 @@ def test_empty_state_is_the_backbone_bit_for_bit(dtype) -> None:
     logits = decoder.logits(infini_segment(decoder, gates, tokens, state, InfiniConfig())[0])
     assert torch.equal(logits[1], decoder(tokens)[1])
     assert not torch.allclose(logits[0], decoder(tokens)[0], atol=1e-2)
+
+
+def test_a_length_that_is_padded_is_read_like_the_backbone() -> None:
+    decoder = tiny_decoder(dtype=torch.float64)
+    gates, tokens = random_gates(decoder), some_tokens(2, 9)
+    assert padded(tokens, 2048).shape == (2, 16)
+    empty = InfiniState.empty(decoder, 2)
+    hidden, state = infini_segment(decoder, gates, tokens, empty, InfiniConfig())
+    torch.testing.assert_close(decoder.logits(hidden), decoder(tokens), atol=1e-11, rtol=1e-9)
+    _, whole = infini_segment(decoder, gates, tokens, empty, InfiniConfig(window=9))  # no room
+    torch.testing.assert_close(state, whole, atol=1e-11, rtol=1e-9)
 
 
 def test_grouped_queries_read_the_memory_of_their_own_head() -> None:
