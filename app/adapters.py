@@ -25,7 +25,7 @@ from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import to_bytes
 from memory_models.prompt import DECLINED
 
-READER, WRITE_GATE, ADDRESSING, CODEC = "reader", "write_gate", "addressing", "codec"
+READER, WRITE_GATE, ADDRESSER, CODEC = "reader", "write_gate", "addresser", "codec"
 
 
 def own_folder(backbone: Backbone) -> Path:
@@ -61,12 +61,13 @@ def write_gate(backbone: Backbone) -> WriteGate | None:
 @lru_cache(maxsize=2)
 def addresser(backbone: Backbone) -> Addresser | None:
     """What weighs a question's tokens when windows are looked for, where one was trained."""
-    found = find_adapter(backbone, ADDRESSING)
+    found = find_adapter(backbone, ADDRESSER)
     if found is None:
         return None
     heads = [(int(layer), int(head)) for layer, head in found.notes["heads"]]
-    width = backbone.config.hidden_size
-    return Addresser.from_weights(heads, width, found.weights).to(backbone.decoder.device)
+    width, size = backbone.config.hidden_size, backbone.config.head_size
+    made = Addresser.from_weights(heads, width, size, found.weights)
+    return made.to(backbone.decoder.device)
 
 
 @dataclass(frozen=True)

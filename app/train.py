@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
 
 from app.adapters import (
-    ADDRESSING,
+    ADDRESSER,
     CODEC,
     READER,
     WRITE_GATE,
@@ -41,15 +41,17 @@ from memory_models.adapter import (
 from memory_models.backbone import Backbone
 from memory_models.evaluate.data import read_records
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
+from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import SlotCode
 from memory_models.memories.write_gate import WriteGate
 from memory_models.prompt import DECLINED
 from memory_models.train.addressing import (
     AddressingPlan,
-    draw_places,
+    Fitting,
     fit_addresser,
-    observe_question,
+    observe_questions,
     observe_window,
+    places_of,
 )
 from memory_models.train.codec import CodecPlan, measure_codec
 from memory_models.train.gate import Example, GatePlan, fit_gate, observe
@@ -58,13 +60,14 @@ from memory_models.train.loop import Unit as Thunk
 from memory_models.train.material import Share, make_probes, read_source
 from memory_models.train.numbers import Numbers
 from memory_models.train.reader import Shares, unit_loss, write_windows
-from memory_models.train.units import Material, Mix, Unit, draw_units
+from memory_models.train.units import Material, Mix, Split, Unit, draw_units, excerpt
 from memory_models.train.validation import Validation
 
 CODED_BITS_TRAINED = 2  # a number, of the slots that a reader learns on
 TOGETHER = 0.3  # share of a reader's units that are several windows
 DECLINING_THRESHOLD = 0.5  # until `bookstate calibrate` has fitted it
 ASKED_OF_A_WINDOW = 6
+PLAIN = 4  # one window of a book for so many that answer questions
 OnStep = Callable[[int, int, float], None]
 
 
@@ -107,44 +110,57 @@ def train_gate(
 
 def train_addressing(
     library: Library,
-    files: Sequence[Path],
+    shares: Sequence[Share],
+    books: Path,
     windows: int,
     plan: AddressingPlan,
     on_window: OnStep = _quiet,
     on_step: OnStep = _quiet,
 ) -> dict[str, Any]:
-    """Ask questions of windows that answer them, fit the addresser, and install it."""
+    """Ask questions of windows that answer them, fit the addresser, and install it.
+
+    `windows` answer questions; a quarter as many more are of books, and are there to be mistaken.
+    """
     backbone = library.backbone
-    settings = library.settings.model_copy(update={"adapters": False})
-    memory = new_memory("adaptive", backbone, settings)
+    memory = new_memory("adaptive", backbone, library.settings)
     assert isinstance(memory, AdaptiveMemory)
-    piles = [[r for r in read_records(path) if r.split != "val"] for path in files]
-    split = lru_cache(maxsize=None)(partial(split_windows, library))
-    places = list(draw_places(piles, split, windows, ASKED_OF_A_WINDOW, plan.seed))
+    c = backbone.config
+    memory.addresser = Addresser(memory.config.address_heads, c.hidden_size, c.head_size)
+    sources = [read_source(share) for share in shares]
+    texts = [r.text for r in read_records(books, "train")]
+    split = partial(split_windows, library)
+    mix = Mix(questions=ASKED_OF_A_WINDOW, pages=0.0)
+    units = list(itertools.islice(draw_units(sources, texts, split, mix, plan.seed, 0), windows))
+    rng = random.Random(plan.seed)
+    plain = [_window_of(rng.choice(texts), split, rng) for _ in range(windows // PLAIN)]
+    places = places_of(units, plain)
     bundles = []
     for number, place in enumerate(places):
         bundles.append((number, observe_window(memory, place.text)))
-        on_window(len(bundles), windows, 0.0)
-    book = memory.address_book(bundles)
-    examples = [
-        observe_question(memory, question.question, number, book, places)
-        for number, place in enumerate(places)
-        for question in place.questions
-    ]
-    weights, trained, untrained = fit_addresser(memory, examples, plan, on_step)
+        on_window(len(bundles), len(places), 0.0)
+    fitting = Fitting(memory, memory.address_book(bundles), places)
+    examples = list(observe_questions(memory, places))
+    weights, trained, untrained = fit_addresser(fitting, examples, plan, on_step)
     notes = {
-        "kind": ADDRESSING,
+        "kind": ADDRESSER,
         "backbone": backbone.name,
         "backbone_sha256": backbone.sha256,
         "heads": [list(head) for head in memory.config.address_heads],
-        "data": [path.name for path in files],
-        "windows": windows,
+        "codec": memory.config.codec,
+        "data": [[share.path.name, share.weight] for share in shares],
+        "windows": len(places),
         "questions": len(examples),
         "plan": asdict(plan),
         "scores": {"trained": asdict(trained), "untrained": asdict(untrained)},
     }
-    save_adapter(own_folder(backbone) / f"{ADDRESSING}.safetensors", Adapter(weights, notes))
+    save_adapter(own_folder(backbone) / f"{ADDRESSER}.safetensors", Adapter(weights, notes))
     return notes
+
+
+def _window_of(book: str, split: Split, rng: random.Random) -> str:
+    text = excerpt(book, rng)
+    start, end = split(text)[0]
+    return text[start:end]
 
 
 def _windows(library: Library, files: Sequence[Path], count: int, seed: int) -> Iterator[str]:

@@ -55,24 +55,27 @@ def gate_command(
 
 @train_app.command(name="addressing")
 def addressing_command(
-    data: Data,
-    windows: Annotated[int, typer.Option(min=8, help="Windows to learn from.")] = 128,
-    steps: Annotated[int, typer.Option(min=1)] = 40,
+    data: Questions,
+    books: Books,
+    facts: Facts = None,
+    windows: Annotated[int, typer.Option(min=8, help="Windows to ask questions of.")] = 600,
+    epochs: Annotated[int, typer.Option(min=1)] = 5,
     seed: Seed = 0,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """The addresser: which tokens of a question say where to look. Stored states stay valid."""
+    """The addresser: which window answers a question. Stored states stay valid."""
     from app.train import train_addressing
     from memory_models.train.addressing import AddressingPlan
 
-    plan = AddressingPlan(steps=steps, seed=seed)
+    plan = AddressingPlan(epochs=epochs, seed=seed)
     with (
         opened(backbone) as library,
         training_bar(err, "Reading windows") as on_window,
         training_bar(err, "Fitting") as on_step,
     ):
-        notes = train_addressing(library, data, windows, plan, on_window, on_step)
+        shares = _shares(data, facts)
+        notes = train_addressing(library, shares, books, windows, plan, on_window, on_step)
         emit(notes) if as_json else say(str(notes["scores"]))
 
 

@@ -1,17 +1,18 @@
 """Addressing: which windows of a book a question is about.
 
 Some attention heads of the backbone already match a question with the place that answers it. All
-keys of those heads are kept (int8, rotated at their place). A window's score for a head is the mean
-over the question's tokens of the largest query-key product with the window's slots, queries all at
-one fixed place behind the window; scores are standardised over windows and summed over heads.
-Where one was trained, `memory_models/memories/addresser.py` weighs the question's tokens instead.
+keys of those heads are kept. A window's score for a head is the mean over the question's tokens of
+the largest query-key product with the window's slots, keys rotated at their places and queries all
+at one fixed place behind the window; scores are standardised over windows and summed over heads.
+Where one was trained, `memory_models/memories/addresser.py` turns the queries and makes scores of
+matches in its own way; queries and keys are then compared as they are before RoPE.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -24,11 +25,20 @@ from memory_models.memory import Bundle
 Head = tuple[int, int]
 """(layer, query head)."""
 
-Weigh = Callable[[Tensor, Tensor], Tensor]
-"""(matches [heads,W,T], seen [heads,T,D]) -> score [W] of each window."""
-
 PLAIN_ADDRESS = ("address_keys", "address_scale")  # of 8 bits
 CHUNK = 64  # windows scored at once, so that memory stays small for any length of book
+
+
+class Weigher(Protocol):
+    """Addressing that was learned."""
+
+    def turned(self, queries: Tensor) -> Tensor:
+        """What is compared with keys, of queries [heads,T,d]."""
+        ...
+
+    def __call__(self, matches: Tensor, seen: Tensor) -> Tensor:
+        """matches [heads,W,T], seen [heads,T,D] -> score [W] of each window."""
+        ...
 
 
 def key_heads(heads: Sequence[Head], group: int) -> list[Head]:
@@ -108,10 +118,22 @@ class Asked(NamedTuple):
     seen: Tensor  # [heads,T,D], what each head's layer reads: its normalised input
 
 
+def unpack_address(bundle: Bundle) -> Tensor:
+    """What `pack_address` was given, as near as it is stored, [P,T,d] float32."""
+    keys = _codes(bundle).float() * bundle["address_scale"].float()[..., None]
+    if "address_mean" not in bundle:
+        return keys
+    return keys @ hadamard(keys.shape[-1]).T + bundle["address_mean"].float()[:, None]
+
+
 def read_question(
-    decoder: Decoder, sink: Sequence[int], question: Sequence[int], heads: Sequence[Head], at: int
+    decoder: Decoder,
+    sink: Sequence[int],
+    question: Sequence[int],
+    heads: Sequence[Head],
+    at: int | None,
 ) -> Asked:
-    """The question's tokens, read behind the sink, queries rotated to `at`."""
+    """The question's tokens, read behind the sink; queries rotated to `at`, or not without it."""
     if not question:
         raise InvalidRequest("The question is empty; ask something.")
     tokens = torch.tensor([[*sink, *question]], device=decoder.device)
@@ -129,8 +151,9 @@ def read_question(
         seen[layer] = block.input_layernorm(x)[0, len(sink) :]
         x = block(x, layer, attend)
     chosen = torch.stack([queries[layer][head] for layer, head in heads])  # [heads,T,d]
-    turned = decoder.rope(chosen, torch.tensor([at], device=decoder.device))
-    return Asked(turned, torch.stack([seen[layer] for layer, _ in heads]))
+    if at is not None:
+        chosen = decoder.rope(chosen, torch.tensor([at], device=decoder.device))
+    return Asked(chosen, torch.stack([seen[layer] for layer, _ in heads]))
 
 
 def question_queries(
@@ -148,28 +171,38 @@ def head_scores(queries: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor)
 def matches(queries: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor) -> Tensor:
     """Each question token's best match in each window, [heads,len(rows),Tq] float32.
 
-    queries [heads,Tq,d]; pairs [heads]: index of each head's keys among the book's P.
+    queries [heads,Tq,d], which the gradient flows to; pairs [heads]: index of each head's keys
+    among the book's P.
     """
-    scores = []
-    places = torch.arange(book.keys.shape[2])
     turned = queries
     if book.means is not None:
         turned = (queries.float() @ hadamard(queries.shape[2]).to(queries.device)).to(queries.dtype)
-    for part in rows.split(CHUNK):
-        keys = book.keys[part].to(queries.device, queries.dtype)  # [w,P,T,d], exact
-        scale = book.scale[part].to(queries.device).float()
-        padded = (places >= book.lengths[part, None]).to(queries.device)  # [w,T]
-        per_head = []
-        for n, pair in enumerate(pairs.tolist()):
-            products = (keys[:, pair] @ turned[n].T).float()  # [w,T,Tq]
-            products = products * scale[:, pair, :, None]
-            if book.means is not None:
-                mean = book.means[part, pair].to(queries.device, queries.dtype)  # [w,d]
-                products = products + (mean @ queries[n].T).float()[:, None]
-            products = products.masked_fill(padded[:, :, None], float("-inf"))
-            per_head.append(products.amax(1))  # [w,Tq]
-        scores.append(torch.stack(per_head))
-    return torch.cat(scores, dim=1)
+    found = [_matches(queries, turned, book, part, pairs) for part in rows.split(CHUNK)]
+    return torch.cat(found, dim=1)
+
+
+def _matches(
+    queries: Tensor, turned: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor
+) -> Tensor:
+    """The same for a few windows w: the place of the best key is searched, its match computed."""
+    device = queries.device
+    keys = book.keys[rows].to(device, turned.dtype)  # [w,P,T,d], exact
+    scale = book.scale[rows].to(device).float()  # [w,P,T]
+    padded = torch.arange(keys.shape[2]) >= book.lengths[rows, None]
+    padded = padded.to(device).unsqueeze(1)  # [w,1,T]
+    per_head = []
+    for n, pair in enumerate(pairs.tolist()):
+        with torch.no_grad():
+            products = (turned[n] @ keys[:, pair].transpose(1, 2)).float()  # [w,Tq,T]
+            products = products.mul_(scale[:, pair, None]).masked_fill_(padded, float("-inf"))
+            best = products.argmax(2)  # [w,Tq]
+        chosen = keys[:, pair].gather(1, best[..., None].expand(-1, -1, keys.shape[3])).float()
+        match = (chosen * turned[n].float()).sum(2) * scale[:, pair].gather(1, best)
+        if book.means is not None:
+            means = book.means[rows, pair].to(device).float()  # [w,d]
+            match = match + means @ queries[n].float().T
+        per_head.append(match)
+    return torch.stack(per_head)
 
 
 def standardize(scores: Tensor) -> Tensor:
@@ -186,11 +219,15 @@ def address(
     book: AddressBook,
     rows: Tensor,
     at: int,
-    weigh: Weigh | None = None,
+    weigher: Weigher | None = None,
 ) -> Tensor:
-    """Score [len(rows)] of each window for the question: the higher, the more about it."""
+    """Score [len(rows)] of each window for the question: the higher, the more about it.
+
+    With a weigher the book's keys must be those before RoPE.
+    """
     pairs = key_heads(heads, decoder.config.group)
     index = [pairs.index((layer, head // decoder.config.group)) for layer, head in heads]
-    asked = read_question(decoder, sink, question, heads, at)
-    best = matches(asked.queries, book, rows, torch.tensor(index))
-    return weigh(best, asked.seen) if weigh else standardize(best.mean(2)).sum(0)
+    asked = read_question(decoder, sink, question, heads, None if weigher else at)
+    queries = weigher.turned(asked.queries) if weigher else asked.queries
+    best = matches(queries, book, rows, torch.tensor(index))
+    return weigher(best, asked.seen) if weigher else standardize(best.mean(2)).sum(0)

@@ -328,7 +328,7 @@ def padded(tokens: Tensor, most: int) -> Tensor:
     Causal attention never looks back from them. On a CPU every length of a matrix product that was
     not met before leaves kernels in memory, some 2 MB for all of a layer, and texts have them all.
     """
-    B, T = tokens.shape
+    T = tokens.shape[1]
     step = 1 << max(3, (T - 1).bit_length() - 4)
     P = max(T, min(-(-T // step) * step, most))
     return F.pad(tokens, (0, P - T))

@@ -37,6 +37,7 @@ from memory_models.address import (
     address,
     key_heads,
     pack_address,
+    unpack_address,
 )
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder, dot_attention, rotate
@@ -272,9 +273,15 @@ class AdaptiveMemory:
         return pack_address(self._at_their_places(chosen), self.config.slot_bits)
 
     def address_book(self, bundles: Sequence[tuple[int, Bundle]]) -> AddressBook:
-        """The address parts of (segment, bundle), opened for questions."""
+        """The address parts of (segment, bundle), opened for questions.
+
+        Keys are rotated at their places, or before RoPE where there is an addresser.
+        """
         if not self.config.codec:
-            return AddressBook.from_bundles(bundles)
+            content = self.addresser is not None
+            return AddressBook.from_bundles(
+                [(n, self._unrotated(b)) for n, b in bundles] if content else bundles
+            )
         if strange := [n for n, bundle in bundles if "address_codes" not in bundle]:
             raise BrokenState(f"Segment {strange[0]} has no coded address keys; read it again.")
         opened: list[tuple[int, Bundle]] = []
@@ -287,11 +294,19 @@ class AdaptiveMemory:
         codes = [bundle["address_codes"].cpu() for _, bundle in bundles]
         lengths = [code.shape[1] for code in codes]
         keys = self._needed_codec().decode_address(torch.cat(codes, dim=1))  # [P,all T,d]
-        places = torch.cat([torch.arange(T) for T in lengths]) + len(self.sink)
-        plain = pack_address(self.backbone.decoder.rope(keys, places))
+        if self.addresser is None:
+            places = torch.cat([torch.arange(T) for T in lengths]) + len(self.sink)
+            keys = self.backbone.decoder.rope(keys, places)
+        plain = pack_address(keys)
         parts = zip(*(plain[name].split(lengths, dim=1) for name in PLAIN_ADDRESS), strict=True)
         for (segment, _), part in zip(bundles, parts, strict=True):
             yield segment, dict(zip(PLAIN_ADDRESS, part, strict=True))
+
+    def _unrotated(self, bundle: Bundle) -> Bundle:
+        """Address keys that are stored at their places, as they were before RoPE, of 8 bits."""
+        keys = unpack_address(bundle)
+        places = -torch.arange(len(self.sink), len(self.sink) + keys.shape[1])
+        return pack_address(self.backbone.decoder.rope(keys, places))
 
     def _at_their_places(self, keys: Tensor) -> Tensor:
         first = len(self.sink)
@@ -332,7 +347,7 @@ class AdaptiveMemory:
             book,
             rows,
             at=self.prompt_place + QUERY_DISTANCE,
-            weigh=self.addresser,
+            weigher=self.addresser,
         ).cpu()
         best = scores.sort(descending=True, stable=True)
         return Ranked(tuple(book.segments[row] for row in rows[best.indices].tolist()), best.values)

@@ -1,8 +1,8 @@
-"""Training the addresser: which tokens of a question say where to look.
+"""Training the addresser: which window answers a question.
 
-Every example is a question about one window among many: how well each of its tokens matches each
-window at the addressing heads, which does not change while training, and what the heads' layers
-read. The loss is that of picking a window with the gold passage among all windows of other records.
+Every question is asked of one window among many. The loss is that of picking this window among a
+few hundred others, windows that hold text of the same records aside. Keys are as they are stored
+and do not change; the gradient goes through the best match of each token to the turned queries.
 """
 
 from __future__ import annotations
@@ -13,51 +13,54 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from memory_models.address import AddressBook, key_heads, matches, read_question
 from memory_models.errors import InvalidRequest
-from memory_models.evaluate.data import Question, Record
-from memory_models.memories.adaptive import QUERY_DISTANCE, AdaptiveMemory, read_tokens
+from memory_models.memories.adaptive import AdaptiveMemory, read_tokens
 from memory_models.memories.addresser import Addresser
 from memory_models.memory import Bundle
 from memory_models.prompt import address_query
-from memory_models.train.units import Split
+from memory_models.train.units import Unit
 
+AT_ONCE = 32  # questions judged together
 HOLD_OUT = 8  # every so many windows, the questions of one are kept to judge
-TRIES = 20  # windows drawn for each that is wanted
-INSIDE = 0.6  # share of its passage that a window must hold to be where a question is answered
 
 
 class Place(NamedTuple):
-    """A window of a record, with the questions that it answers."""
+    """A window and the questions that it answers; none where it is there to be mistaken."""
 
-    record: str
     text: str
-    questions: tuple[Question, ...]
+    questions: tuple[str, ...]
+    records: frozenset[str]
 
 
 class Example(NamedTuple):
-    """A question, and what its tokens find in every window."""
+    """A question as the addressing heads see it."""
 
     place: int  # the window that answers it
-    matches: Tensor  # [heads,W,T]
+    queries: Tensor  # [heads,T,d], before RoPE
     seen: Tensor  # [heads,T,D]
-    others: Tensor  # [W] bool: windows of other records
 
 
 @dataclass(frozen=True, slots=True)
 class AddressingPlan:
-    """How the addresser is fitted."""
+    """How the addresser is fitted; rates fall linearly to zero."""
 
-    steps: int = 40
+    epochs: int = 5
+    questions: int = 48  # of a step
+    others: int = 220  # windows beside those that answer the step's questions
     learning_rate: float = 5e-3
+    turning_rate: float = 2e-3  # of what queries are turned by
     decay: float = 0.05  # on the square of what tokens are weighed by
+    turning_decay: float = 0.02
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.learning_rate <= 0 or self.decay < 0:
-            raise InvalidRequest(f"{self}: steps and learning rate above 0, decay at least 0.")
+        if min(self.epochs, self.questions, self.others) < 1:
+            raise InvalidRequest(f"{self}: epochs, questions and others are 1 or more.")
+        if min(self.learning_rate, self.turning_rate) <= 0 or self.decay < 0:
+            raise InvalidRequest(f"{self}: rates are above 0, decay at least 0.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +74,13 @@ class AddressingScores:
     recall_at_8: float
 
 
-def draw_places(
-    piles: Sequence[Sequence[Record]], split: Split, count: int, most: int, seed: int
-) -> Iterator[Place]:
-    """`count` windows that answer questions, of random records, each pile as often as another.
-
-    most: so many questions of a window at most. A window that answers none is drawn anew.
-    """
-    rng = random.Random(seed)
-    known = [[r for r in pile if any(q.gold and q.answers for q in r.questions)] for pile in piles]
-    if not all(known):
-        raise InvalidRequest("A file has no record that says where its questions are answered.")
-    drawn: set[tuple[str, int]] = set()
-    for _ in range(TRIES * count):
-        if len(drawn) == count:
-            return
-        record = rng.choice(rng.choice(known))
-        start, end = rng.choice(split(record.text))
-        inside = [q for q in record.questions if q.answers and _holds(start, end, q)]
-        if inside and (record.id, start) not in drawn:
-            drawn.add((record.id, start))
-            asked = rng.sample(inside, min(most, len(inside)))
-            yield Place(record.id, record.text[start:end], tuple(asked))
-    if len(drawn) < count:
-        raise InvalidRequest(
-            f"Found {len(drawn)} of {count} windows that answer a question; ask for fewer."
-        )
-
-
-def _holds(start: int, end: int, question: Question) -> bool:
-    if question.gold is None:
-        return False
-    a, b = question.gold
-    return min(b, end) - max(a, start) >= INSIDE * (b - a) > 0
+def places_of(units: Sequence[Unit], plain: Sequence[str]) -> list[Place]:
+    """Units of one window each, with the questions they answer, and windows that answer none."""
+    places = []
+    for unit in units:
+        asked = tuple(dict.fromkeys(a.question for a in unit.asked if not a.declined))
+        places.append(Place(unit.windows[0], asked, frozenset(unit.records)))
+    return places + [Place(text, (), frozenset()) for text in plain]
 
 
 @torch.no_grad()
@@ -118,23 +95,68 @@ def observe_window(memory: AdaptiveMemory, text: str) -> Bundle:
 
 
 @torch.no_grad()
-def observe_question(
-    memory: AdaptiveMemory, question: str, place: int, book: AddressBook, places: Sequence[Place]
-) -> Example:
-    """What the tokens of one question find in all windows."""
-    heads, group = memory.config.address_heads, memory.backbone.config.group
-    pairs = key_heads(heads, group)
-    index = torch.tensor([pairs.index((layer, head // group)) for layer, head in heads])
-    query = address_query(memory.backbone.tokenizer, question)
-    at = memory.prompt_place + QUERY_DISTANCE
-    asked = read_question(memory.backbone.decoder, memory.sink, query, heads, at)
-    found = matches(asked.queries, book, torch.arange(len(places)), index)
-    others = torch.tensor([p.record != places[place].record for p in places])
-    return Example(place, found.cpu(), asked.seen.float().cpu(), others)
+def observe_questions(memory: AdaptiveMemory, places: Sequence[Place]) -> Iterator[Example]:
+    """Every question of every place."""
+    decoder, heads = memory.backbone.decoder, memory.config.address_heads
+    for number, place in enumerate(places):
+        for question in place.questions:
+            query = address_query(memory.backbone.tokenizer, question)
+            asked = read_question(decoder, memory.sink, query, heads, None)
+            yield Example(number, asked.queries.float().cpu(), asked.seen.float().cpu())
+
+
+class Fitting:
+    """The windows, and how an addresser does on them."""
+
+    def __init__(self, memory: AdaptiveMemory, book: AddressBook, places: Sequence[Place]) -> None:
+        """book: of the places in their order, keys before RoPE."""
+        heads, group = memory.config.address_heads, memory.backbone.config.group
+        pairs = key_heads(heads, group)
+        self._index = torch.tensor([pairs.index((layer, head // group)) for layer, head in heads])
+        self._book, self._places = book, places
+        self.heads, self.size = heads, memory.backbone.config.head_size
+        self.width = memory.backbone.config.hidden_size
+
+    def scores(self, addresser: Addresser, batch: Sequence[Example], rows: Tensor) -> list[Tensor]:
+        """For each example the score of the window that answers, then those of all `rows` of
+        other records."""
+        queries = torch.cat([addresser.turned(e.queries) for e in batch], dim=1)
+        found = matches(queries, self._book, rows, self._index)  # [heads,rows,all T]
+        parts = found.split([e.queries.shape[1] for e in batch], dim=2)
+        numbers = rows.tolist()
+        scores = []
+        for example, part in zip(batch, parts, strict=True):
+            own = self._places[example.place].records
+            kept = [numbers.index(example.place)]
+            kept += [n for n, row in enumerate(numbers) if not own & self._places[row].records]
+            scores.append(addresser(part[:, kept], example.seen))
+        return scores
+
+    def loss(self, addresser: Addresser, batch: Sequence[Example], rows: Tensor) -> Tensor:
+        """Nats of picking the right window, mean over the batch."""
+        scores = self.scores(addresser, batch, rows)
+        return -torch.stack([score.log_softmax(0)[0] for score in scores]).mean()
+
+    def draw(self, batch: Sequence[Example], others: int, rng: random.Random) -> Tensor:
+        """The windows of a step: those that answer, and others."""
+        every = range(len(self._places))
+        drawn = rng.sample(every, min(others, len(every)))
+        return torch.tensor(sorted({e.place for e in batch}.union(drawn)))
+
+    @torch.no_grad()
+    def judge(self, addresser: Addresser, examples: Sequence[Example]) -> AddressingScores:
+        """Where the right window comes among all windows of other records."""
+        rows = torch.arange(len(self._places))
+        ranks = []
+        for first in range(0, len(examples), AT_ONCE):
+            for scores in self.scores(addresser, examples[first : first + AT_ONCE], rows):
+                ranks.append(int((scores[1:] > scores[0]).sum()))
+        recall = [sum(rank < k for rank in ranks) / len(ranks) for k in (1, 4, 8)]
+        return AddressingScores(len(ranks), len(self._places), *recall)
 
 
 def fit_addresser(
-    memory: AdaptiveMemory,
+    fitting: Fitting,
     examples: Sequence[Example],
     plan: AddressingPlan,
     on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
@@ -146,13 +168,14 @@ def fit_addresser(
         raise InvalidRequest(
             f"{len(examples)} questions are too few to fit and to judge; take more windows."
         )
-    heads, width = memory.config.address_heads, memory.backbone.config.hidden_size
-    weights = _fit(Addresser(heads, width), fitted, plan, on_step)
-    trained = Addresser.from_weights(heads, width, weights)
-    return weights, judge(trained, judged), judge(Addresser(heads, width), judged)
+    shape = fitting.heads, fitting.width, fitting.size
+    weights = _fit(fitting, Addresser(*shape), fitted, plan, on_step)
+    trained = Addresser.from_weights(*shape, weights)
+    return weights, fitting.judge(trained, judged), fitting.judge(Addresser(*shape), judged)
 
 
 def _fit(
+    fitting: Fitting,
     addresser: Addresser,
     examples: Sequence[Example],
     plan: AddressingPlan,
@@ -161,41 +184,30 @@ def _fit(
     """Tokens are weighed on standardised inputs; a constant added to all of them says nothing."""
     every = torch.cat([e.seen for e in examples], dim=1)  # [heads,N,D]
     mean, deviation = every.mean(1, keepdim=True), every.std(1, keepdim=True) + 1e-3
-    sharpness = nn.Parameter(torch.zeros(()))  # how sure to be; ranks do not depend on it
-    parameters = [*addresser.parameters(), sharpness]
-    optimizer = torch.optim.Adam(parameters, plan.learning_rate)
     standard = [e._replace(seen=(e.seen - mean) / deviation) for e in examples]
-    for step in range(plan.steps):
-        losses = [_loss(addresser, e, sharpness) for e in standard]
-        loss = torch.stack(losses).mean()
-        optimizer.zero_grad()
-        (loss + plan.decay * addresser.tokens.square().sum()).backward()
-        optimizer.step()
-        on_step(step + 1, plan.steps, float(loss.detach()))
-    folded = addresser.tokens.detach() / deviation[:, 0]
-    return {"tokens": folded, "mix": addresser.mix.detach().clone()}
-
-
-def _loss(addresser: Addresser, example: Example, sharpness: Tensor) -> Tensor:
-    usable = _usable(example)
-    scores: Tensor = addresser(example.matches[:, usable], example.seen)
-    gold = int(usable[: example.place].sum())
-    return -(scores * sharpness.exp()).log_softmax(0)[gold]
-
-
-def _usable(example: Example) -> Tensor:
-    usable = example.others.clone()
-    usable[example.place] = True
-    return usable
-
-
-@torch.no_grad()
-def judge(addresser: Addresser, examples: Sequence[Example]) -> AddressingScores:
-    """Where the right window comes among all windows of other records."""
-    ranks = []
-    for example in examples:
-        usable = _usable(example)
-        scores = addresser(example.matches[:, usable], example.seen)
-        ranks.append(int((scores > scores[int(usable[: example.place].sum())]).sum()))
-    recall = [sum(rank < k for rank in ranks) / len(ranks) for k in (1, 4, 8)]
-    return AddressingScores(len(ranks), len(examples[0].others), *recall)
+    others = [p for name, p in addresser.named_parameters() if name != "queries"]
+    optimizer = torch.optim.Adam(
+        [
+            {"params": others, "lr": plan.learning_rate},
+            {"params": [addresser.queries], "lr": plan.turning_rate},
+        ]
+    )
+    rng = random.Random(plan.seed)
+    steps = plan.epochs * -(-len(standard) // plan.questions)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+    step = 0
+    for _ in range(plan.epochs):
+        rng.shuffle(standard)
+        for first in range(0, len(standard), plan.questions):
+            batch = standard[first : first + plan.questions]
+            loss = fitting.loss(addresser, batch, fitting.draw(batch, plan.others, rng))
+            held = plan.decay * addresser.tokens.square().sum()
+            held = held + plan.turning_decay * addresser.queries.square().sum()
+            optimizer.zero_grad()
+            (loss + held).backward()
+            optimizer.step()
+            schedule.step()
+            step += 1
+            on_step(step, steps, float(loss.detach()))
+    weights = {name: p.detach().clone() for name, p in addresser.named_parameters()}
+    return weights | {"tokens": weights["tokens"] / deviation[:, 0]}

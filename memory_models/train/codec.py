@@ -149,23 +149,31 @@ class CodecMeasurement:
 
     @torch.no_grad()
     def ask(self, question: str) -> None:
-        """Count in the queries by which a question looks for its windows, at keys' own places."""
+        """Count in the queries by which a question looks for its windows.
+
+        An addresser compares them with keys before RoPE; without one, with keys at their places.
+        """
         memory = self._memory
         heads, decoder = memory.config.address_heads, memory.backbone.decoder
         query = address_query(memory.backbone.tokenizer, question)
-        asked = read_question(
-            decoder, memory.sink, query, heads, memory.prompt_place + QUERY_DISTANCE
-        )
-        weights = torch.full(asked.queries.shape[:2], 1 / asked.queries.shape[1])
         if memory.addresser is not None:
+            asked = read_question(decoder, memory.sink, query, heads, None)
             weights = memory.addresser.token_weights(asked.seen).cpu()
+            self._count(memory.addresser.turned(asked.queries.float()).cpu(), weights)
+            return
+        at = memory.prompt_place + QUERY_DISTANCE
+        asked = read_question(decoder, memory.sink, query, heads, at)
+        weights = torch.full(asked.queries.shape[:2], 1 / asked.queries.shape[1])
         for place in range(len(memory.sink), memory.prompt_place, PLACES):
             back = torch.tensor([-place], device=decoder.device)
-            seen = decoder.rope(asked.queries.float(), back).cpu()
-            for number, (layer, head) in enumerate(heads):
-                pair = self.pairs.index((layer, head // memory.backbone.config.group))
-                weighted = seen[number] * weights[number, :, None].sqrt()
-                self._address.metric[pair] += weighted.T @ weighted
+            self._count(decoder.rope(asked.queries.float(), back).cpu(), weights)
+
+    def _count(self, queries: Tensor, weights: Tensor) -> None:
+        """queries [heads,T,d], weights [heads,T]."""
+        for number, (layer, head) in enumerate(self._memory.config.address_heads):
+            pair = self.pairs.index((layer, head // self._memory.backbone.config.group))
+            weighted = queries[number] * weights[number, :, None].sqrt()
+            self._address.metric[pair] += weighted.T @ weighted
 
     def weights(self) -> dict[str, Tensor]:
         """Tensors for `SlotCodec`."""

@@ -38,12 +38,13 @@ class Asked:
 class Unit:
     """Windows, in the order of their document, and what is asked of them.
 
-    A page is all kept, a window is not.
+    A page is all kept, a window is not. `records` are those that the windows hold text of.
     """
 
     windows: tuple[str, ...]
     asked: tuple[Asked, ...]
     is_page: bool = False
+    records: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ def _of_record(
         q for q in record.questions if not q.answers and any(_inside(record, q, *r) for r in seen)
     ]
     asked = _asked(inside, strange, source, record, mix, rng)
-    return Unit(tuple(record.text[a:b] for a, b in seen), asked)
+    windows = tuple(record.text[a:b] for a, b in seen)
+    return Unit(windows, asked, records=(record.id,))
 
 
 def _page(record: Record, source: Source, mix: Mix, rng: random.Random) -> Unit | None:
@@ -164,7 +166,7 @@ def _planted(
     most = max(1, round(mix.strangers * len(inside)))
     asked = [to_answer(q.question, rng.choice(q.answers)) for q in inside]
     asked += [to_decline(q.question) for q in others[:most]]
-    return Unit(tuple(windows), tuple(asked))
+    return Unit(tuple(windows), tuple(asked), records=tuple(fact.id for fact in facts))
 
 
 def excerpt(book: str, rng: random.Random, characters: int = 4000) -> str:

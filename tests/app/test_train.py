@@ -174,9 +174,9 @@ def test_addressing_is_trained_and_used(
 ) -> None:
     folder, records = trainable
     monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
-    common = ("--backbone", str(folder), "--json")
-    notes = json.loads(run("addressing", "--data", str(records), "--windows", "8", *common))
-    assert notes["scores"]["trained"]["windows"] == 8
+    files = ("--data", str(records), "--books", str(records), "--windows", "8")
+    notes = json.loads(run("addressing", *files, "--backbone", str(folder), "--json"))
+    assert notes["scores"]["trained"]["windows"] == notes["windows"] == 10  # two of books
     library = Library(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
     memory = new_memory("adaptive", library.backbone, library.settings)
     assert isinstance(memory, AdaptiveMemory) and memory.addresser is not None
