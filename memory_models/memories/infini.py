@@ -247,14 +247,15 @@ def infini_segment(
             f"{B} rows of tokens with a state of {state.z.shape[1]} rows; give one state for each."
         )
     tokens = padded(tokens, config.window)  # [B,P]
-    cos, sin = decoder.rope.angles(torch.arange(tokens.shape[1], device=tokens.device))
+    places = torch.arange(tokens.shape[1], device=tokens.device)
+    real = (places < T).to(state.z.dtype).unsqueeze(1)  # [P,1]
+    cos, sin = decoder.rope.angles(places)
     after: list[InfiniState] = []
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         M, z = state.M[layer], state.z[layer]
         local = dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
-        own_k, own_v = k[:, :, :T], v[:, :, :T]
-        after.append(write_layer(gates, layer, own_k, own_v, InfiniState(M, z), config))
+        after.append(write_layer(gates, layer, k, v, InfiniState(M, z), config, real))
         if config.parallel:
             return local
         memory = retrieve(gates.queries(layer, q), M, z, config.eps)
@@ -265,10 +266,17 @@ def infini_segment(
 
 
 def write_layer(
-    gates: InfiniGates, layer: int, k: Tensor, v: Tensor, state: InfiniState, config: InfiniConfig
+    gates: InfiniGates,
+    layer: int,
+    k: Tensor,
+    v: Tensor,
+    state: InfiniState,
+    config: InfiniConfig,
+    real: Tensor,
 ) -> InfiniState:
-    """Write k, v [B,G,T,d] of a layer into its state."""
+    """Write k, v [B,G,P,d] of a layer into its state; real [P,1]: 1 where a token is, else 0."""
     strength = gates.strength(layer, k)
+    strength = real if strength is None else strength * real
     return update(gates.keys(layer, k), v, state.M, state.z, config, strength)
 
 
