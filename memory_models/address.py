@@ -46,6 +46,12 @@ def key_heads(heads: Sequence[Head], group: int) -> list[Head]:
     return sorted({(layer, head // group) for layer, head in heads})
 
 
+def pair_index(heads: Sequence[Head], group: int) -> Tensor:
+    """Which of `key_heads` each query head reads, [heads]."""
+    pairs = key_heads(heads, group)
+    return torch.tensor([pairs.index((layer, head // group)) for layer, head in heads])
+
+
 def pack_address(rotated: Tensor, bits: float = 8) -> dict[str, Tensor]:
     """rotated keys [P,T,d] of the addressing key heads -> tensors to store, 4 or 8 bits a number.
 
@@ -205,10 +211,13 @@ def _matches(
     return torch.stack(per_head)
 
 
-def standardize(scores: Tensor) -> Tensor:
-    """Zero mean and unit deviation over windows, per head: [heads,W] -> [heads,W]."""
-    centred = scores - scores.mean(1, keepdim=True)
-    return centred / centred.pow(2).mean(1, keepdim=True).sqrt().clamp_min(1e-6)
+def standardize(scores: Tensor, dim: int = 1, least: float = 1e-6) -> Tensor:
+    """Zero mean and unit deviation over the windows of `dim`; deviations count as `least` or more.
+
+    With the defaults per head: [heads,W] -> [heads,W].
+    """
+    centred = scores - scores.mean(dim, keepdim=True)
+    return centred / centred.pow(2).mean(dim, keepdim=True).sqrt().clamp_min(least)
 
 
 def address(
@@ -225,9 +234,7 @@ def address(
 
     With a weigher the book's keys must be those before RoPE.
     """
-    pairs = key_heads(heads, decoder.config.group)
-    index = [pairs.index((layer, head // decoder.config.group)) for layer, head in heads]
     asked = read_question(decoder, sink, question, heads, None if weigher else at)
     queries = weigher.turned(asked.queries) if weigher else asked.queries
-    best = matches(queries, book, rows, torch.tensor(index))
+    best = matches(queries, book, rows, pair_index(heads, decoder.config.group))
     return weigher(best, asked.seen) if weigher else standardize(best.mean(2)).sum(0)

@@ -24,9 +24,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from memory_models.address import Head
+from memory_models.address import Head, standardize
 from memory_models.errors import BrokenCheckpoint
 from memory_models.memory import to_bytes
+
+LEAST = 1e-4  # deviation of matches that are all alike
 
 
 class Addresser(nn.Module):
@@ -70,20 +72,15 @@ class Addresser(nn.Module):
 
     def forward(self, matches: Tensor, seen: Tensor) -> Tensor:
         """matches [heads,W,T], seen [heads,T,D] -> score [W]."""
-        logits, z = self._logits(seen), _standardized(matches, 1)
+        logits, z = self._logits(seen), standardize(matches, 1, LEAST)
         a, b = self.sharpness[:, None, None], self.threshold[:, None, None]
         apart = F.softplus(a[:-1] * (z - b[:-1]))  # [heads,W,T]
         per_head = torch.einsum("ht,hwt->hw", logits.softmax(1), apart)
-        y = _standardized(torch.einsum("h,hwt->wt", self.mix, z), 0)
+        y = standardize(torch.einsum("h,hwt->wt", self.mix, z), 0, LEAST)
         joined = F.softplus(a[-1] * (y - b[-1])) @ logits.mean(0).softmax(0)  # [W]
-        score = self.mix @ _standardized(per_head, 1)
-        score = score + self.joined * len(self.heads) * _standardized(joined, 0)
+        score = self.mix @ standardize(per_head, 1, LEAST)
+        score = score + self.joined * len(self.heads) * standardize(joined, 0, LEAST)
         return score / (self.mix.abs().mean() + self.joined.abs())
 
     def _logits(self, seen: Tensor) -> Tensor:
         return torch.einsum("htd,hd->ht", seen.to(self.tokens.dtype), self.tokens)
-
-
-def _standardized(x: Tensor, dim: int) -> Tensor:
-    centred = x - x.mean(dim, keepdim=True)
-    return centred / centred.pow(2).mean(dim, keepdim=True).sqrt().clamp_min(1e-4)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from memory_models.address import AddressBook, key_heads, matches, read_question
+from memory_models.address import AddressBook, matches, pair_index, read_question
 from memory_models.errors import InvalidRequest
 from memory_models.memories.adaptive import AdaptiveMemory, read_tokens
 from memory_models.memories.addresser import Addresser
@@ -59,8 +59,11 @@ class AddressingPlan:
     def __post_init__(self) -> None:
         if min(self.epochs, self.questions, self.others) < 1:
             raise InvalidRequest(f"{self}: epochs, questions and others are 1 or more.")
-        if min(self.learning_rate, self.turning_rate) <= 0 or self.decay < 0:
-            raise InvalidRequest(f"{self}: rates are above 0, decay at least 0.")
+        if (
+            min(self.learning_rate, self.turning_rate) <= 0
+            or min(self.decay, self.turning_decay) < 0
+        ):
+            raise InvalidRequest(f"{self}: rates are above 0, decays at least 0.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +113,11 @@ class Fitting:
 
     def __init__(self, memory: AdaptiveMemory, book: AddressBook, places: Sequence[Place]) -> None:
         """book: of the places in their order, keys before RoPE."""
-        heads, group = memory.config.address_heads, memory.backbone.config.group
-        pairs = key_heads(heads, group)
-        self._index = torch.tensor([pairs.index((layer, head // group)) for layer, head in heads])
+        config = memory.backbone.config
+        self.heads = memory.config.address_heads
+        self.width, self.size = config.hidden_size, config.head_size
+        self._index = pair_index(self.heads, config.group)
         self._book, self._places = book, places
-        self.heads, self.size = heads, memory.backbone.config.head_size
-        self.width = memory.backbone.config.hidden_size
 
     def scores(self, addresser: Addresser, batch: Sequence[Example], rows: Tensor) -> list[Tensor]:
         """For each example the score of the window that answers, then those of all `rows` of
