@@ -32,7 +32,8 @@ from memory_models.decoder import Decoder, DecoderConfig
 from memory_models.errors import ModelNotFound
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.codec import CODED_BITS
-from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMemory
+from memory_models.memories.infini import InfiniConfig, InfiniGates
+from memory_models.memories.infini_memory import InfiniMemory
 from memory_models.memories.melodi import MelodiConfig, MelodiMemory, MelodiMixers
 from memory_models.memories.melodi_retrofit import RetrofitMemory
 

@@ -17,7 +17,7 @@ from app.store import Document, Store
 from memory_models.address import AddressBook, key_heads
 from memory_models.errors import BrokenState
 from memory_models.memories.adaptive import AdaptiveMemory
-from memory_models.memories.infini import InfiniMemory
+from memory_models.memories.infini_memory import InfiniMemory
 from memory_models.memories.slots import slot_shape
 from memory_models.memory import Bundle, Reading, from_bytes
 

@@ -22,7 +22,6 @@ from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.infini import (
     InfiniConfig,
     InfiniGates,
-    InfiniMemory,
     InfiniState,
     gated,
     infini_segment,
@@ -31,6 +30,7 @@ from memory_models.memories.infini import (
     subtract,
     update,
 )
+from memory_models.memories.infini_memory import InfiniMemory
 from memory_models.memory import from_bytes, to_bytes
 
 torch.set_num_threads(1)

@@ -17,11 +17,11 @@ from memory_models.memories.infini import (
     InfiniConfig,
     InfiniGates,
     InfiniMaps,
-    InfiniMemory,
     InfiniState,
     add,
     addition,
 )
+from memory_models.memories.infini_memory import InfiniMemory
 from memory_models.train.infini import InfiniRetrofit, add_often, runs
 from memory_models.train.retrofit import Passkeys, Repeated, judge_rows, pack_rows
 
