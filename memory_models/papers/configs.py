@@ -59,7 +59,7 @@ class Options:
     oldest: Literal["drop", "merge"] = "drop"
     mix: Literal["place", "content"] = "place"
     features: Literal["elu", "dpfp"] = "elu"  # Infini's
-    gate: Literal["learned", "mass"] = "learned"
+    gate: Literal["learned", "mass", "open"] = "learned"
     together: int = 1
 
 
@@ -223,6 +223,7 @@ ABLATIONS = (
     "melodi_s128_l64@queue=8,oldest=merge",
     "infini_linear@features=dpfp",
     "infini_linear@gate=mass",
+    "infini_linear@gate=open",
     "infini_linear@together=4",
     *(f"melodi_s128_l64@queue={windows}" for windows in (2, 8, 32)),
     *(f"{system}@window={W}" for system in ("xl", "melodi_s128_l64") for W in (32, 128)),

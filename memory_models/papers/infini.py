@@ -12,6 +12,7 @@ What the paper leaves open, as variants (B batch, T tokens, H heads, F features,
   * `gate="mass"`: the gate follows the query. Kernel attention gives its memory a mass of
     sigma(q) z / d, softmax attention gives the window log-sum-exp(q k / sqrt(d)); the gate is
     sigmoid(beta + log of the one - the other), one attention over both where beta is zero.
+  * `gate="open"`: beta starts at 0, so that every head learns from both from the first step on.
   * `together=K`: windows are read K at a time in parallel, as after a long file has arrived: all K
     see the memory of what stood before the first of them. The memory that is read is the one left
     at the last multiple of K windows; written is as ever.
@@ -40,8 +41,8 @@ from memory_models.memories.infini import (
 )
 from memory_models.papers.system import Read, System
 
-GATES = ("learned", "mass")
-START = {"learned": -3.0, "mass": 0.0}  # beta; kernel and softmax masses are of one size at first
+GATES = ("learned", "mass", "open")
+START = {"learned": -3.0, "mass": 0.0, "open": 0.0}  # beta; both masses are of one size at first
 
 
 def dpfp(x: Tensor) -> Tensor:
@@ -58,7 +59,7 @@ class InfiniVariant:
     """The paper's model, or one of the things it leaves open."""
 
     features: Literal["elu", "dpfp"] = "elu"
-    gate: Literal["learned", "mass"] = "learned"
+    gate: Literal["learned", "mass", "open"] = "learned"
     together: int = 1
 
     def __post_init__(self) -> None:
@@ -130,7 +131,7 @@ class InfiniSystem(System[InfiniSystemState]):
             far = retrieve(q, M, z, self.memory.eps, self._feature)
             q_at, k_at = rotate(q, cos, sin), rotate(k, cos, sin)
             near = dot_attention(q_at, k_at, v)
-            lead = None if self.variant.gate == "learned" else self._lead(q, q_at, k_at, z)
+            lead = self._lead(q, q_at, k_at, z) if self.variant.gate == "mass" else None
             return gated(far, near, z, self.gate.beta[layer], lead)
 
         hidden = self.decoder.hidden(tokens, attend)

@@ -48,6 +48,13 @@ def test_the_mass_gate_weighs_memory_against_the_window() -> None:
 
 
 @torch.no_grad()
+def test_an_open_gate_starts_with_both() -> None:
+    memory = infini(config(), gate="open").gates()["memory"]
+    assert memory.unique().tolist() == [0.5]
+    assert infini(config()).gates()["memory"].max() < 0.05
+
+
+@torch.no_grad()
 def test_infini_from_scratch_is_the_same_memory() -> None:
     system = make("infini_delta", torch.float64)
     tokens = windows(3)
@@ -117,7 +124,7 @@ def test_mixing_by_content_replaces_what_is_remembered_alone() -> None:
     "wrong",
     [
         lambda: InfiniVariant(features="square"),
-        lambda: InfiniVariant(gate="open"),
+        lambda: InfiniVariant(gate="ajar"),
         lambda: InfiniVariant(together=0),
         lambda: MelodiVariant(oldest="lost"),
         lambda: MelodiVariant(layers=0),
