@@ -322,7 +322,7 @@ class Decoder(nn.Module):
         return self.logits(self.hidden(tokens, attend or causal_attention(self.rope)))
 
 
-def padded(tokens: Tensor, most: int) -> Tensor:
+def padded(tokens: Tensor, most: int | None = None) -> Tensor:
     """tokens [B,T] -> [B,P] with zeros behind, T <= P <= most: one of eight lengths an octave.
 
     Causal attention never looks back from them. On a CPU every length of a matrix product that was
@@ -330,7 +330,8 @@ def padded(tokens: Tensor, most: int) -> Tensor:
     """
     T = tokens.shape[1]
     step = 1 << max(3, (T - 1).bit_length() - 4)
-    P = max(T, min(-(-T // step) * step, most))
+    P = -(-T // step) * step
+    P = P if most is None else max(T, min(P, most))
     return F.pad(tokens, (0, P - T))
 
 

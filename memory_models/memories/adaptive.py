@@ -40,7 +40,7 @@ from memory_models.address import (
     unpack_address,
 )
 from memory_models.backbone import Backbone
-from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.decoder import Decoder, dot_attention, padded, rotate
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import CODED_BITS, SlotCode, SlotCodec
@@ -108,16 +108,17 @@ def _read(
     kept_keys: list[Tensor] = []
     kept_values: list[Tensor] = []
     scores: list[Tensor] = []
-    cos, sin = decoder.rope.angles(torch.arange(tokens.shape[0], device=tokens.device))
+    T, row = tokens.shape[0], padded(tokens.unsqueeze(0))  # [1,P]
+    cos, sin = decoder.rope.angles(torch.arange(row.shape[1], device=tokens.device))
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        kept_keys.append(k[0])
-        kept_values.append(v[0])
+        kept_keys.append(k[0, :, :T])
+        kept_values.append(v[0, :, :T])
         if gate is not None:
-            scores.append(gate(layer, q[0], k[0], v[0]))
+            scores.append(gate(layer, q[0], k[0], v[0])[:, :T])
         return dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
 
-    decoder.hidden(tokens.unsqueeze(0), attend)
+    decoder.hidden(row, attend)
     return KeyValues(torch.stack(kept_keys), torch.stack(kept_values)), scores
 
 
