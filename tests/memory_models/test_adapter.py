@@ -22,7 +22,7 @@ from memory_models.adapter import (
     save_adapter,
     with_lora,
 )
-from memory_models.decoder import Decoder
+from memory_models.decoder import Decoder, causal_attention
 from memory_models.errors import BrokenCheckpoint, InvalidRequest
 from memory_models.generate import (
     BESIDE_SUPPORT,
@@ -169,6 +169,22 @@ def test_reading_with_the_gate_reads_the_same_in_one_pass() -> None:
     plain = read_tokens(decoder, tokens)
     assert torch.equal(scored.keys, plain.keys) and torch.equal(scored.values, plain.values)
     assert importance.shape == (3, 2, 8)
+
+
+def test_what_is_read_does_not_know_the_length_it_was_padded_to() -> None:
+    decoder = tiny_decoder()
+    gate, tokens, rope = a_gate(decoder), some_tokens(11), decoder.rope
+    keys, scores = [], []
+
+    def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        keys.append(k[0])
+        scores.append(gate(layer, q[0], k[0], v[0]))
+        return causal_attention(rope)(layer, q, k, v)
+
+    decoder.hidden(tokens[None], attend)
+    read, importance = read_scored(decoder, tokens, gate, first=0)
+    torch.testing.assert_close(read.keys, torch.stack(keys))
+    torch.testing.assert_close(importance, torch.stack(scores))
 
 
 def test_a_gate_of_another_backbone_is_refused() -> None:
