@@ -40,7 +40,7 @@ from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
 from memory_models.generate import Declining, Decoding
 from memory_models.memory import from_bytes, to_bytes
-from memory_models.prompt import address_query, build_prompt
+from memory_models.prompt import build_prompt
 
 log = logging.getLogger(__name__)
 
@@ -293,11 +293,10 @@ class Library:
         document = self.store.document(document_id)
         tokenizer = self.backbone.tokenizer
         prompt = build_prompt(tokenizer, question)
-        query = address_query(tokenizer, question)
         memory = self.memory_of(document)
         return AnswerStream(
             tokenizer,
-            lambda: self._states.open(document, memory, query, scope, self.settings.windows),
+            lambda: self._states.open(document, memory, question, scope, self.settings.windows),
             prompt,
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
             self.calibration.confidence,

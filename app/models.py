@@ -189,6 +189,7 @@ def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
             slot_bits=slot_bits,
             gate=gate.name if gate is not None else "",
             codec=coding.name if coding is not None and slot_bits in CODED_BITS else "",
+            words=True,
         )
         return _adaptive(backbone, adaptive, settings)
     if kind == "infini":

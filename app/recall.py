@@ -79,11 +79,11 @@ class StateReader:
         self,
         document: Document,
         memory: AnyMemory,
-        question: list[int],
+        question: str,
         scope: Scope,
         windows: int,
     ) -> Reading:
-        """A reading of the state for the question's tokens, `windows` of it where it has windows.
+        """A reading of the state for the question, `windows` of it where it has windows.
 
         Raises NotReady while nothing of the scope has been read.
         """
@@ -110,7 +110,7 @@ class StateReader:
         self,
         document: Document,
         memory: AdaptiveMemory,
-        question: list[int],
+        question: str,
         inside: list[int],
         windows: int,
     ) -> Reading:

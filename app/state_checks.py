@@ -28,10 +28,11 @@ Array = NDArray[Any]
 Layout = Mapping[str, tuple[str, str]]  # tensor name -> (dtypes allowed, shape in words)
 
 LONGEST_HEADER = 1 << 16  # bytes
-_OWN = ("slots", "tokens", "held", "eighths", "bytes")
+_OWN = ("slots", "tokens", "held", "eighths", "bytes", "words")
 _DTYPES: dict[str, np.dtype[Any]] = {
     "I8": np.dtype("i1"),
     "I16": np.dtype("<i2"),
+    "I32": np.dtype("<i4"),
     "U8": np.dtype("u1"),
     "I64": np.dtype("<i8"),
     "F16": np.dtype("<f2"),
@@ -58,6 +59,7 @@ _ADDRESS: Mapping[float, Layout] = {
 }
 _CODED_SLOTS: Layout = {"kept": ("U8", "layers heads eighths"), "codes": ("U8", "bytes")}
 _CODED_ADDRESS: Layout = {"address_codes": ("U8", "pairs tokens row")}
+_WORDS: Layout = {"words": ("I32", "words"), "word_counts": ("U8", "words")}
 _INFINI = {"M": ("F32", "layers 1 heads size size"), "z": ("F32", "layers 1 heads size")}
 _MELODI = {
     "z": ("F32 BF16 F16", "layers 1 short width"),
@@ -119,9 +121,11 @@ class StateCheck:
 
     def _layout(self, part: str) -> Layout:
         if isinstance(self.config, AdaptiveConfig):
-            if self.config.codec:
-                return _CODED_SLOTS if part == "slots" else _CODED_ADDRESS
-            return (_SLOTS if part == "slots" else _ADDRESS)[self.config.slot_bits]
+            bits, coded = self.config.slot_bits, bool(self.config.codec)
+            if part == "slots":
+                return _CODED_SLOTS if coded else _SLOTS[bits]
+            address = _CODED_ADDRESS if coded else _ADDRESS[bits]
+            return {**address, **_WORDS} if self.config.words else address
         return _INFINI if isinstance(self.config, InfiniConfig) else _MELODI
 
     def _given(self, segment: int) -> dict[str, int]:

@@ -149,8 +149,7 @@ class Summarizer:
         return AdaptiveMemory(self._library.backbone, config, write_gate(self._library.backbone))
 
     def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
-        query = self._tokenizer.encode(REQUEST)
-        reading = self._states.open(document, memory, query, scope, ROWS)
+        reading = self._states.open(document, memory, REQUEST, scope, ROWS)
         prompt = build_prompt(self._tokenizer, REQUEST)
         mixture = Mixture(_Watched(reading, self._watch))
         mixture.prefill(prompt.tokens, prompt.question)

@@ -5,7 +5,8 @@ keys of those heads are kept. A window's score for a head is the mean over the q
 the largest query-key product with the window's slots, keys rotated at their places and queries all
 at one fixed place behind the window; scores are standardised over windows and summed over heads.
 Where one was trained, `memory_models/memories/addresser.py` turns the queries and makes scores of
-matches in its own way; queries and keys are then compared as they are before RoPE.
+matches in its own way; queries and keys are then compared as they are before RoPE. What the words
+of question and window have in common comes on top (`memory_models/word_index.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.slots import hadamard, pack_nibbles, quantize, unpack_nibbles
 from memory_models.memory import Bundle
+from memory_models.word_index import WordIndex
 
 Head = tuple[int, int]
 """(layer, query head)."""
@@ -77,6 +79,7 @@ class AddressBook:
     scale: Tensor  # [W,P,T] float16, zero where padded
     lengths: Tensor  # [W]
     means: Tensor | None = None  # [W,P,d] float16, where keys are turned and stored without it
+    words: WordIndex | None = None  # where the windows left their words
 
     @classmethod
     def from_bundles(cls, bundles: Sequence[tuple[int, Bundle]]) -> AddressBook:
@@ -101,7 +104,9 @@ class AddressBook:
             lengths[row] = T
         means = [b["address_mean"] for _, b in bundles if "address_mean" in b]
         segments = tuple(segment for segment, _ in bundles)
-        return cls(segments, keys, scale, lengths, torch.stack(means) if means else None)
+        said = [b for _, b in bundles if "words" in b]
+        words = WordIndex.from_bundles(said) if len(said) == len(bundles) else None
+        return cls(segments, keys, scale, lengths, torch.stack(means) if means else None, words)
 
     def rows(self, segments: frozenset[int]) -> Tensor:
         """Indices of the windows whose segment is in `segments`."""

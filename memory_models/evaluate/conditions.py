@@ -37,7 +37,7 @@ from memory_models.memories.codec import SlotCode
 from memory_models.memories.slot_reading import Contexts, LayerContext, SlotReading
 from memory_models.memories.slots import unpack
 from memory_models.memory import Bundle, Reading, from_bytes, to_bytes
-from memory_models.prompt import Prompt, address_query, build_prompt
+from memory_models.prompt import Prompt, build_prompt
 from memory_models.tokenizer import Tokenizer
 
 
@@ -301,8 +301,7 @@ class Adaptive(_Windowed):
         book = memory.address_book(
             [(i, from_bytes(address.read_bytes())) for i, (_, address) in enumerate(files)]
         )
-        query = address_query(memory.backbone.tokenizer, case.question.question)
-        ranked = memory.rank(query, book, torch.arange(len(files)))
+        ranked = memory.rank(case.question.question, book, torch.arange(len(files)))
         chosen = self._choose(ranked)
         slots = {s: from_bytes(files[s][0].read_bytes()) for s in chosen.segments}
         tokens = int(book.lengths.sum())

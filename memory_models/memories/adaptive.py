@@ -8,8 +8,9 @@ MELODI's hierarchy (arXiv 2410.03156) with its published limits lifted, and noth
     attention probability it receives while the model repeats the window (KVzip, arXiv 2505.23416).
   * `keep` puts one threshold over all layers, heads and tokens of a window together, so that layers
     and heads get the slots they earn.
-  * All keys of a few *addressing* key/value heads are kept beside the slots: a question finds its
-    windows by them (`memory_models/address.py`).
+  * All keys of a few *addressing* key/value heads are kept beside the slots, and hashes of the
+    window's words: a question finds its windows by both (`memory_models/address.py`,
+    `memory_models/word_index.py`).
   * A trained codec writes slots and addressing keys in one to three bits a number, where there is
     one (`memory_models/memories/codec.py`).
   * The addressed windows are read one by one, as rows of a batch, and their next-token
@@ -48,10 +49,13 @@ from memory_models.memories.slot_reading import KeyValues, SlotReading, lay_out
 from memory_models.memories.slots import PLAIN_BITS, SLOT_BITS, pack, pack_coded, unpack
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import Bundle, Written
+from memory_models.prompt import address_query
+from memory_models.word_index import pack_words
 
 REPEAT_REQUEST = "\n\nRepeat the text above."
 QUERY_DISTANCE = 20  # how far behind the prompt's place addressing queries stand
 ADDRESS_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
+WORD_WEIGHT = 1.6  # of BM25 beside the heads' score; 2026-11-22: the words themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class AdaptiveConfig:
     window: most tokens a segment; share: of all slots of a window that are kept; slot_bits: of
     their numbers, 1 to 3 with a codec, 4, 8 or 16 without; address_heads: (layer, query head) pairs
     whose keys are all kept; gate: the write gate that scores slots, by its hash, empty when the
-    backbone repeats each window instead; codec: by its hash.
+    backbone repeats each window instead; codec: by its hash; words: whether the hashes of a
+    window's words are kept beside its address keys.
     """
 
     address_heads: tuple[Head, ...]
@@ -70,6 +75,7 @@ class AdaptiveConfig:
     slot_bits: int | float = 8
     gate: str = ""
     codec: str = ""
+    words: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.window <= 32_000:
@@ -259,7 +265,10 @@ class AdaptiveMemory:
         context, importance = self._score(torch.cat((tokens.new_tensor(self.sink), tokens)), first)
         own = KeyValues(context.keys[:, :, first:], context.values[:, :, first:])
         kept = keep(importance, self.config.share)
-        return Written({}, {"slots": self._pack(own, kept), "address": self.pack_address(own.keys)})
+        found = self.pack_address(own.keys)
+        if self.config.words:
+            found |= pack_words(self.backbone.tokenizer.decode(tokens.tolist()))
+        return Written({}, {"slots": self._pack(own, kept), "address": found})
 
     def _pack(self, own: KeyValues, kept: Tensor) -> dict[str, Tensor]:
         if self.code is not None:
@@ -300,14 +309,14 @@ class AdaptiveMemory:
             keys = self.backbone.decoder.rope(keys, places)
         plain = pack_address(keys)
         parts = zip(*(plain[name].split(lengths, dim=1) for name in PLAIN_ADDRESS), strict=True)
-        for (segment, _), part in zip(bundles, parts, strict=True):
-            yield segment, dict(zip(PLAIN_ADDRESS, part, strict=True))
+        for (segment, bundle), part in zip(bundles, parts, strict=True):
+            yield segment, dict(zip(PLAIN_ADDRESS, part, strict=True)) | _words(bundle)
 
     def _unrotated(self, bundle: Bundle) -> Bundle:
         """Address keys that are stored at their places, as they were before RoPE, of 8 bits."""
         keys = unpack_address(bundle)
         places = -torch.arange(len(self.sink), len(self.sink) + keys.shape[1])
-        return pack_address(self.backbone.decoder.rope(keys, places))
+        return pack_address(self.backbone.decoder.rope(keys, places)) | _words(bundle)
 
     def _at_their_places(self, keys: Tensor) -> Tensor:
         first = len(self.sink)
@@ -338,18 +347,20 @@ class AdaptiveMemory:
         return context, reconstruction_importance(decoder, context, probe, first)
 
     @torch.inference_mode()
-    def rank(self, question: Sequence[int], book: AddressBook, rows: Tensor) -> Ranked:
-        """All of the book's `rows` by how well the question's tokens address them."""
+    def rank(self, question: str, book: AddressBook, rows: Tensor) -> Ranked:
+        """All of the book's `rows` by how well the question addresses them."""
         scores = address(
             self.backbone.decoder,
             self.sink,
-            question,
+            address_query(self.backbone.tokenizer, question),
             self.config.address_heads,
             book,
             rows,
             at=self.prompt_place + QUERY_DISTANCE,
             weigher=self.addresser,
         ).cpu()
+        if book.words is not None:
+            scores = scores + WORD_WEIGHT * book.words.scores(question, rows)
         best = scores.sort(descending=True, stable=True)
         return Ranked(tuple(book.segments[row] for row in rows[best.indices].tolist()), best.values)
 
@@ -389,3 +400,8 @@ class AdaptiveMemory:
         return SlotReading(
             decoder if untrained else self.reader, contexts, prior, self.prompt_place
         )
+
+
+def _words(bundle: Bundle) -> dict[str, Tensor]:
+    """What a window left of its words, if it did."""
+    return {name: bundle[name] for name in ("words", "word_counts") if name in bundle}

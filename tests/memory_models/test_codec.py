@@ -165,7 +165,7 @@ def test_a_state_is_written_and_asked_with_its_codec_alone(backbone: Backbone) -
     assert set(left["slots"]) == {"kept", "codes"} and set(left["address"]) == {"address_codes"}
     book = memory.address_book([(0, left["address"])])
     assert int(book.lengths[0]) == 37
-    chosen = memory.choose(memory.rank([7, 8, 9], book, torch.tensor([0])), 1)
+    chosen = memory.choose(memory.rank("Who?", book, torch.tensor([0])), 1)
     reading = memory.recall({0: left["slots"]}, chosen.prior)
     assert reading.step(torch.tensor([5, 6]), last=1).isfinite().all()
 

@@ -203,8 +203,7 @@ def test_what_is_observed_is_what_choosing_sees(tiny_backbone: Path) -> None:
     book = memory.address_book(bundles)
     example = list(observe_questions(memory, places))[2]
     (scores,) = Fitting(memory, book, places).scores(plain, [example], torch.arange(4))
-    query = loaded.tokenizer.encode("Question: What was found?")
-    ranked = memory.rank(query, book, torch.arange(4))
+    ranked = memory.rank("What was found?", book, torch.arange(4))
     by_window = dict(zip(ranked.segments, ranked.scores.tolist(), strict=True))
     expected = [by_window[n] for n in (2, 0, 1, 3)]  # the right one first
     assert scores.tolist() == pytest.approx(expected, abs=1e-3)
