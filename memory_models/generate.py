@@ -7,9 +7,9 @@ a window that does not explain the answer fades, and nothing dilutes the one tha
 sees no memory; the gap to it is the evidence that the memory supports the answer.
 
 A trained reader says `DECLINED` of a window that does not answer. The odds that it does not then
-weigh the rows more than all that was known before (`weigh_by_support`). `Mixture.support` is the
-largest chance of a row to answer: below `Declining.threshold` the whole answer is declined, else
-declining is ruled out.
+weigh the rows beside the address, and the question's likelihood counts no more
+(`weigh_by_support`). `Mixture.support` is the largest chance of a row to answer: below
+`Declining.threshold` the whole answer is declined, else declining is ruled out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from memory_models.memory import Reading
 
 QUESTION_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
 SUPPORT_WEIGHT = 2.0  # of a row's log-odds to answer; 2026-11-22: which window answers
-BESIDE_SUPPORT = 0.4  # of everything known before that
+BESIDE_SUPPORT = 1.6  # of the address beside them; 2026-11-22: rows once words address
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,9 @@ class Mixture:
         if not prompt:
             raise InvalidRequest("The prompt is empty; there is nothing to continue.")
         tokens = torch.tensor(prompt)
+        if self._declining is not None:
+            self._decide(self._reading.step(tokens, last=1)[:, -1], self._declining)
+            return
         first = max(question.start, 1)
         logits = self._reading.step(tokens, last=len(prompt) - first + 1)
         log_probs = logits.log_softmax(-1)  # [C+1,last,vocabulary]; column j predicts first + j
@@ -107,17 +110,15 @@ class Mixture:
         gains = likelihood.sum(dim=(1, 2))  # [C+1]
         gains = gains[:-1] - gains[-1]
         prior = self._reading.prior.to(gains.device) + QUESTION_WEIGHT * gains
-        if self._declining is None:
-            self.log_weights = prior.log_softmax(0)
-            self._set(log_probs[:, -1])
-        else:
-            self._decide(prior, log_probs[:, -1], self._declining)
+        self.log_weights = prior.log_softmax(0)
+        self._set(log_probs[:, -1])
 
-    def _decide(self, prior: Tensor, log_probs: Tensor, declining: Declining) -> None:
+    def _decide(self, logits: Tensor, declining: Declining) -> None:
         """Rule declining out and weigh rows by how surely they answer, or rule all else out."""
+        log_probs = logits.log_softmax(-1)  # [C+1,vocabulary]
         refusals = log_probs[:-1, declining.token]
         self.support = float(1 - refusals.exp().min())
-        self.log_weights = weigh_by_support(prior, refusals)
+        self.log_weights = weigh_by_support(self._reading.prior.to(refusals.device), refusals)
         if self.support < declining.threshold:
             self._set(log_probs)
             self.next = torch.full_like(self.next, float("-inf"))
@@ -145,8 +146,7 @@ class Mixture:
 def weigh_by_support(prior: Tensor, refusals: Tensor) -> Tensor:
     """Log-weights [C] of rows whose reader can decline.
 
-    prior [C]; refusals [C]: log-probability with which each row declines. The log-odds of answering
-    tell the right window better than addresses and the question's likelihood do.
+    prior [C]: of the addresses; refusals [C]: log-probability with which each row declines.
     """
     sure = refusals.clamp(math.log(1e-6), -1e-6)
     odds = torch.log1p(-sure.exp()) - sure
@@ -246,11 +246,13 @@ def score(
     targets = torch.tensor([*tokens[first:].tolist(), answer[-1]]).to(log_probs.device)
     rows = targets.view(1, -1, 1).expand(log_probs.shape[0], -1, 1)
     found = log_probs.gather(2, rows).squeeze(2)  # [C+1,last]
-    gains = found[:, : question.stop - first].sum(1)
-    prior = reading.prior.to(gains.device) + QUESTION_WEIGHT * (gains[:-1] - gains[-1])
+    prior = reading.prior.to(found.device)
     said = found[:, -len(answer) :]
-    weights, support = prior.log_softmax(0), 1.0
-    if declining is not None:
+    if declining is None:
+        gains = found[:, : question.stop - first].sum(1)
+        weights = (prior + QUESTION_WEIGHT * (gains[:-1] - gains[-1])).log_softmax(0)
+        support = 1.0
+    else:
         refusals = log_probs[:-1, -len(answer), declining.token]  # [C]
         support = float(1 - refusals.exp().min())
         weights = weigh_by_support(prior, refusals)
