@@ -28,7 +28,8 @@ _WORD = re.compile(r"\w+")
 def hashes(text: str) -> Iterable[int]:
     """Signed 32-bit hashes of the words of a text in lower case, in their order."""
     for word in _WORD.findall(text.lower()):
-        yield int.from_bytes(zlib.crc32(word.encode()).to_bytes(4, "little"), "little", signed=True)
+        code = zlib.crc32(word.encode(errors="surrogatepass"))
+        yield code - (code >> 31 << 32)
 
 
 def pack_words(text: str) -> dict[str, Tensor]:

@@ -75,6 +75,7 @@ def test_a_window_without_words_leaves_one_that_nobody_asks_for() -> None:
 
 def test_hashes_are_the_same_in_every_process() -> None:
     assert list(hashes("Lamp, lamp")) == [-1711844762] * 2
+    assert all(-(2**31) <= code < 2**31 for code in hashes("one two three \ud800 four"))
 
 
 @pytest.fixture(scope="module")
