@@ -32,7 +32,13 @@ from memory_models.backbone import Backbone
 from memory_models.evaluate.cases import Case, Split, Window
 from memory_models.evaluate.passages import Cutter, Index
 from memory_models.generate import BESIDE_SUPPORT, SUPPORT_WEIGHT, Declining
-from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory, Chosen, Ranked
+from memory_models.memories.adaptive import (
+    WORD_WEIGHT,
+    AdaptiveConfig,
+    AdaptiveMemory,
+    Chosen,
+    Ranked,
+)
 from memory_models.memories.codec import SlotCode
 from memory_models.memories.slot_reading import Contexts, LayerContext, SlotReading
 from memory_models.memories.slots import unpack
@@ -272,6 +278,8 @@ class _Windowed:
     @property
     def variant(self) -> str:
         newer = _beside(self._states.memory.config)
+        if self._states.memory.config.words:
+            newer["word_weight"] = WORD_WEIGHT
         if addresser := self._states.memory.addresser:
             newer["addresser"] = addresser.name
         if self.reader.declining is not None:
