@@ -6,7 +6,8 @@ Everything is kept under `papers/` in the data folder:
     mini/                 table.json table.md charts.html
 
 A run has a lock, so several queues can work on one list; a run that was killed goes on from its
-last checkpoint, one that has a result is not made again.
+last checkpoint, one that has a result is not made again. `assets/papers/mini.json` is what
+`papers table --json` printed where our runs were made; `papers import` takes their results in.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ from memory_models.papers.train import (
     busy_seconds,
     load_trained,
     precision,
+    product_dtype,
     train,
 )
 
@@ -160,6 +162,31 @@ class Papers:
                 yield path.parent.name, json.loads(path.read_text("utf-8"))
 
 
+def take_in(papers: Papers, path: Path) -> list[Job]:
+    """Results that `table_json` holds, as if the runs had been made here; what is here stays."""
+    try:
+        results = [Result.from_json(raw) for raw in json.loads(path.read_bytes())["results"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidSetting(
+            f"{path.name} is not what `papers table --json` prints ({error!r}); give such a file."
+        ) from error
+    others = {result.size for result in results} - {papers.size.name}
+    if others:
+        raise InvalidSetting(
+            f"{path.name} holds runs of size {', '.join(sorted(others))}; import them with --size."
+        )
+    taken: list[Job] = []
+    for result in results:
+        (job,) = jobs([result.system], [result.seed], papers.size)
+        folder = papers.run_folder(job)
+        folder.mkdir(exist_ok=True)
+        with FileLock(folder / "lock"):
+            if papers.result(job) is None:
+                _write(folder / "result.json", result.to_json())
+                taken.append(job)
+    return taken
+
+
 def work(
     papers: Papers, queue: Sequence[Job], say: Say, on_step: Callable[[str, int, int], None]
 ) -> None:
@@ -189,8 +216,8 @@ def _line(result: Result) -> str:
 def _run(papers: Papers, job: Job, on_step: Callable[[str, int, int], None]) -> Result:
     """Train one run from where it is to its end, and measure it."""
     folder, recipe = papers.run_folder(job), recipe_of(job.system, papers.size)
-    _check_plan(folder / "run.json", papers.size, job, recipe)
     system = build(job.system, papers.size, job.seed)
+    _check_plan(folder / "run.json", papers.size, job, recipe, system)
 
     def watch(trainer: Trainer, loss: float) -> None:
         step = trainer.progress.step
@@ -207,7 +234,11 @@ def _run(papers: Papers, job: Job, on_step: Callable[[str, int, int], None]) -> 
     return result
 
 
-def _check_plan(path: Path, size: Size, job: Job, recipe: Recipe) -> None:
+def _products(system: AnySystem, recipe: Recipe) -> str:
+    return str(product_dtype(system, recipe.bfloat16)).removeprefix("torch.")
+
+
+def _check_plan(path: Path, size: Size, job: Job, recipe: Recipe, system: AnySystem) -> None:
     """Refuse to go on with a run that was begun with another recipe."""
     plan = {
         "system": job.system,
@@ -216,6 +247,7 @@ def _check_plan(path: Path, size: Size, job: Job, recipe: Recipe) -> None:
         "decoder": asdict(size.decoder),
         "recipe": asdict(recipe),
         "threads": torch.get_num_threads(),
+        "products": _products(system, recipe),
     }
     if not path.exists():
         _write(path, plan)
@@ -252,6 +284,7 @@ def measure(papers: Papers, job: Job, system: AnySystem, progress: Progress) -> 
         read_tokens_per_second=round(before.tokens_per_second, 1),
         seconds=round(progress.seconds, 1),
         threads=torch.get_num_threads(),
+        products=_products(system, recipe),
         plain=overall(before),
         names=names_after_first(after, renamed),
         far_names=names_beyond(after, renamed, 2 * size.window),

@@ -162,6 +162,20 @@ def table_command(size: SizeName = "mini", as_json: Json = False) -> None:
     _show(size, None, as_json=as_json)
 
 
+@papers_app.command(name="import")
+def import_command(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    size: SizeName = "mini",
+    as_json: Json = False,
+) -> None:
+    """Take in results of runs made elsewhere, as `papers table --json` printed them there."""
+    from app.papers import take_in
+
+    with _papers(size, None) as papers:
+        taken = [job.folder for job in take_in(papers, file)]
+        emit({"imported": taken}) if as_json else say(f"{len(taken)} results: {' '.join(taken)}")
+
+
 @papers_app.command(name="speed")
 def speed_command(
     systems: Systems = "main",

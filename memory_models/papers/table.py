@@ -28,6 +28,7 @@ class Result:
     read_tokens_per_second: float
     seconds: float  # of wall time that training took
     threads: int
+    products: str  # what matrices were multiplied in
     plain: Mean
     names: Mean  # invented names after their first mention
     far_names: Mean  # whose last mention is more than two windows ago

@@ -33,8 +33,10 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
+from memory_models.backbone import best_dtype
 from memory_models.errors import BrokenCheckpoint, InvalidRequest
 from memory_models.papers.data import Streams
+from memory_models.papers.muon import Muon
 from memory_models.papers.system import AnySystem, Read, rebuild, restart
 
 CURVE_EVERY = 20  # steps
@@ -95,11 +97,17 @@ class Progress:
     curve: list[tuple[int, float]] = field(default_factory=list)  # (step, mean loss since the last)
 
 
+def product_dtype(system: AnySystem, bfloat16: bool) -> torch.dtype:
+    """Of matrix products: bfloat16 where it is wanted and the device multiplies it natively."""
+    return best_dtype(system.decoder.device) if bfloat16 else torch.float32
+
+
 @contextmanager
 def precision(system: AnySystem, bfloat16: bool) -> Iterator[None]:
-    """Autocast to bfloat16; on a CPU, attention whose backward pass is fast at small sizes."""
+    """Autocast to `product_dtype`; on a CPU, attention that goes back fast at small sizes."""
     device = system.decoder.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+    autocast = product_dtype(system, bfloat16) is torch.bfloat16
+    with torch.autocast(device, torch.bfloat16, enabled=autocast):
         if device == "cpu" and torch.is_grad_enabled():
             with sdpa_kernel(SDPBackend.MATH):
                 yield
@@ -294,7 +302,7 @@ def _optimizers(system: AnySystem, recipe: Recipe) -> list[torch.optim.Optimizer
     made: list[torch.optim.Optimizer] = []
     if recipe.optimizer == "muon":
         matrices = groups.pop("matrices") | {"first_lr": recipe.muon_rate}
-        made.append(torch.optim.Muon([matrices], lr=recipe.muon_rate))
+        made.append(Muon([matrices], lr=recipe.muon_rate))
     rest = list(groups.values())
     made.append(torch.optim.AdamW(rest, lr=recipe.rate, betas=(0.9, 0.98), fused=True))
     return made

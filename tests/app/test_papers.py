@@ -137,6 +137,27 @@ def test_two_queues_do_not_make_the_same_run(papers: Papers) -> None:
     assert papers.results() == []
 
 
+def test_results_made_elsewhere_are_taken_in(
+    papers: Papers, tiny: Size, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = jobs(["window", "xl"], [0], papers.size)
+    work(papers, queue, lambda _text: None, lambda *_at: None)
+    file = tmp_path / "tiny.json"
+    file.write_text(json.dumps(table_json(papers)), "utf-8")
+    monkeypatch.setenv("BOOKSTATE_HOME", str(tmp_path / "elsewhere"))
+    other = Papers(tmp_path / "elsewhere", tiny)
+    code, out = run("papers", "import", str(file), "--size", "tiny", "--json")
+    assert (code, json.loads(out)) == (0, {"imported": ["window-s0", "xl-s0"]})
+    assert other.results() == papers.results()
+    said: list[str] = []
+    work(other, queue, said.append, lambda *_at: None)
+    assert said == []  # nothing is made again
+    assert run("papers", "import", str(file), "--size", "tiny") == (0, "0 results: \n")
+    assert run("papers", "import", str(file), "--size", "mini")[0] == 1
+    file.write_text('{"results": [{"system": "xl"}]}', "utf-8")
+    assert run("papers", "import", str(file), "--size", "tiny")[0] == 1
+
+
 def test_books_are_needed_once(papers: Papers, tiny: Size, home: Path) -> None:
     with pytest.raises(InvalidSetting, match="--data"):
         _ = Papers(home, tiny).tokenizer

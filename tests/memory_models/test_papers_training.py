@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from tiny_systems import MAKERS, VOCABULARY, W, config, make
+from torch import Tensor
 
 from memory_models.errors import BadData, BrokenCheckpoint, InvalidRequest
 from memory_models.papers.configs import ABLATIONS, SIZES, SYSTEMS, build, parse, recipe_of
@@ -34,7 +36,7 @@ from memory_models.papers.evaluate import (
 )
 from memory_models.papers.names import find_names, rename
 from memory_models.papers.system import parameters_of, state_floats
-from memory_models.papers.train import Recipe, Trainer, load_trained, train
+from memory_models.papers.train import Recipe, Trainer, load_trained, product_dtype, train
 
 torch.set_num_threads(1)
 
@@ -237,10 +239,24 @@ def test_checkpointing_windows_changes_nothing(name) -> None:
         torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("native", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("name", MAKERS)
-def test_bfloat16_and_adafactor_take_a_step(name) -> None:
+def test_bfloat16_and_adafactor_take_a_step(name, native, monkeypatch) -> None:
+    monkeypatch.setattr("memory_models.papers.train.best_dtype", lambda _device: native)
+    seen = set()
+    plain = F.linear
+
+    def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        made = plain(x, weight, bias)
+        seen.add(made.dtype)
+        return made
+
+    monkeypatch.setattr(F, "linear", linear)
     found = trainer(name, replace(RECIPE, bfloat16=True, optimizer="adafactor", rate=0.01))
     losses = [found.step() for _ in range(3)]
+    assert native in seen
+    assert product_dtype(found.system, True) is native
+    assert product_dtype(found.system, False) is torch.float32
     assert all(math.isfinite(loss) for loss in losses)
     assert all(bool(p.isfinite().all()) for p in found.system.parameters())
 
