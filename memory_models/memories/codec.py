@@ -44,12 +44,14 @@ def levels(bits: int) -> Tensor:
     count = 2**bits
     cuts = torch.linspace(0, 1, 2 * count + 1, dtype=torch.float64)[1::2]
     found: Tensor = normal.icdf(cuts) * 3**0.5  # optimal companding: quantiles of a wider normal
+    ends = found.new_tensor([float("inf")])
     for _ in range(500):
-        edges = (found[1:] + found[:-1]) / 2
-        ends = found.new_tensor([float("inf")])
-        edges = torch.cat((-ends, edges, ends))
+        edges = torch.cat((-ends, (found[1:] + found[:-1]) / 2, ends))
         density = (-edges.square() / 2).exp() / (2 * torch.pi) ** 0.5
-        found = -density.diff() / normal.cdf(edges).diff()  # each level the mean of its cell
+        mass = (0.5 * (1 + torch.erf(edges / 2**0.5))).diff()
+        before, found = found, -density.diff() / mass  # each level the mean of its cell
+        if torch.equal(before, found):
+            break
     return found
 
 
@@ -71,40 +73,28 @@ def allocate(cost: Tensor, weight: Tensor, bits: float) -> Tensor:
     """
     heads, n = cost.shape
     share = (weight / weight.sum()).double().tolist()
-    orders = [_order(row) for row in cost.double().tolist()]
-    taken = [0] * heads
-    queue = [(-_saved(orders[head], 0), head) for head in range(heads) if share[head] > 0]
+    steps = [distortion(b) - distortion(b + 1) for b in range(MOST)]
+    savings = cost.double()[:, :, None] * torch.tensor(steps, dtype=torch.float64)  # of every bit
+    best, order = savings.flatten(1).sort(descending=True, stable=True)  # [heads,n MOST]
+    most = n * MOST // 8  # bytes of a head
+    byte = sum(best[:, : 8 * most].unflatten(1, (most, 8)).unbind(-1))  # [heads,most]
+    assert isinstance(byte, Tensor)
+    saved = byte.tolist()
+    taken = [0] * heads  # bytes
+    queue = [(-saved[head][0], head) for head in range(heads) if share[head] > 0]
     heapq.heapify(queue)
     left = bits * n
     while queue and left > 0:
         _, head = heapq.heappop(queue)
-        taken[head] += 8
+        taken[head] += 1
         left -= 8 * share[head]
-        if taken[head] + 8 <= len(orders[head]):
-            heapq.heappush(queue, (-_saved(orders[head], taken[head]), head))
-    found = torch.zeros(heads, n, dtype=torch.long)
-    for head, order in enumerate(orders):
-        for _, component in order[: taken[head]]:
-            found[head, component] += 1
-    return found
-
-
-def _order(cost: Sequence[float]) -> list[tuple[float, int]]:
-    """(saving, component) of every bit that a head's slot can be given, the best first."""
-    steps = [distortion(b) - distortion(b + 1) for b in range(MOST)]
-    queue = [(-c * steps[0], component, 0) for component, c in enumerate(cost)]
-    heapq.heapify(queue)
-    order = []
-    while queue:
-        saved, component, bits = heapq.heappop(queue)
-        order.append((-saved, component))
-        if bits + 1 < MOST:
-            heapq.heappush(queue, (-cost[component] * steps[bits + 1], component, bits + 1))
-    return order
-
-
-def _saved(order: Sequence[tuple[float, int]], taken: int) -> float:
-    return sum(saved for saved, _ in order[taken : taken + 8])
+        if taken[head] < most:
+            heapq.heappush(queue, (-saved[head][taken[head]], head))
+    component = order // MOST
+    given = [
+        row[: 8 * size].bincount(minlength=n) for row, size in zip(component, taken, strict=True)
+    ]
+    return torch.stack(given)
 
 
 class RowCode:
