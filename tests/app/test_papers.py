@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,21 @@ def test_results_made_elsewhere_are_taken_in(
     assert run("papers", "import", str(file), "--size", "mini")[0] == 1
     file.write_text('{"results": [{"system": "xl"}]}', "utf-8")
     assert run("papers", "import", str(file), "--size", "tiny")[0] == 1
+
+
+def test_results_that_ship_can_be_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's table is made of these and of the two seeds before them."""
+    monkeypatch.setenv("BOOKSTATE_HOME", str(home))
+    file = files("assets") / "papers" / "mini.json"
+    code, out = run("papers", "import", str(file), "--json")
+    assert code == 0
+    assert "melodi_s128_l64-s2" in json.loads(out)["imported"]
+    code, out = run("papers", "table", "--json")
+    rows = {row["system"]: row for row in json.loads(out)["rows"]}
+    assert code == 0
+    assert rows["memorizing"]["floats"] == 8 * rows["melodi_s128_l64"]["floats"]
+    assert rows["memorizing"]["floats"] == 128 * rows["infini_delta"]["floats"]
+    assert all(60 < row["perplexity"] < 80 for row in rows.values())
 
 
 def test_books_are_needed_once(papers: Papers, tiny: Size, home: Path) -> None:
