@@ -35,7 +35,13 @@ def page(results: Sequence[Result], order: Sequence[str]) -> str:
     }
     parts = [
         f"<h2>{escape(title)}</h2>\n"
-        + to_html(chart, include_plotlyjs=index == 0, full_html=False, default_height=420)
+        + to_html(
+            chart.update_layout(margin={"t": 16, "b": 48}),
+            config={"displayModeBar": False},
+            include_plotlyjs=index == 0,
+            full_html=False,
+            default_height=380,
+        )
         for index, (title, chart) in enumerate(charts.items())
     ]
     style = "body{font-family:sans-serif;max-width:1000px;margin:2em auto}h2{font-size:1.1em}"
@@ -52,6 +58,7 @@ def by_memory(results: Sequence[Result], order: Sequence[str]) -> go.Figure:
     rows = make_rows(results, order)
     figure = go.Figure()
     floats = [max(LEAST_FLOATS, row.floats) for row in rows]
+    sides = ("top center", "bottom center")  # neighbours' names must not lie on one another
     kinds = (
         ("all tokens", [r.perplexity for r in rows], [r.perplexity_spread for r in rows]),
         ("names", [r.name_perplexity for r in rows], [r.name_perplexity_spread for r in rows]),
@@ -63,13 +70,19 @@ def by_memory(results: Sequence[Result], order: Sequence[str]) -> go.Figure:
             error_y={"type": "data", "array": [spread or 0.0 for spread in spreads]},
             text=[row.system for row in rows],
             mode="markers+text",
-            textposition="top center",
+            textposition=[sides[place % 2] for place in _places(floats)],
             marker={"size": 9, "color": colour},
             name=label,
         )
     figure.update_xaxes(type="log", title="floats of memory (none: at the left edge)")
     figure.update_yaxes(type="log", title="perplexity")
     return figure
+
+
+def _places(values: Sequence[int]) -> list[int]:
+    """Place of each value in ascending order."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    return [order.index(index) for index in range(len(values))]
 
 
 def _lines(
