@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from memory_models.backbone import Backbone
 from memory_models.errors import BrokenCheckpoint, BrokenState, InvalidRequest
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.codec import (
+    MOST,
     RowCode,
     SlotCodec,
     allocate,
@@ -101,6 +103,19 @@ def test_bits_go_where_they_save_most() -> None:
     cost = torch.cat((torch.full((1, 8), 1.0), torch.full((1, 8), 1e-3)))
     bits = allocate(cost, torch.ones(2), 1)
     assert bits[0].sum() > bits[1].sum() and bits[0].tolist() == [2] * 8
+
+
+def test_bits_are_those_of_giving_one_at_a_time() -> None:
+    cost = torch.rand(12, generator=torch.Generator().manual_seed(2)).pow(4)
+    for rate in (1, 1.5, 3, 5):
+        wanted = [0] * 12
+        for _ in range(8 * math.ceil(rate * 12 / 8)):
+            saved = [
+                float(c) * (distortion(b) - distortion(b + 1)) if b < MOST else 0.0
+                for c, b in zip(cost, wanted, strict=True)
+            ]
+            wanted[saved.index(max(saved))] += 1
+        assert allocate(cost[None], torch.ones(1), rate)[0].tolist() == wanted
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
