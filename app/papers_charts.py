@@ -55,10 +55,10 @@ def page(results: Sequence[Result], order: Sequence[str]) -> str:
 
 def by_memory(results: Sequence[Result], order: Sequence[str]) -> go.Figure:
     """Plain and name perplexity of every system over the floats of its state."""
-    rows = make_rows(results, order)
+    rows = sorted(make_rows(results, order), key=lambda row: row.floats)
     figure = go.Figure()
     floats = [max(LEAST_FLOATS, row.floats) for row in rows]
-    sides = ("top center", "bottom center")  # neighbours' names must not lie on one another
+    sides = ("top center", "bottom center")  # in turn: neighbours' names must not overlap
     kinds = (
         ("all tokens", [r.perplexity for r in rows], [r.perplexity_spread for r in rows]),
         ("names", [r.name_perplexity for r in rows], [r.name_perplexity_spread for r in rows]),
@@ -70,19 +70,13 @@ def by_memory(results: Sequence[Result], order: Sequence[str]) -> go.Figure:
             error_y={"type": "data", "array": [spread or 0.0 for spread in spreads]},
             text=[row.system for row in rows],
             mode="markers+text",
-            textposition=[sides[place % 2] for place in _places(floats)],
+            textposition=[sides[place % 2] for place in range(len(rows))],
             marker={"size": 9, "color": colour},
             name=label,
         )
     figure.update_xaxes(type="log", title="floats of memory (none: at the left edge)")
     figure.update_yaxes(type="log", title="perplexity")
     return figure
-
-
-def _places(values: Sequence[int]) -> list[int]:
-    """Place of each value in ascending order."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    return [order.index(index) for index in range(len(values))]
 
 
 def _lines(
