@@ -21,7 +21,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -322,14 +322,14 @@ class Decoder(nn.Module):
         return self.logits(self.hidden(tokens, attend or causal_attention(self.rope)))
 
 
-def padded(tokens: Tensor, most: int | None = None) -> Tensor:
-    """tokens [B,T] -> [B,P] with zeros behind, T <= P <= most: one of eight lengths an octave.
+def padded(tokens: Tensor, most: int | None = None, octave: Literal[4, 8] = 8) -> Tensor:
+    """tokens [B,T] -> [B,P] with zeros behind, T <= P <= most: one of `octave` lengths an octave.
 
-    Causal attention never looks back from them. On a CPU every length of a matrix product that was
-    not met before leaves kernels in memory, some 2 MB for all of a layer, and texts have them all.
+    Causal attention never looks back from them. On a CPU every length of a bfloat16 product that
+    was not met before leaves kernels in memory, some 2 MB for all of a layer; texts have them all.
     """
     T = tokens.shape[1]
-    step = 1 << max(3, (T - 1).bit_length() - 4)
+    step = 1 << max(3, (T - 1).bit_length() - octave.bit_length())
     P = -(-T // step) * step
     P = P if most is None else max(T, min(P, most))
     return F.pad(tokens, (0, P - T))

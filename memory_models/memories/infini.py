@@ -242,7 +242,7 @@ def infini_segment(
         raise InvalidRequest(
             f"{B} rows of tokens with a state of {state.z.shape[1]} rows; give one state for each."
         )
-    tokens = padded(tokens, config.window)  # [B,P]
+    tokens = padded(tokens, config.window, octave=4)  # [B,P]; few, for constant memory
     places = torch.arange(tokens.shape[1], device=tokens.device)
     real = (places < T).to(state.z.dtype).unsqueeze(1)  # [P,1]
     cos, sin = decoder.rope.angles(places)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -150,12 +150,13 @@ def test_hash_follows_the_weights(tiny_backbone: Path, tmp_path: Path) -> None:
     assert backbone.weights_sha256(one) != backbone.weights_sha256(two)
 
 
-def test_texts_of_any_length_are_padded_to_few() -> None:
+@pytest.mark.parametrize(("octave", "lengths"), [(8, 48), (4, 28)])
+def test_texts_of_any_length_are_padded_to_few(octave: Literal[4, 8], lengths: int) -> None:
     found = set()
     for length in range(1, 2049):
-        tokens = padded(torch.ones(1, length, dtype=torch.long), 2048)
+        tokens = padded(torch.ones(1, length, dtype=torch.long), 2048, octave)
         found.add(tokens.shape[1])
-        assert length <= tokens.shape[1] <= max(length + 7, length * 1.125)
+        assert length <= tokens.shape[1] <= max(length + 7, length * (1 + 1 / octave))
         assert int(tokens.sum()) == length
-    assert len(found) == 48
+    assert len(found) == lengths
     assert padded(torch.ones(1, 515, dtype=torch.long), 515).shape == (1, 515)
