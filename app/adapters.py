@@ -26,6 +26,7 @@ from memory_models.memory import to_bytes
 from memory_models.prompt import DECLINED
 
 READER, WRITE_GATE, ADDRESSER, CODEC = "reader", "write_gate", "addresser", "codec"
+RETRIEVAL_READER = "retrieval_reader"
 
 
 def own_folder(backbone: Backbone) -> Path:
@@ -164,8 +165,21 @@ def trained_reader(backbone: Backbone) -> TrainedReader | None:
     found = find_adapter(backbone, READER)
     if found is None:
         return None
+    return _merged(backbone, backbone.decoder, found)
+
+
+@lru_cache(maxsize=2)
+def retrieval_reader(backbone: Backbone) -> TrainedReader | None:
+    """The reader trained on over what BM25 retrieves, for comparison, where it fits the reader."""
+    reader, found = trained_reader(backbone), find_adapter(backbone, RETRIEVAL_READER)
+    if reader is None or found is None or found.notes["over"] != reader.name:
+        return None
+    return _merged(backbone, reader.decoder, found)
+
+
+def _merged(backbone: Backbone, decoder: Decoder, found: Adapter) -> TrainedReader:
     return TrainedReader(
         hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16],
-        merged(backbone.decoder, found.weights, float(found.notes["scale"])),
+        merged(decoder, found.weights, float(found.notes["scale"])),
         backbone.tokenizer.encode(DECLINED)[0],
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from app.adapters import trained_reader
+from app.adapters import TrainedReader, retrieval_reader, trained_reader
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.measure_cases import Plan, Setting, cases_of, measure_of, settings_of
@@ -26,6 +26,7 @@ from app.models import (
     reader_name,
 )
 from ingest.segments import split_text
+from memory_models.backbone import Backbone
 from memory_models.evaluate.calibrate import (
     ConfidenceFit,
     choose_heads,
@@ -48,6 +49,7 @@ from memory_models.evaluate.conditions import (
 )
 from memory_models.evaluate.data import read_records
 from memory_models.evaluate.harness import Outcome, OutcomeLog, run, unread
+from memory_models.evaluate.passages import MOST, TOKENS
 from memory_models.evaluate.planted import plant
 from memory_models.evaluate.table import Row, make_rows, row_json
 from memory_models.generate import Decoding
@@ -68,7 +70,6 @@ CONDITIONS = (
     "melodi",
 )
 TRUNCATED_TOKENS = 2048  # of the document's end, for the comparator `truncated`
-PASSAGE_TOKENS, PASSAGES = 128, 4  # for the comparator `rag`
 SEEN_TOGETHER = 4  # windows; as many as the reader was trained on at once
 OVER_WINDOWS: dict[str, type[Adaptive | Random]] = {
     "adaptive": Adaptive,
@@ -84,31 +85,37 @@ class Readers:
 
     off: Reader  # nothing is shown
     page: Reader  # the gold passage, or the document's end, stands in the prompt
-    retrieved: Reader  # retrieved passages stand in the prompt
+    retrieved: Reader  # retrieved passages stand in the prompt; trained on such, where it fits
     slots: Reader  # addressed windows are open
     plain: Reader  # recurrent memories that nothing was trained for
 
 
-def readers(library: Library, *, declines: bool = True) -> Readers:
+def readers(library: Library, *, declines: bool = True, retrieves: bool = False) -> Readers:
     """The trained reader for all where there is one, else the plain backbone.
 
     With nothing shown it is not allowed to decline: memory off is its best guess. `declines` says
-    whether the others are.
+    whether the others are, `retrieves` whether retrieved passages are shown to any.
     """
     plain = Reader(library.backbone)
-    trained = _trained(library) or plain
-    off = Reader(trained.backbone, trained.declining and replace(trained.declining, threshold=0.0))
-    answering = trained if declines else off
-    return Readers(off, answering, answering, answering, plain)
+    trained = _answering(library, trained_reader) or plain
+    retrieved = (_answering(library, retrieval_reader) if retrieves else None) or trained
+    off = _made_to_answer(trained)
+    if not declines:
+        trained, retrieved = off, _made_to_answer(retrieved)
+    return Readers(off, trained, retrieved, trained, plain)
 
 
-def _trained(library: Library) -> Reader | None:
+def _answering(library: Library, find: Callable[[Backbone], TrainedReader | None]) -> Reader | None:
     backbone = library.backbone
-    reader = trained_reader(backbone) if library.settings.adapters else None
+    reader = find(backbone) if library.settings.adapters else None
     if reader is None:
         return None
     answering = replace(backbone, decoder=reader.decoder, sha256=f"{backbone.sha256}+{reader.name}")
     return Reader(answering, library.declining)
+
+
+def _made_to_answer(reader: Reader) -> Reader:
+    return Reader(reader.backbone, reader.declining and replace(reader.declining, threshold=0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +200,8 @@ def _outcomes(
     declines: bool = True,
 ) -> dict[str, list[Outcome]]:
     """Outcomes of each condition on the cases, in the order of the cases."""
-    who = readers(library, declines=declines)
+    retrieves = any(name.partition("@")[0] == "rag" for name in names)
+    who = readers(library, declines=declines, retrieves=retrieves)
     conditions = [_condition(library, name, who) for name in names]
     found: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
     decoding = Decoding(max_tokens=library.settings.answer_tokens)
@@ -250,8 +258,11 @@ def _condition(library: Library, name: str, who: Readers) -> Condition:
         show = partial(_tail, backbone.tokenizer, tokens=tokens)
         return _shown(library, name, who.page, show)
     if kind == "rag":
-        tokens, most = _passages(given, name) if given else (PASSAGE_TOKENS, PASSAGES)
-        page = _adaptive(library) if who.retrieved != who.plain else None
+        tokens, most = _passages(given, name) if given else (TOKENS, MOST)
+        if who.retrieved == who.plain:
+            return Retrieved(name, who.plain, tokens, most)
+        page = _adaptive(library)
+        page.reader = who.retrieved.backbone.decoder
         return Retrieved(name, who.retrieved, tokens, most, page)
     if kind in OVER_WINDOWS:
         memory = _adaptive(library, *(_share(given, name) if given else (None, None)))

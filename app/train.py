@@ -19,10 +19,13 @@ from app.adapters import (
     ADDRESSER,
     CODEC,
     READER,
+    RETRIEVAL_READER,
     WRITE_GATE,
+    TrainedReader,
     codec,
     own_folder,
     retire_codec,
+    trained_reader,
     write_gate,
 )
 from app.errors import InvalidSetting
@@ -40,6 +43,7 @@ from memory_models.adapter import (
 )
 from memory_models.backbone import Backbone
 from memory_models.evaluate.data import read_records
+from memory_models.evaluate.passages import MOST, TOKENS
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import SlotCode
@@ -60,11 +64,13 @@ from memory_models.train.loop import Unit as Thunk
 from memory_models.train.material import Share, make_probes, read_source
 from memory_models.train.numbers import Numbers
 from memory_models.train.reader import Shares, unit_loss, write_windows
-from memory_models.train.units import Material, Mix, Split, Unit, draw_units, excerpt
+from memory_models.train.retrieved import Retrieved
+from memory_models.train.units import Material, Mix, Source, Split, Unit, draw_units, excerpt
 from memory_models.train.validation import Validation
 
 CODED_BITS_TRAINED = 2  # a number, of the slots that a reader learns on
 TOGETHER = 0.3  # share of a reader's units that are several windows
+VALIDATED = 1  # seed of the units that a reader of retrieved passages is validated on
 DECLINING_THRESHOLD = 0.5  # until `bookstate calibrate` has fitted it
 ASKED_OF_A_WINDOW = 6
 PLAIN = 4  # one window of a book for so many that answer questions
@@ -236,6 +242,7 @@ class ReaderPlan:
     coded: float = 0.6  # share of windows whose slots go through the codec, where there is one
     numbers: float = 0.0  # how often numbers to find are drawn, beside the shares' weights
     start: Path | None = None  # weights to begin with
+    retrieved: bool = False  # trained on over what BM25 retrieves: the comparator of `evaluate`
 
 
 def train_reader(
@@ -244,15 +251,15 @@ def train_reader(
     """Train (or go on training) a reader in `folder`, and install the best for this backbone."""
     backbone = library.backbone
     gate = _gate(backbone)
-    sources = [*map(read_source, plan.shares), Numbers(plan.numbers)]
+    sources = _sources(library, plan)
     books = [r.text for r in read_records(plan.books, "train")]
     torch.manual_seed(plan.budget.seed)
-    reader = with_lora(backbone.decoder, plan.lora)
+    over = _reader(backbone) if plan.retrieved else None
+    reader = with_lora(over.decoder if over else backbone.decoder, plan.lora)
     if plan.start is not None:
         load_lora(reader, load_file(plan.start))
     coding = codec(backbone)
     code = coding.at(CODED_BITS_TRAINED) if coding is not None else None
-    validate = _validation(library, plan)
     tokenizer, window = backbone.tokenizer, library.settings.window
     sink = list(tokenizer.chat.opening)
     declined = tokenizer.encode(DECLINED)[0]
@@ -279,13 +286,60 @@ def train_reader(
             is_coded = not unit.is_page and rng.random() < plan.coded
             yield thunk(unit, share, code if is_coded else None)
 
-    progress = train(reader, units, plan.budget, folder, lambda: validate(reader), on_step)
+    if plan.retrieved:
+        validate = _of_retrieved(library, plan, thunk)
+    else:
+        validate = partial(_validation(library, plan), reader)
+    progress = train(reader, units, plan.budget, folder, validate, on_step)
     best = load_file(folder / "best.safetensors")
     weights = {name.removeprefix("model."): value for name, value in best.items()}
     notes = _notes(library, plan, progress, folder)
+    if over is not None:
+        notes |= {"kind": RETRIEVAL_READER, "over": over.name}
     if PartialState().is_main_process:
-        save_adapter(own_folder(backbone) / f"{READER}.safetensors", Adapter(weights, notes))
+        path = own_folder(backbone) / f"{notes['kind']}.safetensors"
+        save_adapter(path, Adapter(weights, notes))
     return notes
+
+
+def _sources(library: Library, plan: ReaderPlan) -> list[Material]:
+    found = [read_source(share) for share in plan.shares]
+    if not plan.retrieved:
+        return [*found, Numbers(plan.numbers)]
+    count = library.backbone.tokenizer.count
+    return [Retrieved(s, count, TOKENS, MOST) for s in found if isinstance(s, Source)]
+
+
+def _reader(backbone: Backbone) -> TrainedReader:
+    reader = trained_reader(backbone)
+    if reader is None:
+        raise InvalidSetting(
+            "A reader of retrieved passages is trained on from the reader, and this backbone has "
+            "none; run `bookstate train reader` without --retrieved first."
+        )
+    return reader
+
+
+def _of_retrieved(
+    library: Library, plan: ReaderPlan, thunk: Callable[[Unit, float, SlotCode | None], Thunk]
+) -> Callable[[], dict[str, float]]:
+    """Nats of the answers to validation questions from what is retrieved for them."""
+    records = read_records(plan.validation, "val")
+    answered = tuple(r for r in records if any(q.answers for q in r.questions))
+    material = Retrieved(Source(answered, 1.0), library.backbone.tokenizer.count, TOKENS, MOST)
+    books = [r.text for r in read_records(plan.books, "train")]
+    drawn = draw_units([material], books, partial(split_windows, library), plan.mix, VALIDATED, 0)
+    units = list(itertools.islice(drawn, plan.probes))
+
+    @torch.no_grad()
+    def validate() -> dict[str, float]:
+        made = [thunk(unit, 1.0, None)() for unit in units]
+        nats = sum(float(m.loss) for m in made) / sum(m.weight for m in made)
+        first = sum(m.watched["first_nats"] for m in made)
+        answerable = sum(m.watched["answerable"] for m in made)
+        return {"score": -nats, "first_nats": first / max(1.0, answerable)}
+
+    return validate
 
 
 def average_readers(library: Library, files: Sequence[Path]) -> dict[str, Any]:

@@ -119,6 +119,13 @@ def reader_command(
     ] = None,
     rank: Annotated[int, typer.Option(min=1)] = 16,
     learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
+    retrieved: Annotated[
+        bool,
+        typer.Option(
+            "--retrieved",
+            help="Train the reader on over what BM25 retrieves: the comparator of `evaluate`.",
+        ),
+    ] = False,
     probes: Annotated[int, typer.Option(min=2, help="Validation questions.")] = 24,
     validate_minutes: Annotated[float, typer.Option(min=0.1)] = 25.0,
     seed: Seed = 0,
@@ -141,6 +148,7 @@ def reader_command(
             probes,
             numbers=numbers,
             start=weights,
+            retrieved=retrieved,
         )
         notes = train_reader(library, plan, folder, on_step)
         emit(notes) if as_json else say(str(notes["validation"]))

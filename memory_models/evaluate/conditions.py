@@ -30,7 +30,7 @@ from torch import Tensor
 
 from memory_models.backbone import Backbone
 from memory_models.evaluate.cases import Case, Split, Window
-from memory_models.evaluate.passages import Cutter, Index
+from memory_models.evaluate.passages import Cutter, Index, page_of
 from memory_models.generate import BESIDE_SUPPORT, SUPPORT_WEIGHT, Declining
 from memory_models.memories.adaptive import (
     WORD_WEIGHT,
@@ -203,14 +203,13 @@ class Retrieved(_NothingAhead):
         """The prompt with the passages; the rank is that of the best gold one among all."""
         index = self._index(case.windows)
         ranked = index.ranked(case.question.question)
-        chosen = [index.passages[i] for i in sorted(ranked[: self._most])]
-        shown = "\n\n".join(passage.text.strip() for passage in chosen)
+        text = page_of([index.passages[i] for i in sorted(ranked[: self._most])])
         ordered = (index.passages[i] for i in ranked)
         gold = (n for n, p in enumerate(ordered) if case.is_gold(p.record, p.start, p.end))
         rank = next(gold, None)
         if self._page is not None:
-            return opened_page(self._page, shown, case.question.question, rank)
-        prompt = build_prompt(self.reader.tokenizer, case.question.question, shown)
+            return opened_page(self._page, text, case.question.question, rank)
+        prompt = build_prompt(self.reader.tokenizer, case.question.question, text)
         return Opened(lambda: plain_reading(self.reader.backbone), prompt, rank=rank)
 
     def _index(self, windows: tuple[Window, ...]) -> Index:

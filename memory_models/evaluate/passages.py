@@ -23,6 +23,7 @@ from memory_models.evaluate.cases import Window
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it reports every index by default
 
 Count = Callable[[str], int]
+TOKENS, MOST = 128, 4  # of a passage, and passages shown, where nothing else is asked for
 
 _ENDS = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+|\n\s*\n\s*")
 _WORD = re.compile(r"\s*\S+\s*")
@@ -42,6 +43,11 @@ class Passage:
     start: int
     end: int
     text: str
+
+
+def page_of(passages: Sequence[Passage]) -> str:
+    """Passages as a reader sees them, one text."""
+    return "\n\n".join(passage.text.strip() for passage in passages)
 
 
 class Cutter:

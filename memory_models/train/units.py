@@ -222,7 +222,7 @@ def _sentence_start(text: str, near: int) -> int:
 
 def _inside(record: Record, question: Question, start: int, end: int) -> bool:
     """True when the window holds the passage, or the part of it that holds the answer's words."""
-    where = _where(record, question)
+    where = located(record, question)
     if where is None or where[1] <= start or where[0] >= end:
         return False
     if start <= where[0] and where[1] <= end:
@@ -235,7 +235,8 @@ def _outside(question: Question, start: int, end: int) -> bool:
     return question.gold is not None and (question.gold[1] <= start or question.gold[0] >= end)
 
 
-def _where(record: Record, question: Question) -> tuple[int, int] | None:
+def located(record: Record, question: Question) -> tuple[int, int] | None:
+    """Characters of the gold passage, or of the answer where the text has it."""
     if question.gold is not None:
         return question.gold
     for answer in question.answers:

@@ -16,6 +16,7 @@ from app.adapters import (
     codec,
     codec_named,
     find_adapter,
+    retrieval_reader,
     trained_infini,
     trained_melodi,
     trained_reader,
@@ -25,6 +26,7 @@ from app.archive import export_document, import_document
 from app.cli import app
 from app.errors import BookstateError, InvalidArchive
 from app.library import Library
+from app.measure import readers
 from app.models import FITTED, caution, new_memory
 from app.settings import Settings
 from memory_models.errors import BrokenCheckpoint
@@ -118,6 +120,23 @@ def test_trained_adapters_are_installed_and_used(
         backbone.decoder.layer(0).mlp.up_proj.weight,
     )
     assert not trained.equal(plain)
+    more = ("--facts", f"{records}:0.2:train", "--validation", str(records), "--probes", "2")
+    run(
+        "reader",
+        *data,
+        *more,
+        "--retrieved",
+        "--rank=1",
+        "--tokens=1500",
+        f"--folder={tmp_path / 'rag'}",
+        *common,
+    )
+    over = retrieval_reader(backbone)
+    assert over is not None and over.name != reader.name
+    who = readers(library, retrieves=True)
+    assert who.retrieved.backbone.decoder is over.decoder
+    assert who.slots.backbone.decoder is reader.decoder
+
     found = library.add(b"The lamp was found in the mill. " * 20, "a.txt").document
     gate_of = write_gate(backbone)
     assert gate_of is not None
