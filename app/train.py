@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState  # type: ignore[import-untyped]
-from safetensors.torch import load_file
 
 from app.adapters import (
     ADDRESSER,
     CODEC,
-    READER,
-    RETRIEVAL_READER,
     WRITE_GATE,
-    TrainedReader,
-    codec,
     own_folder,
     retire_codec,
-    trained_reader,
     write_gate,
 )
 from app.errors import InvalidSetting
@@ -34,21 +26,13 @@ from app.models import new_memory
 from ingest.segments import split_text
 from memory_models.adapter import (
     Adapter,
-    LoraConfig,
-    averaged,
-    load_adapter,
-    load_lora,
     save_adapter,
-    with_lora,
 )
 from memory_models.backbone import Backbone
 from memory_models.evaluate.data import read_records
-from memory_models.evaluate.passages import MOST, TOKENS
-from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
+from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.addresser import Addresser
-from memory_models.memories.codec import SlotCode
 from memory_models.memories.write_gate import WriteGate
-from memory_models.prompt import DECLINED
 from memory_models.train.addressing import (
     AddressingPlan,
     Fitting,
@@ -59,25 +43,15 @@ from memory_models.train.addressing import (
 )
 from memory_models.train.codec import CodecPlan, measure_codec
 from memory_models.train.gate import Example, GatePlan, fit_gate, observe
-from memory_models.train.loop import Budget, Progress, UnitResult, train
-from memory_models.train.loop import Unit as Thunk
-from memory_models.train.material import Share, make_probes, read_source
-from memory_models.train.numbers import Numbers
-from memory_models.train.reader import Shares, unit_loss, write_windows
-from memory_models.train.retrieved import Retrieved
-from memory_models.train.units import Material, Mix, Source, Split, Unit, draw_units, excerpt
-from memory_models.train.validation import Validation
+from memory_models.train.material import Share, read_source
+from memory_models.train.units import Mix, Split, draw_units, excerpt
 
-CODED_BITS_TRAINED = 2  # a number, of the slots that a reader learns on
-TOGETHER = 0.3  # share of a reader's units that are several windows
-VALIDATED = 1  # seed of the units that a reader of retrieved passages is validated on
-DECLINING_THRESHOLD = 0.5  # until `bookstate calibrate` has fitted it
 ASKED_OF_A_WINDOW = 6
 PLAIN = 4  # one window of a book for so many that answer questions
 OnStep = Callable[[int, int, float], None]
 
 
-def _quiet(done: int, total: int, figure: float) -> None:
+def quiet(done: int, total: int, figure: float) -> None:
     """Ignore progress."""
 
 
@@ -86,8 +60,8 @@ def train_gate(
     files: Sequence[Path],
     windows: int,
     plan: GatePlan,
-    on_window: OnStep = _quiet,
-    on_step: OnStep = _quiet,
+    on_window: OnStep = quiet,
+    on_step: OnStep = quiet,
 ) -> dict[str, Any]:
     """Score windows in two passes, fit the gate to them, and install it for this backbone."""
     backbone = library.backbone
@@ -120,8 +94,8 @@ def train_addressing(
     books: Path,
     windows: int,
     plan: AddressingPlan,
-    on_window: OnStep = _quiet,
-    on_step: OnStep = _quiet,
+    on_window: OnStep = quiet,
+    on_step: OnStep = quiet,
 ) -> dict[str, Any]:
     """Ask questions of windows that answer them, fit the addresser, and install it.
 
@@ -188,12 +162,12 @@ def train_codec(
     windows: int,
     plan: CodecPlan,
     seed: int = 0,
-    on_window: OnStep = _quiet,
+    on_window: OnStep = quiet,
 ) -> dict[str, Any]:
     """Trace answers back to slots, make the codec of what is seen, and install it."""
     backbone = library.backbone
     memory = new_memory("adaptive", backbone, library.settings.model_copy(update={"slot_bits": 16}))
-    gate = _gate(backbone)
+    gate = trained_gate(backbone)
     assert isinstance(memory, AdaptiveMemory)
     sources = [read_source(share) for share in shares]
     texts = [r.text for r in read_records(books, "train")]
@@ -218,7 +192,8 @@ def train_codec(
     return notes
 
 
-def _gate(backbone: Backbone) -> WriteGate:
+def trained_gate(backbone: Backbone) -> WriteGate:
+    """The write gate, which codec and readers are trained behind."""
     gate = write_gate(backbone)
     if gate is None:
         raise InvalidSetting(
@@ -227,185 +202,6 @@ def _gate(backbone: Backbone) -> WriteGate:
     return gate
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderPlan:
-    """What a reader is trained on and how."""
-
-    shares: tuple[Share, ...]
-    books: Path
-    validation: Path
-    budget: Budget
-    lora: LoraConfig = field(default_factory=LoraConfig)
-    probes: int = 24
-    mix: Mix = field(default_factory=lambda: Mix(together=TOGETHER))
-    slots: Shares = field(default_factory=Shares)
-    coded: float = 0.6  # share of windows whose slots go through the codec, where there is one
-    numbers: float = 0.0  # how often numbers to find are drawn, beside the shares' weights
-    start: Path | None = None  # weights to begin with
-    retrieved: bool = False  # trained on over what BM25 retrieves: the comparator of `evaluate`
-
-
-def train_reader(
-    library: Library, plan: ReaderPlan, folder: Path, on_step: OnStep = _quiet
-) -> dict[str, Any]:
-    """Train (or go on training) a reader in `folder`, and install the best for this backbone."""
-    backbone = library.backbone
-    gate = _gate(backbone)
-    sources = _sources(library, plan)
-    books = [r.text for r in read_records(plan.books, "train")]
-    torch.manual_seed(plan.budget.seed)
-    over = _reader(backbone) if plan.retrieved else None
-    reader = with_lora(over.decoder if over else backbone.decoder, plan.lora)
-    if plan.start is not None:
-        load_lora(reader, load_file(plan.start))
-    coding = codec(backbone)
-    code = coding.at(CODED_BITS_TRAINED) if coding is not None else None
-    tokenizer, window = backbone.tokenizer, library.settings.window
-    sink = list(tokenizer.chat.opening)
-    declined = tokenizer.encode(DECLINED)[0]
-
-    def thunk(unit: Unit, share: float, code: SlotCode | None) -> Thunk:
-        def compute() -> UnitResult:
-            read = [tokenizer.encode(text)[:window] for text in unit.windows]
-            slate = write_windows(backbone.decoder, gate, sink, read, window, share, code)
-            made = unit_loss(reader, tokenizer, slate, unit, len(sink) + window, declined)
-            watched = {
-                "first_nats": made.first_nats,
-                "answerable": float(made.answerable),
-                "told_apart": float(made.told_apart),
-            }
-            return UnitResult(made.loss, made.branches, made.tokens, watched)
-
-        return compute
-
-    def units(first: int) -> Iterator[Thunk]:
-        drawn = _draw(library, sources, books, plan, first)
-        for number, unit in enumerate(drawn, start=first):
-            rng = random.Random(f"{plan.budget.seed}/share/{number}")
-            share = 1.0 if unit.is_page else plan.slots.draw(rng, len(unit.windows))
-            is_coded = not unit.is_page and rng.random() < plan.coded
-            yield thunk(unit, share, code if is_coded else None)
-
-    if plan.retrieved:
-        validate = _of_retrieved(library, plan, thunk)
-    else:
-        validate = partial(_validation(library, plan), reader)
-    progress = train(reader, units, plan.budget, folder, validate, on_step)
-    best = load_file(folder / "best.safetensors")
-    weights = {name.removeprefix("model."): value for name, value in best.items()}
-    notes = _notes(library, plan, progress, folder)
-    if over is not None:
-        notes |= {"kind": RETRIEVAL_READER, "over": over.name}
-    if PartialState().is_main_process:
-        path = own_folder(backbone) / f"{notes['kind']}.safetensors"
-        save_adapter(path, Adapter(weights, notes))
-    return notes
-
-
-def _sources(library: Library, plan: ReaderPlan) -> list[Material]:
-    found = [read_source(share) for share in plan.shares]
-    if not plan.retrieved:
-        return [*found, Numbers(plan.numbers)]
-    count = library.backbone.tokenizer.count
-    return [Retrieved(s, count, TOKENS, MOST) for s in found if isinstance(s, Source)]
-
-
-def _reader(backbone: Backbone) -> TrainedReader:
-    reader = trained_reader(backbone)
-    if reader is None:
-        raise InvalidSetting(
-            "A reader of retrieved passages is trained on from the reader, and this backbone has "
-            "none; run `bookstate train reader` without --retrieved first."
-        )
-    return reader
-
-
-def _of_retrieved(
-    library: Library, plan: ReaderPlan, thunk: Callable[[Unit, float, SlotCode | None], Thunk]
-) -> Callable[[], dict[str, float]]:
-    """Nats of the answers to validation questions from what is retrieved for them."""
-    records = read_records(plan.validation, "val")
-    answered = tuple(r for r in records if any(q.answers for q in r.questions))
-    material = Retrieved(Source(answered, 1.0), library.backbone.tokenizer.count, TOKENS, MOST)
-    books = [r.text for r in read_records(plan.books, "train")]
-    drawn = draw_units([material], books, partial(split_windows, library), plan.mix, VALIDATED, 0)
-    units = list(itertools.islice(drawn, plan.probes))
-
-    @torch.no_grad()
-    def validate() -> dict[str, float]:
-        made = [thunk(unit, 1.0, None)() for unit in units]
-        nats = sum(float(m.loss) for m in made) / sum(m.weight for m in made)
-        first = sum(m.watched["first_nats"] for m in made)
-        answerable = sum(m.watched["answerable"] for m in made)
-        return {"score": -nats, "first_nats": first / max(1.0, answerable)}
-
-    return validate
-
-
-def average_readers(library: Library, files: Sequence[Path]) -> dict[str, Any]:
-    """Install the mean of trained readers for this backbone."""
-    backbone = library.backbone
-    found = [load_adapter(path, backbone.sha256) for path in files]
-    if any(a.notes.get("kind") != READER for a in found):
-        raise InvalidSetting("Not all of these are readers; give reader.safetensors files.")
-    if len({(a.notes["rank"], a.notes["scale"]) for a in found}) > 1:
-        raise InvalidSetting("These readers have other ranks or scales; average like with like.")
-    weights = averaged([a.weights for a in found])
-    shared = ("kind", "backbone", "backbone_sha256", "rank", "scale", "together")
-    notes = {name: found[0].notes[name] for name in shared} | {
-        "declining_threshold": DECLINING_THRESHOLD,
-        "mean_of": [a.notes for a in found],
-    }
-    save_adapter(own_folder(backbone) / f"{READER}.safetensors", Adapter(weights, notes))
-    return notes
-
-
 def split_windows(library: Library, text: str) -> list[tuple[int, int]]:
     """Character ranges of a text's windows."""
     return split_text(text, library.backbone.tokenizer.count, library.settings.window)
-
-
-def _draw(
-    library: Library,
-    sources: Sequence[Material],
-    books: Sequence[str],
-    plan: ReaderPlan,
-    first: int,
-) -> Iterator[Unit]:
-    return draw_units(
-        sources, books, partial(split_windows, library), plan.mix, plan.budget.seed, first
-    )
-
-
-def _validation(library: Library, plan: ReaderPlan) -> Validation:
-    backbone = library.backbone
-    gate = write_gate(backbone)
-    config = new_memory("adaptive", backbone, library.settings).config
-    assert isinstance(config, AdaptiveConfig)
-    whole = AdaptiveConfig(config.address_heads, config.window, 1.0, gate=config.gate)
-    records = read_records(plan.validation, "val")
-    probes = make_probes(records, partial(split_windows, library), plan.probes)
-    memory, page = (
-        AdaptiveMemory(backbone, c, gate, codec=codec(backbone)) for c in (config, whole)
-    )
-    return Validation(memory, page, probes)
-
-
-def _notes(library: Library, plan: ReaderPlan, progress: Progress, folder: Path) -> dict[str, Any]:
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()]
-    judged = [line for line in lines if "score" in line]
-    return {
-        "kind": READER,
-        "backbone": library.backbone.name,
-        "backbone_sha256": library.backbone.sha256,
-        "rank": plan.lora.rank,
-        "scale": plan.lora.scale,
-        "together": plan.mix.most if plan.mix.together else 1,
-        "declining_threshold": DECLINING_THRESHOLD,
-        "data": [[share.path.name, share.weight] for share in plan.shares],
-        "numbers": plan.numbers,
-        "seed": plan.budget.seed,
-        "tokens": progress.tokens,
-        "steps": progress.step,
-        "validation": max(judged, key=lambda line: float(line["score"]), default={}),
-    }

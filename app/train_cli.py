@@ -133,7 +133,7 @@ def reader_command(
     as_json: Json = False,
 ) -> None:
     """The reader: answering, finding and declining from windows' slots. Resumes in its folder."""
-    from app.train import ReaderPlan, train_reader
+    from app.train_reader import ReaderPlan, train_reader
     from memory_models.adapter import LoraConfig
     from memory_models.train.loop import Budget
 
@@ -163,7 +163,7 @@ def mean_command(
     as_json: Json = False,
 ) -> None:
     """The mean of trained readers, installed as the reader."""
-    from app.train import average_readers
+    from app.train_reader import average_readers
 
     with opened(backbone) as library:
         notes = average_readers(library, readers)

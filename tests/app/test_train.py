@@ -121,16 +121,11 @@ def test_trained_adapters_are_installed_and_used(
     )
     assert not trained.equal(plain)
     more = ("--facts", f"{records}:0.2:train", "--validation", str(records), "--probes", "2")
-    run(
-        "reader",
-        *data,
-        *more,
-        "--retrieved",
-        "--rank=1",
-        "--tokens=1500",
-        f"--folder={tmp_path / 'rag'}",
-        *common,
-    )
+    retrieved = ("reader", *data, *more, "--retrieved", "--rank=1", "--tokens=1500")
+    run(*retrieved, f"--folder={tmp_path / 'rag'}", *common)
+    numbers = ["train", *retrieved, "--numbers=1", f"--folder={tmp_path / 'none'}", *common]
+    refused = CliRunner().invoke(app, numbers)
+    assert refused.exit_code == 1 and "--numbers" in refused.stderr
     over = retrieval_reader(backbone)
     assert over is not None and over.name != reader.name
     who = readers(library, retrieves=True)
