@@ -127,6 +127,7 @@ def train_reader(
     notes = _notes(library, plan, progress, folder)
     if over is not None:
         notes |= {"kind": RETRIEVAL_READER, "over": over.name}
+        weights = {name: value.half() for name, value in weights.items()}  # small ones, too
     if PartialState().is_main_process:
         path = own_folder(backbone) / f"{notes['kind']}.safetensors"
         save_adapter(path, Adapter(weights, notes))
