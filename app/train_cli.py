@@ -119,11 +119,14 @@ def reader_command(
     ] = None,
     rank: Annotated[int, typer.Option(min=1)] = 16,
     learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
+    further: Annotated[
+        bool, typer.Option("--further", help="Train weights over the installed reader, and join.")
+    ] = False,
     retrieved: Annotated[
         bool,
         typer.Option(
             "--retrieved",
-            help="Train the reader on over what BM25 retrieves: the comparator of `evaluate`.",
+            help="The same over what BM25 retrieves, kept apart: the comparator of `evaluate`.",
         ),
     ] = False,
     probes: Annotated[int, typer.Option(min=2, help="Validation questions.")] = 24,
@@ -148,6 +151,7 @@ def reader_command(
             probes,
             numbers=numbers,
             start=weights,
+            further=further,
             retrieved=retrieved,
         )
         notes = train_reader(library, plan, folder, on_step)

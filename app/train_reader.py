@@ -20,6 +20,7 @@ from app.adapters import (
     RETRIEVAL_READER,
     TrainedReader,
     codec,
+    find_adapter,
     own_folder,
     trained_reader,
     write_gate,
@@ -31,6 +32,7 @@ from app.train import OnStep, quiet, split_windows, trained_gate
 from memory_models.adapter import (
     Adapter,
     LoraConfig,
+    added,
     averaged,
     load_adapter,
     load_lora,
@@ -73,7 +75,8 @@ class ReaderPlan:
     coded: float = 0.6  # share of windows whose slots go through the codec, where there is one
     numbers: float = 0.0  # how often numbers to find are drawn, beside the shares' weights
     start: Path | None = None  # weights to begin with
-    retrieved: bool = False  # trained on over what BM25 retrieves: the comparator of `evaluate`
+    further: bool = False  # low-rank weights over the reader that is installed, then joined to it
+    retrieved: bool = False  # the same over what BM25 retrieves, kept apart: the comparator
 
 
 def train_reader(
@@ -85,7 +88,7 @@ def train_reader(
     sources = _sources(library, plan)
     books = [r.text for r in read_records(plan.books, "train")]
     torch.manual_seed(plan.budget.seed)
-    over = _reader(backbone) if plan.retrieved else None
+    over = _reader(backbone) if plan.retrieved or plan.further else None
     reader = with_lora(over.decoder if over else backbone.decoder, plan.lora)
     if plan.start is not None:
         load_lora(reader, load_file(plan.start))
@@ -125,9 +128,11 @@ def train_reader(
     best = load_file(folder / "best.safetensors")
     weights = {name.removeprefix("model."): value for name, value in best.items()}
     notes = _notes(library, plan, progress, folder)
-    if over is not None:
+    if over is not None and plan.retrieved:
         notes |= {"kind": RETRIEVAL_READER, "over": over.name}
         weights = {name: value.half() for name, value in weights.items()}  # small ones, too
+    elif over is not None:
+        weights, notes = _joined(backbone, weights, notes)
     if PartialState().is_main_process:
         path = own_folder(backbone) / f"{notes['kind']}.safetensors"
         save_adapter(path, Adapter(weights, notes))
@@ -147,12 +152,27 @@ def _sources(library: Library, plan: ReaderPlan) -> list[Material]:
     return [Retrieved(s, count, TOKENS, MOST) for s in found if isinstance(s, Source)]
 
 
+def _joined(
+    backbone: Backbone, weights: dict[str, torch.Tensor], notes: dict[str, Any]
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The installed reader with further weights, of its own rank."""
+    before = find_adapter(backbone, READER)
+    assert before is not None  # `_reader` found it
+    if before.notes["scale"] != notes["scale"]:
+        raise InvalidSetting(
+            f"The installed reader's weights are added {before.notes['scale']} times, these "
+            f"{notes['scale']} times; train with the same scale."
+        )
+    kept = {"rank": before.notes["rank"], "over": before.notes}
+    return added(before.weights, weights), notes | kept | {"further_rank": notes["rank"]}
+
+
 def _reader(backbone: Backbone) -> TrainedReader:
     reader = trained_reader(backbone)
     if reader is None:
         raise InvalidSetting(
-            "A reader of retrieved passages is trained on from the reader, and this backbone has "
-            "none; run `bookstate train reader` without --retrieved first."
+            "Further weights are trained over the reader, and this backbone has none; run "
+            "`bookstate train reader` without --further and --retrieved first."
         )
     return reader
 

@@ -134,23 +134,33 @@ def merged(decoder: Decoder, weights: Mapping[str, Tensor], scale: float) -> Dec
     return reader
 
 
-@torch.no_grad()
 def averaged(readers: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of low-rank products, as the nearest product of the first one's rank.
 
     Means of weights that were fine-tuned from one start answer as well as the best of them, or
     better (model soups, arXiv 2203.05482); the mean of the factors would be another product.
     """
+    return _summed(readers, 1 / len(readers))
+
+
+def added(reader: Mapping[str, Tensor], further: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The sum of two low-rank products, as the nearest product of the first one's rank."""
+    return _summed([reader, further], 1.0)
+
+
+@torch.no_grad()
+def _summed(readers: Sequence[Mapping[str, Tensor]], share: float) -> dict[str, Tensor]:
+    """`share` times each product, all together, as the nearest product of the first one's rank."""
     first = readers[0]
     if any(other.keys() != first.keys() for other in readers):
-        raise BrokenCheckpoint("Adapters of other layers cannot be averaged; give like with like.")
+        raise BrokenCheckpoint("Adapters of other layers cannot be joined; give like with like.")
     found: dict[str, Tensor] = {}
     for name in first:
         if not name.endswith(".up"):
             continue
         other = f"{name.removesuffix('.up')}.down"
-        ups = torch.cat([r[name].float() / len(readers) for r in readers], dim=1)  # [out,n*rank]
-        downs = torch.cat([r[other].float() for r in readers])  # [n*rank,in]
+        ups = torch.cat([r[name].float() * share for r in readers], dim=1)  # [out,ranks]
+        downs = torch.cat([r[other].float() for r in readers])  # [ranks,in]
         left, small_left = torch.linalg.qr(ups)
         right, small_right = torch.linalg.qr(downs.T)
         u, s, v = torch.linalg.svd(small_left @ small_right.T)

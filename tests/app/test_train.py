@@ -132,6 +132,15 @@ def test_trained_adapters_are_installed_and_used(
     assert who.retrieved.backbone.decoder is over.decoder
     assert who.slots.backbone.decoder is reader.decoder
 
+    further = ("reader", *data, *more, "--further", "--rank=1", "--tokens=1500")
+    joined = json.loads(run(*further, f"--folder={tmp_path / 'further'}", *common))
+    assert (joined["rank"], joined["further_rank"]) == (notes["rank"], 1)
+    afresh = Library(library.settings)
+    better = trained_reader(afresh.backbone)
+    assert better is not None and better.name != reader.name
+    assert retrieval_reader(afresh.backbone) is None  # it was trained over another reader
+    afresh.close()
+
     found = library.add(b"The lamp was found in the mill. " * 20, "a.txt").document
     gate_of = write_gate(backbone)
     assert gate_of is not None

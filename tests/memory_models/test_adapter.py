@@ -14,6 +14,7 @@ from memory_models import backbone as backbones
 from memory_models.adapter import (
     Adapter,
     LoraConfig,
+    added,
     averaged,
     load_adapter,
     load_lora,
@@ -97,7 +98,7 @@ def test_weights_load_back_and_others_are_refused() -> None:
         merged(tiny_decoder(width=16), lora_weights(one), 1.0)
 
 
-def test_a_mean_is_the_mean_of_products() -> None:
+def test_means_and_sums_are_those_of_products() -> None:
     generator = torch.Generator().manual_seed(1)
     name = "layers.0.mlp.up_proj"
     one, two = (
@@ -117,6 +118,10 @@ def test_a_mean_is_the_mean_of_products() -> None:
     mean = averaged([one, two])
     torch.testing.assert_close(product(mean), (product(one) + product(two)) / 2)
     assert {key: value.shape for key, value in mean.items()} == {k: v.shape for k, v in one.items()}
+    further = {f"{name}.up": two[f"{name}.up"][:, :1], f"{name}.down": two[f"{name}.down"][:1]}
+    both = added(one, further)  # of rank three, which fits, too
+    torch.testing.assert_close(product(both), product(one) + product(further))
+    assert {key: value.shape for key, value in both.items()} == {k: v.shape for k, v in one.items()}
     with pytest.raises(BrokenCheckpoint, match="like with like"):
         averaged([one, {}])
 
