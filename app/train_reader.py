@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
+from torch import Tensor
 
 from app.adapters import (
     READER,
     RETRIEVAL_READER,
-    TrainedReader,
     codec,
     find_adapter,
     own_folder,
@@ -40,6 +40,7 @@ from memory_models.adapter import (
     with_lora,
 )
 from memory_models.backbone import Backbone
+from memory_models.decoder import Decoder
 from memory_models.evaluate.data import read_records
 from memory_models.evaluate.passages import MOST, TOKENS
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
@@ -88,7 +89,8 @@ def train_reader(
     sources = _sources(library, plan)
     books = [r.text for r in read_records(plan.books, "train")]
     torch.manual_seed(plan.budget.seed)
-    over = _reader(backbone) if plan.retrieved or plan.further else None
+    trained_over = plan.retrieved or plan.further
+    over = _installed(backbone, plan.lora.scale, folder) if trained_over else None
     reader = with_lora(over.decoder if over else backbone.decoder, plan.lora)
     if plan.start is not None:
         load_lora(reader, load_file(plan.start))
@@ -125,18 +127,30 @@ def train_reader(
     else:
         validate = partial(_validation(library, plan), reader)
     progress = train(reader, units, plan.budget, folder, validate, on_step)
-    best = load_file(folder / "best.safetensors")
-    weights = {name.removeprefix("model."): value for name, value in best.items()}
-    notes = _notes(library, plan, progress, folder)
-    if over is not None and plan.retrieved:
-        notes |= {"kind": RETRIEVAL_READER, "over": over.name}
-        weights = {name: value.half() for name, value in weights.items()}  # small ones, too
-    elif over is not None:
-        weights, notes = _joined(backbone, weights, notes)
+    notes, weights = _notes(library, plan, progress, folder), _best(folder)
+    if over is not None:
+        notes, weights = _over(over, plan, notes, weights)
     if PartialState().is_main_process:
         path = own_folder(backbone) / f"{notes['kind']}.safetensors"
         save_adapter(path, Adapter(weights, notes))
     return notes
+
+
+def _best(folder: Path) -> dict[str, Tensor]:
+    found = load_file(folder / "best.safetensors")
+    return {name.removeprefix("model."): value for name, value in found.items()}
+
+
+def _over(
+    over: _Installed, plan: ReaderPlan, notes: dict[str, Any], weights: dict[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Weights for retrieved passages stay apart, half as exact; others join the reader's."""
+    if plan.retrieved:
+        halves = {name: value.half() for name, value in weights.items()}
+        return notes | {"kind": RETRIEVAL_READER, "over": over.name}, halves
+    before = over.adapter
+    ranks = {"rank": before.notes["rank"], "further_rank": plan.lora.rank}
+    return notes | ranks | {"over": before.notes}, added(before.weights, weights)
 
 
 def _sources(library: Library, plan: ReaderPlan) -> list[Material]:
@@ -152,29 +166,37 @@ def _sources(library: Library, plan: ReaderPlan) -> list[Material]:
     return [Retrieved(s, count, TOKENS, MOST) for s in found if isinstance(s, Source)]
 
 
-def _joined(
-    backbone: Backbone, weights: dict[str, torch.Tensor], notes: dict[str, Any]
-) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """The installed reader with further weights, of its own rank."""
-    before = find_adapter(backbone, READER)
-    assert before is not None  # `_reader` found it
-    if before.notes["scale"] != notes["scale"]:
-        raise InvalidSetting(
-            f"The installed reader's weights are added {before.notes['scale']} times, these "
-            f"{notes['scale']} times; train with the same scale."
-        )
-    kept = {"rank": before.notes["rank"], "over": before.notes}
-    return added(before.weights, weights), notes | kept | {"further_rank": notes["rank"]}
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    """The reader that further weights are trained over."""
+
+    name: str
+    decoder: Decoder
+    adapter: Adapter
 
 
-def _reader(backbone: Backbone) -> TrainedReader:
-    reader = trained_reader(backbone)
-    if reader is None:
+def _installed(backbone: Backbone, scale: float, folder: Path) -> _Installed:
+    """The reader in use; a run that was begun over another one is refused."""
+    reader, adapter = trained_reader(backbone), find_adapter(backbone, READER)
+    if reader is None or adapter is None:
         raise InvalidSetting(
             "Further weights are trained over the reader, and this backbone has none; run "
             "`bookstate train reader` without --further and --retrieved first."
         )
-    return reader
+    if adapter.notes["scale"] != scale:
+        raise InvalidSetting(
+            f"The installed reader's weights are added {adapter.notes['scale']} times, these "
+            f"{scale} times; train with the same scale."
+        )
+    begun = folder / "over.txt"
+    if begun.is_file() and begun.read_text("utf-8") != reader.name:
+        raise InvalidSetting(
+            f"The run in {folder.name} was begun over reader {begun.read_text('utf-8')}, installed "
+            f"is {reader.name}; take another folder."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    begun.write_text(reader.name, "utf-8")
+    return _Installed(reader.name, reader.decoder, adapter)
 
 
 def _of_retrieved(

@@ -136,6 +136,10 @@ def test_trained_adapters_are_installed_and_used(
     joined = json.loads(run(*further, f"--folder={tmp_path / 'further'}", *common))
     assert (joined["rank"], joined["further_rank"]) == (notes["rank"], 1)
     afresh = Library(library.settings)
+    again = CliRunner().invoke(
+        app, ["train", *further, f"--folder={tmp_path / 'further'}", *common]
+    )
+    assert again.exit_code == 1 and f"over reader {reader.name}" in again.stderr  # not added twice
     better = trained_reader(afresh.backbone)
     assert better is not None and better.name != reader.name
     assert retrieval_reader(afresh.backbone) is None  # it was trained over another reader
