@@ -118,6 +118,22 @@ def _made_to_answer(reader: Reader) -> Reader:
     return Reader(reader.backbone, reader.declining and replace(reader.declining, threshold=0.0))
 
 
+def who_retrieves(library: Library, names: Sequence[str]) -> str:
+    """What to say where `rag` has no reader of its own though the state has one, else empty."""
+    if not _retrieves(names) or not library.settings.adapters:
+        return ""
+    if trained_reader(library.backbone) is None or retrieval_reader(library.backbone) is not None:
+        return ""
+    return (
+        "rag is answered by the reader of the state: none was trained over it for retrieved "
+        "passages (`bookstate train reader --retrieved`)."
+    )
+
+
+def _retrieves(names: Sequence[str]) -> bool:
+    return any(name.partition("@")[0] == "rag" for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One question with what every condition answered."""
@@ -200,8 +216,7 @@ def _outcomes(
     declines: bool = True,
 ) -> dict[str, list[Outcome]]:
     """Outcomes of each condition on the cases, in the order of the cases."""
-    retrieves = any(name.partition("@")[0] == "rag" for name in names)
-    who = readers(library, declines=declines, retrieves=retrieves)
+    who = readers(library, declines=declines, retrieves=_retrieves(names))
     conditions = [_condition(library, name, who) for name in names]
     found: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
     decoding = Decoding(max_tokens=library.settings.answer_tokens)

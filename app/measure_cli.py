@@ -93,7 +93,7 @@ def evaluate_command(
     whole books (literaryqa); about short passages planted in a book (planted); about bAbI stories
     scattered in a book (babi); or about a pass key (passkey).
     """
-    from app.measure import evaluate, evaluation_json  # the harness is not needed to ask
+    from app.measure import evaluate, evaluation_json, who_retrieves  # not needed to ask
     from app.measure_cases import Plan, quickened
     from memory_models.evaluate.plots import write_plots
 
@@ -116,6 +116,8 @@ def evaluate_command(
         )
         plan = quickened(plan) if quick else plan
         found = evaluate(library, plan, on_progress)
+        if note := who_retrieves(library, plan.memories):
+            err.print(note, style="yellow", markup=False, soft_wrap=True)
         if answers:
             _show(found)
         if plots is not None:

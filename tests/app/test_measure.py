@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.errors import InvalidSetting
 from app.library import Library, ReadProgress
-from app.measure import evaluate, evaluation_json, readers
+from app.measure import evaluate, evaluation_json, readers, who_retrieves
 from app.measure_cases import Plan, quickened, settings_of
 from app.models import AnyMemory, new_memory
 from app.settings import Settings
@@ -260,6 +260,8 @@ def test_a_trained_reader_reads_what_it_was_trained_for(
     assert who.page.backbone.sha256 != trained.backbone.sha256
     assert who.page.declining is not None and who.page.declining.threshold == 0.5
     assert who.off.declining is not None and who.off.declining.threshold == 0.0
+    assert "reader of the state" in who_retrieves(trained, ("none", "rag@64x2"))
+    assert who_retrieves(trained, ("none", "adaptive")) == who_retrieves(library, ("rag",)) == ""
     made = readers(trained, declines=False)
     assert made.page == made.slots == made.retrieved == who.off
     plan = Plan(None, None, ("none", "gold", "adaptive", "melodi"), task="passkey", tokens=(400,))
