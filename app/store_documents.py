@@ -187,7 +187,7 @@ class DocumentStore(DatabaseFile):
             for s in segments
         )
 
-    def _documents(self, where: str, parameters: list[Any]) -> list[Document]:
+    def _documents(self, where: str, parameters: list[Any] | dict[str, Any]) -> list[Document]:
         rows = self.db.query(f"SELECT * FROM documents WHERE {where}", parameters)
         return [Document(**{**row, "paged": bool(row["paged"])}) for row in rows]
 
@@ -200,18 +200,23 @@ class DocumentStore(DatabaseFile):
         )
 
     def document(self, document_id: str) -> Document:
-        """The document whose id is, or uniquely begins with, `document_id`."""
+        """The document with this id; else the only one whose id begins so, or whose title it is.
+
+        Titles are compared without regard to case.
+        """
         wanted = document_id.strip()
-        exact = self._documents("id = ?", [wanted])
-        found = exact or self._documents("substr(id, 1, length(?)) = ?", [wanted, wanted])
+        found = self._documents("id = ?", [wanted]) or self._documents(
+            "substr(id, 1, length(:wanted)) = :wanted OR lower(title) = lower(:wanted)",
+            {"wanted": wanted},
+        )
         if not wanted or not found:
             raise UnknownDocument(
                 f"No document has the id {document_id!r}; `bookstate list` shows those there are."
             )
         if len(found) > 1:
             raise UnknownDocument(
-                f"{len(found)} documents have an id that begins with {document_id!r}; "
-                "give more of it."
+                f"{len(found)} documents have an id that begins with {document_id!r}, or this "
+                "title; give more of the id."
             )
         return found[0]
 

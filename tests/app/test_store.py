@@ -145,6 +145,18 @@ def test_documents_are_found_by_a_unique_beginning_of_their_id(store: Store) -> 
             store.document(missing)
 
 
+def test_documents_are_found_by_their_title_too(store: Store) -> None:
+    shelve(store, bare_document("abc000000000", "The Lighthouse"))
+    shelve(store, bare_document("1984aaaaaaaa", "Animal Farm"))
+    assert store.document("the lighthouse ").id == "abc000000000"
+    shelve(store, bare_document("fff000000000", "1984"))  # is it the title, or another one's id?
+    with pytest.raises(UnknownDocument, match="2 documents"):
+        store.document("1984")
+    assert store.document("1984aaaaaaaa").title == "Animal Farm"
+    with pytest.raises(UnknownDocument, match="No document"):
+        store.document("Lighthouse")
+
+
 def test_search_looks_at_title_author_and_file_and_takes_signs_literally(store: Store) -> None:
     shelve(store, bare_document("aaaaaaaaaaaa", "100% Wool"))
     shelve(store, bare_document("bbbbbbbbbbbb", "Under_score"))
