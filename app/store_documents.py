@@ -202,7 +202,7 @@ class DocumentStore(DatabaseFile):
     def document(self, document_id: str) -> Document:
         """The document with this id; else the only one whose id begins so, or whose title it is.
 
-        Titles are compared without regard to case.
+        Titles are compared without regard to the case of A to Z.
         """
         wanted = document_id.strip()
         found = self._documents("id = ?", [wanted]) or self._documents(

@@ -123,7 +123,7 @@ def train_reader(
             yield thunk(unit, share, code if is_coded else None)
 
     if plan.retrieved:
-        validate = _of_retrieved(library, plan, thunk)
+        validate = _of_retrieved(library, plan, books, thunk)
     else:
         validate = partial(_validation(library, plan), reader)
     progress = train(reader, units, plan.budget, folder, validate, on_step)
@@ -200,13 +200,15 @@ def _installed(backbone: Backbone, scale: float, folder: Path) -> _Installed:
 
 
 def _of_retrieved(
-    library: Library, plan: ReaderPlan, thunk: Callable[[Unit, float, SlotCode | None], Thunk]
+    library: Library,
+    plan: ReaderPlan,
+    books: Sequence[str],
+    thunk: Callable[[Unit, float, SlotCode | None], Thunk],
 ) -> Callable[[], dict[str, float]]:
     """Nats of the answers to validation questions from what is retrieved for them."""
     records = read_records(plan.validation, "val")
     answered = tuple(r for r in records if any(q.answers for q in r.questions))
     material = Retrieved(Source(answered, 1.0), library.backbone.tokenizer.count, TOKENS, MOST)
-    books = [r.text for r in read_records(plan.books, "train")]
     drawn = draw_units([material], books, partial(split_windows, library), plan.mix, VALIDATED, 0)
     units = list(itertools.islice(drawn, plan.probes))
 

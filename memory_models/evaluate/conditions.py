@@ -203,7 +203,7 @@ class Retrieved(_NothingAhead):
         """The prompt with the passages; the rank is that of the best gold one among all."""
         index = self._index(case.windows)
         ranked = index.ranked(case.question.question)
-        text = page_of([index.passages[i] for i in sorted(ranked[: self._most])])
+        text = page_of(index.in_order(ranked[: self._most]))
         ordered = (index.passages[i] for i in ranked)
         gold = (n for n, p in enumerate(ordered) if case.is_gold(p.record, p.start, p.end))
         rank = next(gold, None)

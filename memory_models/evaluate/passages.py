@@ -120,6 +120,10 @@ class Index:
         )
         return words
 
+    def in_order(self, chosen: Sequence[int]) -> list[Passage]:
+        """The passages with these indices, in the order of the document."""
+        return [self.passages[i] for i in sorted(chosen)]
+
     def ranked(self, question: str) -> list[int]:
         """Indices of all passages, best first; those that score alike in document order."""
         words = self._words([question])[0]

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from memory_models.evaluate.cases import Window
 from memory_models.evaluate.data import Question, Record
 from memory_models.evaluate.passages import Count, Cutter, Index, Passage, page_of
-from memory_models.evaluate.scores import normalize
 from memory_models.train.units import (
     Mix,
     Source,
@@ -21,6 +20,7 @@ from memory_models.train.units import (
     Unit,
     excerpt,
     located,
+    says,
     to_answer,
     to_decline,
 )
@@ -82,8 +82,7 @@ class Retrieved:
                 texts.append(excerpt(other, rng, self.characters))
         windows = [Window(number, 0, len(text), text) for number, text in enumerate(texts)]
         index = Index(Cutter(self.count, self.tokens).cut(windows))
-        best = sorted(index.ranked(asked.question)[: self.most])
-        return [index.passages[i] for i in best]
+        return index.in_order(index.ranked(asked.question)[: self.most])
 
 
 def _overlap(found: Sequence[Passage], gold: tuple[int, int]) -> int:
@@ -100,5 +99,4 @@ def _answers(
     if _overlap(found, gold) >= ENOUGH * (end - start):
         return True
     parts = [record.text[max(p.start, start) : min(p.end, end)] for p in found if p.record == 0]
-    seen = f" {normalize(' '.join(parts))} "
-    return any(f" {normalize(a)} " in seen for a in question.answers if normalize(a))
+    return says(" ".join(parts), question)

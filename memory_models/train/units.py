@@ -227,7 +227,12 @@ def _inside(record: Record, question: Question, start: int, end: int) -> bool:
         return False
     if start <= where[0] and where[1] <= end:
         return True
-    seen = f" {normalize(record.text[max(start, where[0]) : min(end, where[1])])} "
+    return says(record.text[max(start, where[0]) : min(end, where[1])], question)
+
+
+def says(text: str, question: Question) -> bool:
+    """True when the words of an accepted answer stand in the text."""
+    seen = f" {normalize(text)} "
     return any(f" {normalize(a)} " in seen for a in question.answers if normalize(a))
 
 
