@@ -157,6 +157,7 @@ class TrainedReader:
     name: str
     decoder: Decoder
     declines_with: int  # first token of declining
+    tells: bool  # has learned to sum windows up
 
 
 @lru_cache(maxsize=2)
@@ -182,4 +183,5 @@ def _merged(backbone: Backbone, decoder: Decoder, found: Adapter) -> TrainedRead
         hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16],
         merged(decoder, found.weights, float(found.notes["scale"])),
         backbone.tokenizer.encode(DECLINED)[0],
+        bool(found.notes.get("tells", False)),
     )

@@ -319,6 +319,22 @@ def novel_command(
         _report(novel(library, _book(data, book), asked, on_progress), as_json=as_json)
 
 
+@bench_app.command(name="summaries")
+def summaries_command(
+    data: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Stories that people have summed up.")
+    ],
+    stories: Annotated[int, typer.Option(min=1, help="Of those that training leaves out.")] = 5,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """Every window summed up: ROUGE-L against people, and how many names were invented."""
+    with _benching(backbone) as (library, on_progress):
+        from app.bench_summaries import summaries
+
+        _report(summaries(library, data, stories, on_progress), as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Hang these commands on the main program."""
     app.add_typer(bench_app, name="bench")

@@ -99,12 +99,14 @@ class StateReader:
             return self._addressed(document, memory, question, inside, windows)
         return self._carried(document, memory, inside)
 
-    def windows(self, document: Document, memory: AdaptiveMemory, segments: list[int]) -> Reading:
+    def windows(
+        self, document: Document, memory: AdaptiveMemory, segments: list[int], *, untrained: bool
+    ) -> Reading:
         """The given segments' windows, a row each, none preferred."""
         blobs = self._store.blobs(document.id, "slots", segments)
         slots = {segment: from_bytes(blob) for segment, blob in blobs}
         _check_slots(slots, memory)
-        return memory.recall(slots, torch.zeros(len(slots)), untrained=True)
+        return memory.recall(slots, torch.zeros(len(slots)), untrained=untrained)
 
     def _addressed(
         self,

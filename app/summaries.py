@@ -1,36 +1,42 @@
 """Summaries from the state: windows -> chapter -> book, each stored and not made twice.
 
 A chapter's windows are opened side by side and each says, from its own slots, what happens in it;
-those sentences are then read through the same memory as a short text of their own, whose state
-gives the chapter's summary. The book's summary is made likewise from the chapters'. A recurrent
-memory (Infini, MELODI) has no windows: its chapter state is asked directly.
+together that is the chapter's summary. The chapters' summaries are then read through the same
+memory as a text of their own, whose windows say likewise what happens, until the whole is short
+enough to be the book's. A recurrent memory (Infini, MELODI) has no windows: its chapter state is
+asked directly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 import torch
 from torch import Tensor
 
-from app.adapters import write_gate
+from app.adapters import trained_reader, write_gate
 from app.errors import NotReady
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.models import AnyMemory, new_memory
 from app.recall import Scope, StateReader
 from app.store import BOOK, Document, Summary
 from ingest.segments import split_text
+from memory_models.errors import InvalidRequest
 from memory_models.generate import Decoding, Mixture, Trace, generate, generate_each
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Bundle, Reading
-from memory_models.prompt import build_prompt
+from memory_models.prompt import DECLINED, TELL, build_prompt
 
-REQUEST = "What happens in the text above? Who does what?"
+REQUEST = "What happens in the text above? Who does what?"  # of a reader that did not learn to tell
 LEAD = "In this part, "  # without these words an untrained model reviews instead of telling
 WINDOW_TOKENS = 64
 WHOLE_TOKENS = 160
+BOOK_TOKENS = 1024  # to which a book's summary is shortened
+NO_REPEAT = 4  # tokens in a row
+END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
 WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
 ROWS = 8  # windows that speak at once
 
@@ -50,6 +56,8 @@ class Summarizer:
         self._watch = watch
         self._states = StateReader(library.store)
         self._tokenizer = library.backbone.tokenizer
+        self._reader = trained_reader(library.backbone) if library.settings.adapters else None
+        self._tells = self._reader is not None and self._reader.tells
 
     def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
         """Every chapter's summary in order, made where it is missing."""
@@ -82,7 +90,7 @@ class Summarizer:
         if known:
             return known
         parts = [s.summary for s in self.chapters(document)]
-        text = parts[0] if len(parts) == 1 else self._condense("\n".join(parts))
+        text = parts[0] if len(parts) == 1 else self._shortened("\n".join(filter(None, parts)))
         return self._keep(document, Summary(BOOK, document.title, text))
 
     def _check_ready(self, document: Document) -> None:
@@ -105,27 +113,50 @@ class Summarizer:
         if len(inside) > WINDOWS_A_CHAPTER:
             step = len(inside) / WINDOWS_A_CHAPTER
             inside = [inside[int(i * step)] for i in range(WINDOWS_A_CHAPTER)]
+        return "\n".join(filter(None, self._windows(document, memory, inside)))
+
+    def windows(self, document: Document, segments: Sequence[int]) -> list[str]:
+        """What each of these windows of an adaptive state tells; made anew every time."""
+        self._check_ready(document)
+        memory = self._library.memory_of(document)
+        if not isinstance(memory, AdaptiveMemory):
+            raise InvalidRequest(f"A state of memory {memory.kind!r} has no windows; use adaptive.")
+        return self._windows(document, memory, segments)
+
+    def _windows(
+        self, document: Document, memory: AdaptiveMemory, segments: Sequence[int]
+    ) -> list[str]:
         said: list[str] = []
-        for first in range(0, len(inside), ROWS):
-            reading = self._states.windows(document, memory, inside[first : first + ROWS])
-            said += self._each(reading, WINDOW_TOKENS)
-        said = [sentence for sentence in said if sentence]
-        return said[0] if len(said) == 1 else self._condense("\n".join(said))
+        for first in range(0, len(segments), ROWS):
+            part = list(segments[first : first + ROWS])
+            reading = self._states.windows(document, memory, part, untrained=not self._tells)
+            said += self._each(reading)
+        return said
 
-    def _each(self, reading: Reading, tokens: int) -> list[str]:
-        prompt = [*self._tokenizer.user_turn(REQUEST), *self._tokenizer.encode(LEAD)]
-        decoding = Decoding(max_tokens=tokens, no_repeat=4)
+    def _each(self, reading: Reading) -> list[str]:
+        """What each row tells, in whole sentences; nothing where it declines."""
+        tokenizer = self._tokenizer
+        if self._tells:
+            prompt = build_prompt(tokenizer, TELL).tokens
+        else:
+            prompt = [*tokenizer.user_turn(REQUEST), *tokenizer.encode(LEAD)]
+        decoding = Decoding(max_tokens=WINDOW_TOKENS, no_repeat=NO_REPEAT)
         watched = _Watched(reading, self._watch)
-        rows = generate_each(watched, prompt, self._tokenizer.chat.stops, decoding)
-        return [whole_sentences(self._tokenizer.decode(row)) for row in rows]
+        rows = generate_each(watched, prompt, tokenizer.chat.stops, decoding)
+        said = [whole_sentences(tokenizer.decode(row)) for row in rows]
+        return ["" if text.startswith(DECLINED) else text for text in said]
 
-    def _condense(self, text: str) -> str:
-        """Stream a short text through the machinery and ask its state for a summary.
+    def _shortened(self, text: str) -> str:
+        """The text told again, as often as it takes to be short or does not get shorter."""
+        while self._tokenizer.count(text) > BOOK_TOKENS:
+            told = self._told(text)
+            if len(told) >= len(text):
+                break
+            text = told
+        return text
 
-        Where the windows' summaries are no shorter than the text together, they are the summary.
-        """
-        if not text.strip():
-            return ""
+    def _told(self, text: str) -> str:
+        """Stream a text through the machinery; what its windows say happens in it."""
         memory = self._whole_memory()
         slots: list[Bundle] = []
         for start, end in split_text(text, self._tokenizer.count, memory.window):
@@ -135,18 +166,17 @@ class Summarizer:
         said: list[str] = []
         for first in range(0, len(slots), ROWS):
             part = dict(enumerate(slots[first : first + ROWS], start=first))
-            said += self._each(memory.recall(part, torch.zeros(len(part))), WHOLE_TOKENS)
-        shorter = "\n".join(sentence for sentence in said if sentence)
-        if len(slots) == 1 or len(shorter) >= len(text):
-            return shorter
-        return self._condense(shorter)
+            said += self._each(memory.recall(part, torch.zeros(len(part))))
+        return "\n".join(filter(None, said))
 
     def _whole_memory(self) -> AdaptiveMemory:
         """Adaptive MELODI that keeps every slot: these states are small and thrown away."""
         memory = new_memory("adaptive", self._library.backbone, self._library.settings)
         assert isinstance(memory, AdaptiveMemory)
         config = replace(memory.config, share=1.0, slot_bits=16, codec="")
-        return AdaptiveMemory(self._library.backbone, config, write_gate(self._library.backbone))
+        backbone, reader = self._library.backbone, self._reader
+        decoder = reader.decoder if reader and self._tells else None
+        return AdaptiveMemory(backbone, config, write_gate(backbone), decoder)
 
     def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
         reading = self._states.open(document, memory, REQUEST, scope, ROWS)
@@ -178,5 +208,5 @@ class _Watched:
 def whole_sentences(text: str) -> str:
     """The text up to its last sentence end, or all of it where there is none."""
     text = " ".join(text.split())
-    end = max(text.rfind(mark) for mark in (".", "!", "?"))
-    return text[: end + 1] if end > 0 else text
+    ends = [match.end() for match in END.finditer(text)]
+    return text[: ends[-1]] if ends else text

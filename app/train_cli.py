@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 import typer
 
@@ -12,7 +12,7 @@ from app.errors import InvalidSetting
 from app.progress import training_bar
 
 if TYPE_CHECKING:
-    from memory_models.train.material import Share
+    from memory_models.train.material import Share, ShareKind
 
 train_app = typer.Typer(
     help="Train adapters for the backbone; installed beside its weights.", no_args_is_help=True
@@ -109,6 +109,9 @@ def reader_command(
     stories: Annotated[
         list[str] | None, typer.Option(help="The same, bAbI stories to scatter in books.")
     ] = None,
+    summaries: Annotated[
+        list[str] | None, typer.Option(help="The same, stories that people have summed up.")
+    ] = None,
     numbers: Annotated[
         float, typer.Option(min=0, help="Weight of numbers to find: pass keys, codes, prices.")
     ] = 0.0,
@@ -143,7 +146,7 @@ def reader_command(
     budget = Budget(tokens, learning_rate, seed=seed, validate_seconds=60 * validate_minutes)
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         plan = ReaderPlan(
-            _shares(data, facts, stories),
+            _shares(data, facts, stories, summaries),
             books,
             validation,
             budget,
@@ -282,16 +285,20 @@ def _retrofit(
 
 
 def _shares(
-    data: list[str], facts: list[str] | None, stories: list[str] | None = None
+    data: list[str],
+    facts: list[str] | None,
+    stories: list[str] | None = None,
+    summaries: list[str] | None = None,
 ) -> tuple[Share, ...]:
     return (
         *(_share(text, "questions") for text in data),
         *(_share(text, "facts") for text in facts or []),
         *(_share(text, "stories") for text in stories or []),
+        *(_share(text, "summaries") for text in summaries or []),
     )
 
 
-def _share(text: str, kind: Literal["questions", "facts", "stories"]) -> Share:
+def _share(text: str, kind: ShareKind) -> Share:
     from memory_models.train.material import Share
 
     name, _, rest = text.partition(":")

@@ -149,8 +149,13 @@ def _over(
         halves = {name: value.half() for name, value in weights.items()}
         return notes | {"kind": RETRIEVAL_READER, "over": over.name}, halves
     before = over.adapter
-    ranks = {"rank": before.notes["rank"], "further_rank": plan.lora.rank}
-    return notes | ranks | {"over": before.notes}, added(before.weights, weights)
+    kept = {
+        "rank": before.notes["rank"],
+        "further_rank": plan.lora.rank,
+        "tells": notes["tells"] or before.notes.get("tells", False),
+        "over": before.notes,
+    }
+    return notes | kept, added(before.weights, weights)
 
 
 def _sources(library: Library, plan: ReaderPlan) -> list[Material]:
@@ -159,8 +164,8 @@ def _sources(library: Library, plan: ReaderPlan) -> list[Material]:
         return [*found, Numbers(plan.numbers)]
     if plan.numbers or not all(isinstance(source, Source) for source in found):
         raise InvalidSetting(
-            "A reader of retrieved passages learns from --data and --facts; --stories and "
-            "--numbers are of windows, so leave them out."
+            "A reader of retrieved passages learns from --data and --facts; --stories, --summaries "
+            "and --numbers are of windows, so leave them out."
         )
     count = library.backbone.tokenizer.count
     return [Retrieved(s, count, TOKENS, MOST) for s in found if isinstance(s, Source)]
@@ -235,6 +240,7 @@ def average_readers(library: Library, files: Sequence[Path]) -> dict[str, Any]:
     shared = ("kind", "backbone", "backbone_sha256", "rank", "scale", "together")
     notes = {name: found[0].notes[name] for name in shared} | {
         "declining_threshold": DECLINING_THRESHOLD,
+        "tells": all(a.notes.get("tells", False) for a in found),
         "mean_of": [a.notes for a in found],
     }
     save_adapter(own_folder(backbone) / f"{READER}.safetensors", Adapter(weights, notes))
@@ -280,6 +286,7 @@ def _notes(library: Library, plan: ReaderPlan, progress: Progress, folder: Path)
         "declining_threshold": DECLINING_THRESHOLD,
         "data": [[share.path.name, share.weight] for share in plan.shares],
         "numbers": plan.numbers,
+        "tells": any(share.kind == "summaries" for share in plan.shares),
         "seed": plan.budget.seed,
         "tokens": progress.tokens,
         "steps": progress.step,

@@ -10,6 +10,7 @@ from memory_models.tokenizer import Tokenizer
 INSTRUCTION = "Answer the question from the document in at most ten words."  # EXPERIMENTS.md
 CUE = "\nAnswer:"
 DECLINED = "Not in the document."  # what a trained reader says where a window does not answer
+TELL = "What happens here, and who does what?"  # asked of a window, for summaries
 LONGEST_QUESTION = 512  # tokens
 
 

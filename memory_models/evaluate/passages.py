@@ -16,6 +16,7 @@ from itertools import pairwise
 import bm25s  # type: ignore[import-untyped]
 import numpy as np
 import Stemmer  # type: ignore[import-not-found, unused-ignore]
+from numpy.typing import NDArray
 
 from memory_models.errors import InvalidRequest
 from memory_models.evaluate.cases import Window
@@ -124,8 +125,12 @@ class Index:
         """The passages with these indices, in the order of the document."""
         return [self.passages[i] for i in sorted(chosen)]
 
+    def scores(self, question: str) -> NDArray[np.float64]:
+        """What BM25 gives each passage for the question's words."""
+        words = self._words([question])[0]
+        found = self._bm25.get_scores(words) if words else np.zeros(len(self.passages))
+        return np.asarray(found, dtype=np.float64)
+
     def ranked(self, question: str) -> list[int]:
         """Indices of all passages, best first; those that score alike in document order."""
-        words = self._words([question])[0]
-        scores = self._bm25.get_scores(words) if words else np.zeros(len(self.passages))
-        return [int(i) for i in np.argsort(-scores, kind="stable")]
+        return [int(i) for i in np.argsort(-self.scores(question), kind="stable")]

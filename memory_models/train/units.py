@@ -118,7 +118,7 @@ def _of_record(
     record = rng.choices(source.records, weights)[0]
     if rng.random() < mix.pages:
         return _page(record, source, mix, rng)
-    start = _sentence_start(record.text, rng.randrange(LATEST_START))
+    start = sentence_start(record.text, rng.randrange(LATEST_START))
     ranges = [(start + a, start + b) for a, b in split(record.text[start:])]
     answerable = [q for q in record.questions if q.answers]
     answered = [[q for q in answerable if _inside(record, q, a, b)] for a, b in ranges]
@@ -172,7 +172,7 @@ def _planted(
 def excerpt(book: str, rng: random.Random, characters: int = 4000) -> str:
     """Text of a book from the beginning of some sentence on."""
     start = rng.randrange(max(1, len(book) - characters))
-    return book[_sentence_start(book, start) : start + characters]
+    return book[sentence_start(book, start) : start + characters]
 
 
 def scatter(facts: Sequence[str], text: str, split: Split, rng: random.Random) -> str:
@@ -215,7 +215,8 @@ def to_decline(question: str) -> Asked:
     return Asked(question.strip(), DECLINED, declined=True)
 
 
-def _sentence_start(text: str, near: int) -> int:
+def sentence_start(text: str, near: int) -> int:
+    """Where the first sentence behind a place begins, 0 where too little is behind it."""
     found = SENTENCE.search(text, near)
     return found.end() if found and found.end() < len(text) - 200 else 0
 

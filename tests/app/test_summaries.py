@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from novels import KINDS, Shelf, read_novel
 
+from app.adapters import TrainedReader
 from app.errors import InvalidQuestion, NotReady
 from app.library import Library
 from app.store import BOOK
 from app.summaries import Stopped, Summarizer, whole_sentences
+from memory_models.decoder import Decoder
+from memory_models.errors import InvalidRequest
+from memory_models.memories.slot_reading import SlotReading
 from memory_models.memories.write_gate import WriteGate
+from memory_models.prompt import DECLINED, TELL, build_prompt
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -95,3 +101,44 @@ def test_what_is_not_there_is_not_summarised(library: Library) -> None:
 def test_a_half_sentence_at_the_end_is_left_out() -> None:
     assert whole_sentences("She left.  He\nstayed! And th") == "She left. He stayed!"
     assert whole_sentences("no end at all") == "no end at all"
+    assert whole_sentences("He met a man. The man met Mr. Brown and Dr.") == "He met a man."
+    assert whole_sentences("“She left.” And th") == "“She left.”"
+
+
+def test_a_chapter_is_what_its_windows_tell(library: Library) -> None:
+    document = read_novel(library)
+    summarizer = Summarizer(library)
+    chapters = library.store.segment_chapters(document.id)
+    told = summarizer.windows(document, [n for n, chapter in enumerate(chapters) if chapter == 2])
+    assert summarizer.chapter(document, 2).summary == "\n".join(filter(None, told))
+
+
+def test_a_reader_that_learned_to_tell_is_asked(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = read_novel(library)
+    plain = Summarizer(library).windows(document, [0, 1])
+    torch.manual_seed(1)
+    other = Decoder(library.backbone.config).requires_grad_(False)
+    reader = TrainedReader("other", other, declines_with=0, tells=True)
+    for user in ("app.models", "app.summaries"):
+        monkeypatch.setattr(f"{user}.trained_reader", lambda _: reader)
+    seen: list[list[int]] = []
+    step = SlotReading.step
+
+    def watched(self: SlotReading, tokens: torch.Tensor, last: int) -> torch.Tensor:
+        seen.append(tokens.flatten().tolist())
+        return step(self, tokens, last)
+
+    monkeypatch.setattr(SlotReading, "step", watched)
+    told = Summarizer(library).windows(document, [0, 1])
+    assert seen[0] == build_prompt(library.backbone.tokenizer, TELL).tokens
+    assert told != plain
+    monkeypatch.setattr(library.backbone.tokenizer, "decode", lambda _: DECLINED)
+    assert Summarizer(library).windows(document, [0, 1]) == ["", ""]
+
+
+def test_a_recurrent_memory_has_no_windows_to_tell_of(library: Library) -> None:
+    document = read_novel(library, memory="melodi")
+    with pytest.raises(InvalidRequest, match=r"melodi.*has no windows"):
+        Summarizer(library).windows(document, [0])

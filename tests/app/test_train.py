@@ -57,6 +57,7 @@ def write_records(path: Path, split: str, count: int = 6) -> Path:
                 "text": " ".join(sentences),
                 "section_words": [len(s.split()) for s in sentences],
                 "questions": questions,
+                "summary": " ".join(sentences[:2]),
             }
             lines.write(json.dumps(record) + "\n")
     return path
@@ -133,6 +134,7 @@ def test_trained_adapters_are_installed_and_used(
     assert who.slots.backbone.decoder is reader.decoder
 
     further = ("reader", *data, *more, "--further", "--rank=1", "--tokens=1500")
+    further = (*further, "--summaries", f"{records}:2")
     joined = json.loads(run(*further, f"--folder={tmp_path / 'further'}", *common))
     assert (joined["rank"], joined["further_rank"]) == (notes["rank"], 1)
     afresh = Library(library.settings)
@@ -142,6 +144,7 @@ def test_trained_adapters_are_installed_and_used(
     assert again.exit_code == 1 and f"over reader {reader.name}" in again.stderr  # not added twice
     better = trained_reader(afresh.backbone)
     assert better is not None and better.name != reader.name
+    assert better.tells and not reader.tells
     assert retrieval_reader(afresh.backbone) is None  # it was trained over another reader
     afresh.close()
 
