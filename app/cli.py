@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated, Any
 
 import typer
@@ -276,9 +277,9 @@ def summarize(
             emit({"summaries": summaries, "book": whole.summary if whole else None})
             return
         for s in made:
-            say(f"{s.chapter}. {s.title}\n   {s.summary}\n")
+            say(f"{s.chapter}. {s.title}\n{indent(s.summary, '   ')}\n")
         if whole:
-            say(f"The book\n   {whole.summary}")
+            say(f"The book\n{indent(whole.summary, '   ')}")
 
 
 @app.command()

@@ -113,7 +113,7 @@ class Summarizer:
         if len(inside) > WINDOWS_A_CHAPTER:
             step = len(inside) / WINDOWS_A_CHAPTER
             inside = [inside[int(i * step)] for i in range(WINDOWS_A_CHAPTER)]
-        return "\n".join(filter(None, self._windows(document, memory, inside)))
+        return " ".join(filter(None, self._windows(document, memory, inside)))
 
     def windows(self, document: Document, segments: Sequence[int]) -> list[str]:
         """What each of these windows of an adaptive state tells; made anew every time."""
