@@ -2,7 +2,8 @@
 
 A summary is of a whole story, but tells it in order. So its sentences are laid along the windows:
 the rising sequence of windows that BM25 finds likest. A sentence whose names its window
-does not have is left out, lest the reader learn to invent.
+does not have is left out, lest the reader learn to invent, and so is a first one that only points
+at somebody ("He").
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from memory_models.train.units import LATEST_START, Mix, Split, Unit, sentence_s
 NEAR_BEST = 0.6  # of the score that a sentence's likest window has, its own must have
 LONGEST = 90  # words told of one window by one summary
 NAME = re.compile(r"(?<=[a-z,;:’'] )[A-Z][a-z]{2,}")  # a capital inside a sentence
+POINTING = re.compile(
+    r"(?:he|she|it|they|this|these|those|his|her|its|their|there)\b", re.IGNORECASE
+)
+WORD = re.compile(r"[^\W\d_]+")
 BREAK = re.compile(r"\n\s*\n")
 SENTENCE = re.compile(
     r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?<=[.!?])[\"”’)]*\s+(?=[\"“A-Z])"
@@ -94,10 +99,13 @@ def told_of(windows: Sequence[str], summary: str) -> list[str]:
     if not parts:
         return said
     scores = likeness(windows, parts)
+    words = {word for window in windows for word in WORD.findall(window)}
     for part, window, found in zip(parts, rising(scores), scores, strict=True):
         is_likest = found[window] >= NEAR_BEST * found.max() > 0
         longer = f"{said[window]} {part}".strip()
-        if is_likest and _names_are_in(part, windows[window]) and len(longer.split()) <= LONGEST:
+        is_clear = bool(said[window]) or not POINTING.match(part)
+        is_known = all(name in windows[window] for name in _names(part, words))
+        if is_likest and is_clear and is_known and len(longer.split()) <= LONGEST:
             said[window] = longer
     return said
 
@@ -124,5 +132,10 @@ def rising(scores: NDArray[np.float64]) -> list[int]:
     return chosen[:0:-1]
 
 
-def _names_are_in(part: str, window: str) -> bool:
-    return all(name in window for name in NAME.findall(part))
+def _names(part: str, words: set[str]) -> list[str]:
+    """Capitals inside a sentence, and its first word if the story never writes it small."""
+    names: list[str] = NAME.findall(part)
+    first = WORD.search(part)
+    if first and first[0] in words and first[0].lower() not in words:
+        names.append(first[0])
+    return names
