@@ -26,7 +26,7 @@ from memory_models.memory import to_bytes
 from memory_models.prompt import DECLINED
 
 READER, WRITE_GATE, ADDRESSER, CODEC = "reader", "write_gate", "addresser", "codec"
-RETRIEVAL_READER = "retrieval_reader"
+RETRIEVAL_READER, TELLER = "retrieval_reader", "teller"  # trained over the reader, kept apart
 
 
 def own_folder(backbone: Backbone) -> Path:
@@ -157,7 +157,6 @@ class TrainedReader:
     name: str
     decoder: Decoder
     declines_with: int  # first token of declining
-    tells: bool  # has learned to sum windows up
 
 
 @lru_cache(maxsize=2)
@@ -172,7 +171,17 @@ def trained_reader(backbone: Backbone) -> TrainedReader | None:
 @lru_cache(maxsize=2)
 def retrieval_reader(backbone: Backbone) -> TrainedReader | None:
     """The reader trained on over what BM25 retrieves, for comparison, where it fits the reader."""
-    reader, found = trained_reader(backbone), find_adapter(backbone, RETRIEVAL_READER)
+    return _over_reader(backbone, RETRIEVAL_READER)
+
+
+@lru_cache(maxsize=2)
+def teller(backbone: Backbone) -> TrainedReader | None:
+    """The reader trained on to sum windows up, where it fits the reader."""
+    return _over_reader(backbone, TELLER)
+
+
+def _over_reader(backbone: Backbone, kind: str) -> TrainedReader | None:
+    reader, found = trained_reader(backbone), find_adapter(backbone, kind)
     if reader is None or found is None or found.notes["over"] != reader.name:
         return None
     return _merged(backbone, reader.decoder, found)
@@ -183,5 +192,4 @@ def _merged(backbone: Backbone, decoder: Decoder, found: Adapter) -> TrainedRead
         hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16],
         merged(decoder, found.weights, float(found.notes["scale"])),
         backbone.tokenizer.encode(DECLINED)[0],
-        bool(found.notes.get("tells", False)),
     )

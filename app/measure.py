@@ -126,7 +126,7 @@ def who_retrieves(library: Library, names: Sequence[str]) -> str:
         return ""
     return (
         "rag is answered by the reader of the state: none was trained over it for retrieved "
-        "passages (`bookstate train reader --retrieved`)."
+        "passages (`bookstate train retrieved`)."
     )
 
 

@@ -15,6 +15,7 @@ from app.errors import InvalidQuestion, NotReady
 from app.models import AnyMemory
 from app.store import Document, Store
 from memory_models.address import AddressBook, key_heads
+from memory_models.decoder import Decoder
 from memory_models.errors import BrokenState
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.infini_memory import InfiniMemory
@@ -100,13 +101,13 @@ class StateReader:
         return self._carried(document, memory, inside)
 
     def windows(
-        self, document: Document, memory: AdaptiveMemory, segments: list[int], *, untrained: bool
+        self, document: Document, memory: AdaptiveMemory, segments: list[int], reader: Decoder
     ) -> Reading:
-        """The given segments' windows, a row each, none preferred."""
+        """The given segments' windows, a row each, none preferred, for `reader` to go on from."""
         blobs = self._store.blobs(document.id, "slots", segments)
         slots = {segment: from_bytes(blob) for segment, blob in blobs}
         _check_slots(slots, memory)
-        return memory.recall(slots, torch.zeros(len(slots)), untrained=untrained)
+        return memory.recall(slots, torch.zeros(len(slots)), reader=reader)
 
     def _addressed(
         self,

@@ -17,20 +17,21 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from app.adapters import trained_reader, write_gate
+from app.adapters import teller, write_gate
 from app.errors import NotReady
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.models import AnyMemory, new_memory
 from app.recall import Scope, StateReader
 from app.store import BOOK, Document, Summary
 from ingest.segments import split_text
+from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
 from memory_models.generate import Decoding, Mixture, Trace, generate, generate_each
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Bundle, Reading
 from memory_models.prompt import DECLINED, TELL, build_prompt
 
-REQUEST = "What happens in the text above? Who does what?"  # of a reader that did not learn to tell
+REQUEST = "What happens in the text above? Who does what?"  # of a backbone without a teller
 LEAD = "In this part, "  # without these words an untrained model reviews instead of telling
 WINDOW_TOKENS = 64
 WHOLE_TOKENS = 160
@@ -56,8 +57,7 @@ class Summarizer:
         self._watch = watch
         self._states = StateReader(library.store)
         self._tokenizer = library.backbone.tokenizer
-        self._reader = trained_reader(library.backbone) if library.settings.adapters else None
-        self._tells = self._reader is not None and self._reader.tells
+        self._teller = teller(library.backbone) if library.settings.adapters else None
 
     def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
         """Every chapter's summary in order, made where it is missing."""
@@ -123,20 +123,24 @@ class Summarizer:
             raise InvalidRequest(f"A state of memory {memory.kind!r} has no windows; use adaptive.")
         return self._windows(document, memory, segments)
 
+    @property
+    def _reader(self) -> Decoder:
+        """Who tells: the trained teller, else the backbone, which tells more than a reader does."""
+        return self._teller.decoder if self._teller else self._library.backbone.decoder
+
     def _windows(
         self, document: Document, memory: AdaptiveMemory, segments: Sequence[int]
     ) -> list[str]:
         said: list[str] = []
         for first in range(0, len(segments), ROWS):
             part = list(segments[first : first + ROWS])
-            reading = self._states.windows(document, memory, part, untrained=not self._tells)
-            said += self._each(reading)
+            said += self._each(self._states.windows(document, memory, part, self._reader))
         return said
 
     def _each(self, reading: Reading) -> list[str]:
         """What each row tells, in whole sentences; nothing where it declines."""
         tokenizer = self._tokenizer
-        if self._tells:
+        if self._teller is not None:
             prompt = build_prompt(tokenizer, TELL).tokens
         else:
             prompt = [*tokenizer.user_turn(REQUEST), *tokenizer.encode(LEAD)]
@@ -174,9 +178,8 @@ class Summarizer:
         memory = new_memory("adaptive", self._library.backbone, self._library.settings)
         assert isinstance(memory, AdaptiveMemory)
         config = replace(memory.config, share=1.0, slot_bits=16, codec="")
-        backbone, reader = self._library.backbone, self._reader
-        decoder = reader.decoder if reader and self._tells else None
-        return AdaptiveMemory(backbone, config, write_gate(backbone), decoder)
+        backbone = self._library.backbone
+        return AdaptiveMemory(backbone, config, write_gate(backbone), self._reader)
 
     def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
         reading = self._states.open(document, memory, REQUEST, scope, ROWS)

@@ -1,9 +1,9 @@
-"""Commands that train adapters: the write gate, the addresser, the codec and the reader."""
+"""Commands that train adapters: the write gate, the addresser, the codec, readers, retrofits."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 
 import typer
 
@@ -12,7 +12,8 @@ from app.errors import InvalidSetting
 from app.progress import training_bar
 
 if TYPE_CHECKING:
-    from memory_models.train.material import Share, ShareKind
+    from app.train_over import OverPlan
+    from memory_models.train.material import Share
 
 train_app = typer.Typer(
     help="Train adapters for the backbone; installed beside its weights.", no_args_is_help=True
@@ -28,6 +29,14 @@ Books = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books to
 Validation = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Has a val split.")]
 Folder = Annotated[Path, typer.Option(file_okay=False, help="The run: checkpoints and log.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Tokens = Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")]
+PassKeys = Annotated[float, typer.Option(min=0, max=1, help="Share of pass keys.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Trained weights to begin with, .safetensors."),
+]
+Rate = Annotated[float, typer.Option(min=0, help="Learning rate.")]
+Minutes = Annotated[float, typer.Option(min=0.1, help="Between validations.")]
 
 
 @train_app.command(name="gate")
@@ -109,9 +118,6 @@ def reader_command(
     stories: Annotated[
         list[str] | None, typer.Option(help="The same, bAbI stories to scatter in books.")
     ] = None,
-    summaries: Annotated[
-        list[str] | None, typer.Option(help="The same, stories that people have summed up.")
-    ] = None,
     numbers: Annotated[
         float, typer.Option(min=0, help="Weight of numbers to find: pass keys, codes, prices.")
     ] = 0.0,
@@ -122,16 +128,6 @@ def reader_command(
     ] = None,
     rank: Annotated[int, typer.Option(min=1)] = 16,
     learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
-    further: Annotated[
-        bool, typer.Option("--further", help="Train weights over the installed reader, and join.")
-    ] = False,
-    retrieved: Annotated[
-        bool,
-        typer.Option(
-            "--retrieved",
-            help="The same over what BM25 retrieves, kept apart: the comparator of `evaluate`.",
-        ),
-    ] = False,
     probes: Annotated[int, typer.Option(min=2, help="Validation questions.")] = 24,
     validate_minutes: Annotated[float, typer.Option(min=0.1)] = 25.0,
     seed: Seed = 0,
@@ -146,7 +142,7 @@ def reader_command(
     budget = Budget(tokens, learning_rate, seed=seed, validate_seconds=60 * validate_minutes)
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         plan = ReaderPlan(
-            _shares(data, facts, stories, summaries),
+            _shares(data, facts, stories),
             books,
             validation,
             budget,
@@ -154,11 +150,74 @@ def reader_command(
             probes,
             numbers=numbers,
             start=weights,
-            further=further,
-            retrieved=retrieved,
         )
         notes = train_reader(library, plan, folder, on_step)
         emit(notes) if as_json else say(str(notes["validation"]))
+
+
+@train_app.command(name="retrieved")
+def retrieved_command(
+    data: Questions,
+    books: Books,
+    validation: Validation,
+    folder: Folder,
+    facts: Facts = None,
+    tokens: Tokens = 140_000,
+    weights: Weights = None,
+    rank: Annotated[int, typer.Option(min=1)] = 1,
+    learning_rate: Rate = 1e-3,
+    validate_minutes: Minutes = 25.0,
+    seed: Seed = 0,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """Who answers from what BM25 retrieves, for `evaluate`: weights over the installed reader."""
+    from app.train_over import Pages, train_retrieved
+
+    pace = Pace(tokens, learning_rate, seed, validate_minutes)
+    with opened(backbone) as library, training_bar(err, "Training") as on_step:
+        pages = Pages(_shares(data, facts), books, validation)
+        notes = train_retrieved(library, pages, _over_plan(pace, rank, weights), folder, on_step)
+        emit(notes) if as_json else say(str(notes["validation"]))
+
+
+@train_app.command(name="teller")
+def teller_command(
+    summaries: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Stories that people have summed up.")
+    ],
+    folder: Folder,
+    tokens: Tokens = 75_000,
+    weights: Weights = None,
+    rank: Annotated[int, typer.Option(min=1)] = 1,
+    learning_rate: Rate = 2e-3,
+    validate_minutes: Minutes = 25.0,
+    seed: Seed = 0,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """Who tells what happens in a window, for summaries: weights over the installed reader."""
+    from app.train_over import train_teller
+
+    pace = Pace(tokens, learning_rate, seed, validate_minutes)
+    with opened(backbone) as library, training_bar(err, "Training") as on_step:
+        plan = _over_plan(pace, rank, weights)
+        notes = train_teller(library, summaries, plan, folder, on_step)
+        emit(notes) if as_json else say(str(notes["validation"]))
+
+
+def _over_plan(pace: Pace, rank: int, weights: Path | None) -> OverPlan:
+    from app.train_over import OverPlan
+    from memory_models.adapter import LoraConfig
+    from memory_models.train.loop import Budget
+
+    budget = Budget(
+        pace.tokens,
+        pace.learning_rate,
+        seed=pace.seed,
+        validate_seconds=60 * pace.validate_minutes,
+    )
+    return OverPlan(budget, LoraConfig(rank), weights)
 
 
 @train_app.command(name="mean")
@@ -175,16 +234,6 @@ def mean_command(
     with opened(backbone) as library:
         notes = average_readers(library, readers)
         emit(notes) if as_json else say(f"mean of {len(readers)} readers installed")
-
-
-Tokens = Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")]
-PassKeys = Annotated[float, typer.Option(min=0, max=1, help="Share of pass keys.")]
-Weights = Annotated[
-    Path | None,
-    typer.Option(exists=True, dir_okay=False, help="Trained weights to begin with, .safetensors."),
-]
-Rate = Annotated[float, typer.Option(min=0, help="Learning rate.")]
-Minutes = Annotated[float, typer.Option(min=0.1, help="Between validations.")]
 
 
 @train_app.command(name="infini")
@@ -288,17 +337,15 @@ def _shares(
     data: list[str],
     facts: list[str] | None,
     stories: list[str] | None = None,
-    summaries: list[str] | None = None,
 ) -> tuple[Share, ...]:
     return (
         *(_share(text, "questions") for text in data),
         *(_share(text, "facts") for text in facts or []),
         *(_share(text, "stories") for text in stories or []),
-        *(_share(text, "summaries") for text in summaries or []),
     )
 
 
-def _share(text: str, kind: ShareKind) -> Share:
+def _share(text: str, kind: Literal["questions", "facts", "stories"]) -> Share:
     from memory_models.train.material import Share
 
     name, _, rest = text.partition(":")

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from memory_models.decoder import Decoder
 from memory_models.errors import BrokenCheckpoint, InvalidRequest
 
+SPREAD = 64.0  # times a factor, in eight bits a number
 SMALL = 4096  # tensors of at most so many numbers stay float32
 PROJECTIONS = {
     "self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"),
@@ -134,24 +135,14 @@ def merged(decoder: Decoder, weights: Mapping[str, Tensor], scale: float) -> Dec
     return reader
 
 
+@torch.no_grad()
 def averaged(readers: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of low-rank products, as the nearest product of the first one's rank.
 
     Means of weights that were fine-tuned from one start answer as well as the best of them, or
     better (model soups, arXiv 2203.05482); the mean of the factors would be another product.
     """
-    return _summed(readers, 1 / len(readers))
-
-
-def added(reader: Mapping[str, Tensor], further: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The sum of two low-rank products, as the nearest product of the first one's rank."""
-    return _summed([reader, further], 1.0)
-
-
-@torch.no_grad()
-def _summed(readers: Sequence[Mapping[str, Tensor]], share: float) -> dict[str, Tensor]:
-    """`share` times each product, all together, as the nearest product of the first one's rank."""
-    first = readers[0]
+    first, share = readers[0], 1 / len(readers)
     if any(other.keys() != first.keys() for other in readers):
         raise BrokenCheckpoint("Adapters of other layers cannot be joined; give like with like.")
     found: dict[str, Tensor] = {}
@@ -169,6 +160,16 @@ def _summed(readers: Sequence[Mapping[str, Tensor]], share: float) -> dict[str, 
         found[name] = left @ (u[:, :rank] * root)
         found[other] = (root[:, None] * v[:rank]) @ right.T
     return found
+
+
+def eighths(weights: Mapping[str, Tensor], scale: float) -> tuple[dict[str, Tensor], float]:
+    """Low-rank factors in eight bits a number, and the scale that goes with them.
+
+    Three bits of mantissa, which only small differences can afford; the factors are multiplied up
+    so that none falls among the numbers that have fewer.
+    """
+    small = {name: (value * SPREAD).to(torch.float8_e4m3fn) for name, value in weights.items()}
+    return small, scale / SPREAD**2
 
 
 def sharing(decoder: Decoder) -> Decoder:
@@ -198,7 +199,7 @@ def save_adapter(path: Path, adapter: Adapter) -> None:
 
 
 def _stored(value: Tensor) -> Tensor:
-    if value.dtype == torch.float16:
+    if value.dtype.itemsize <= torch.float16.itemsize:
         return value.detach()
     return value.detach().to(torch.bfloat16 if value.numel() > SMALL else torch.float32)
 

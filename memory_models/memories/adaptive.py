@@ -379,12 +379,12 @@ class AdaptiveMemory:
         prior: Tensor,
         *,
         rows: Sequence[Sequence[int]] | None = None,
-        untrained: bool = False,
+        reader: Decoder | None = None,
     ) -> SlotReading:
         """Open windows (segment -> stored slots) for one prompt; prior [rows].
 
         rows: the windows that each row sees, in the order of the document; without them a row each.
-        untrained: continue with the backbone itself, which tells more than the trained reader.
+        reader: who continues, in place of the memory's own.
         """
         decoder = self.backbone.decoder
         device, code = decoder.device, self.code
@@ -397,9 +397,7 @@ class AdaptiveMemory:
         if len(prior) != len(rows):
             raise InvalidRequest(f"{len(rows)} rows with a prior of {len(prior)}; give one each.")
         contexts = lay_out(decoder, sink, opened, rows, self.window)
-        return SlotReading(
-            decoder if untrained else self.reader, contexts, prior, self.prompt_place
-        )
+        return SlotReading(reader or self.reader, contexts, prior, self.prompt_place)
 
 
 def _words(bundle: Bundle) -> dict[str, Tensor]:

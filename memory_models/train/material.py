@@ -12,14 +12,10 @@ from memory_models.errors import BadData
 from memory_models.evaluate.babi import TASKS
 from memory_models.evaluate.data import Record, held_out, read_records
 from memory_models.train.stories import read_tales
-from memory_models.train.told import Told, read_summarised
 from memory_models.train.units import Material, Source, Split
 from memory_models.train.validation import Probe
 
 WHOLE = 0.95  # of a passage must stand in the window that is to answer from it
-
-
-ShareKind = Literal["questions", "facts", "stories", "summaries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +23,13 @@ class Share:
     """A file of records, the split to train on, and how often it is drawn.
 
     kind: `questions` about its texts; `facts`, short texts to be put into windows of books;
-    `stories` of bAbI, to be scattered over windows of a book; `summaries` of its texts.
+    `stories` of bAbI, to be scattered over windows of a book.
     """
 
     path: Path
     split: str | None
     weight: float
-    kind: ShareKind = "questions"
+    kind: Literal["questions", "facts", "stories"] = "questions"
 
 
 def read_source(share: Share) -> Material:
@@ -43,8 +39,6 @@ def read_source(share: Share) -> Material:
     """
     if share.kind == "stories":
         return read_tales(share.path, share.weight, TASKS)
-    if share.kind == "summaries":
-        return Told(tuple(read_summarised(share.path)), share.weight)
     read = read_records(share.path, share.split, unanswerable=True)
     records = [r for r in read if any(q.answers for q in r.questions)]
     has_validation = any(r.split == "val" for r in read_records(share.path))

@@ -126,16 +126,14 @@ def test_a_chapter_is_what_its_windows_tell(library: Library) -> None:
     assert summarizer.chapter(document, 2).summary == " ".join(filter(None, told))
 
 
-def test_a_reader_that_learned_to_tell_is_asked(
+def test_a_teller_is_asked_where_there_is_one(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = read_novel(library)
     plain = Summarizer(library).windows(document, [0, 1])
     torch.manual_seed(1)
     other = Decoder(library.backbone.config).requires_grad_(False)
-    reader = TrainedReader("other", other, declines_with=0, tells=True)
-    for user in ("app.models", "app.summaries"):
-        monkeypatch.setattr(f"{user}.trained_reader", lambda _: reader)
+    monkeypatch.setattr("app.summaries.teller", lambda _: TrainedReader("other", other, 0))
     seen: list[list[int]] = []
     step = SlotReading.step
 

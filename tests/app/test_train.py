@@ -17,6 +17,7 @@ from app.adapters import (
     codec_named,
     find_adapter,
     retrieval_reader,
+    teller,
     trained_infini,
     trained_melodi,
     trained_reader,
@@ -122,30 +123,28 @@ def test_trained_adapters_are_installed_and_used(
     )
     assert not trained.equal(plain)
     more = ("--facts", f"{records}:0.2:train", "--validation", str(records), "--probes", "2")
-    retrieved = ("reader", *data, *more, "--retrieved", "--rank=1", "--tokens=1500")
-    run(*retrieved, f"--folder={tmp_path / 'rag'}", *common)
-    numbers = ["train", *retrieved, "--numbers=1", f"--folder={tmp_path / 'none'}", *common]
-    refused = CliRunner().invoke(app, numbers)
-    assert refused.exit_code == 1 and "--numbers" in refused.stderr
+    more = ("--facts", f"{records}:0.2:train", "--validation", str(records))
+    run("retrieved", *data, *more, "--tokens=1500", f"--folder={tmp_path / 'rag'}", *common)
     over = retrieval_reader(backbone)
     assert over is not None and over.name != reader.name
     who = readers(library, retrieves=True)
     assert who.retrieved.backbone.decoder is over.decoder
     assert who.slots.backbone.decoder is reader.decoder
 
-    further = ("reader", *data, *more, "--further", "--rank=1", "--tokens=1500")
-    further = (*further, "--summaries", f"{records}:2")
-    joined = json.loads(run(*further, f"--folder={tmp_path / 'further'}", *common))
-    assert (joined["rank"], joined["further_rank"]) == (notes["rank"], 1)
+    telling = ("teller", f"--summaries={records}", "--tokens=1000", f"--folder={tmp_path / 'tell'}")
+    told = json.loads(run(*telling, *common))
+    assert told["over"] == reader.name and told["validation"]["score"] < 0
+    tells = teller(backbone)
+    assert tells is not None and tells.decoder is not reader.decoder
+
+    shutil.copy(alone, installed)  # another reader, which nothing was trained over
+    shutil.copy(alone.with_suffix(".json"), installed.with_suffix(".json"))
     afresh = Library(library.settings)
-    again = CliRunner().invoke(
-        app, ["train", *further, f"--folder={tmp_path / 'further'}", *common]
-    )
-    assert again.exit_code == 1 and f"over reader {reader.name}" in again.stderr  # not added twice
-    better = trained_reader(afresh.backbone)
-    assert better is not None and better.name != reader.name
-    assert better.tells and not reader.tells
-    assert retrieval_reader(afresh.backbone) is None  # it was trained over another reader
+    other = trained_reader(afresh.backbone)
+    assert other is not None and other.name != reader.name
+    assert retrieval_reader(afresh.backbone) is None and teller(afresh.backbone) is None
+    again = CliRunner().invoke(app, ["train", *telling, *common])
+    assert again.exit_code == 1 and f"over reader {reader.name}" in again.stderr
     afresh.close()
 
     found = library.add(b"The lamp was found in the mill. " * 20, "a.txt").document
