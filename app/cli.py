@@ -252,16 +252,19 @@ def summarize(
     book: Annotated[
         bool, typer.Option("--book", help="The whole book (and its chapters).")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Anew, in place of what was made before.")
+    ] = False,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """Summarise from the state; what was made before is not made again."""
+    """Summarise from the state; what was made before is not made again without --again."""
     if (chapter is not None) + chapters + book > 1:
         raise typer.BadParameter("give one of --chapter N, --chapters, --book")
     from app.summaries import Summarizer  # its splitter takes a second to import
 
     with opened(backbone) as library, reading_bar(err, "Summarising") as on_progress:
-        summarizer = Summarizer(library)
+        summarizer = Summarizer(library, again=again)
         document = library.store.document(document_id)
         whole = None
         if chapter is not None:

@@ -36,7 +36,7 @@ LEAD = "In this part, "  # without these words an untrained model reviews instea
 WINDOW_TOKENS = 64
 WHOLE_TOKENS = 160
 BOOK_TOKENS = 1024  # to which a book's summary is shortened
-NO_REPEAT = 4  # tokens in a row
+NO_REPEAT = 6  # tokens in a row: longer than most names
 END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
 WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
 ROWS = 8  # windows that speak at once
@@ -50,10 +50,15 @@ class Summarizer:
     """Makes and keeps summaries of the documents of one library.
 
     `watch` is called with every token and before every window; raising from it ends the summary.
+    `again` makes each anew, once, and keeps it in place of what was stored.
     """
 
-    def __init__(self, library: Library, watch: Callable[[], None] = quiet) -> None:
+    def __init__(
+        self, library: Library, watch: Callable[[], None] = quiet, *, again: bool = False
+    ) -> None:
         self._library = library
+        self._again = again
+        self._made: set[tuple[str, int]] = set()
         self._watch = watch
         self._states = StateReader(library.store)
         self._tokenizer = library.backbone.tokenizer
@@ -73,8 +78,7 @@ class Summarizer:
         self._check_ready(document)
         chapters = self._library.store.chapters(document.id)
         Scope(chapter=number).check(len(chapters))
-        known = self._library.store.summaries(document.id).get(number)
-        if known:
+        if known := self._known(document, number):
             return known
         memory = self._library.memory_of(document)
         if isinstance(memory, AdaptiveMemory):
@@ -86,8 +90,7 @@ class Summarizer:
     def book(self, document: Document) -> Summary:
         """The whole book's summary, from the chapters' summaries."""
         self._check_ready(document)
-        known = self._library.store.summaries(document.id).get(BOOK)
-        if known:
+        if known := self._known(document, BOOK):
             return known
         parts = [s.summary for s in self.chapters(document)]
         text = parts[0] if len(parts) == 1 else self._shortened("\n".join(filter(None, parts)))
@@ -100,8 +103,14 @@ class Summarizer:
                 f"{document.segments}; finish reading it before it is summarised."
             )
 
+    def _known(self, document: Document, number: int) -> Summary | None:
+        if self._again and (document.id, number) not in self._made:
+            return None
+        return self._library.store.summaries(document.id).get(number)
+
     def _keep(self, document: Document, summary: Summary) -> Summary:
         self._library.store.save_summary(document.id, summary)
+        self._made.add((document.id, summary.chapter))
         return summary
 
     def _from_windows(self, document: Document, memory: AdaptiveMemory, number: int) -> str:

@@ -101,6 +101,21 @@ def test_a_long_book_is_told_again_until_it_is_short(
     assert len(book) < len(chapters) and set(book.split("\n")) == {"Mara sang."}
 
 
+def test_summaries_are_made_anew_when_asked_to(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = read_novel(library)
+    Summarizer(library).book(document)
+    monkeypatch.setattr(Summarizer, "_each", lambda self, reading: ["New."] * len(reading.prior))
+    assert Summarizer(library).chapter(document, 1).summary != "New."
+    again = Summarizer(library, again=True)
+    made = list(again.chapters(document))
+    assert all(set(s.summary.split()) == {"New."} for s in made)
+    monkeypatch.setattr(Summarizer, "_each", None)  # nothing is made twice
+    assert again.book(document).summary == "\n".join(s.summary for s in made)
+    assert library.store.summaries(document.id)[2] == made[1]
+
+
 def test_what_is_not_there_is_not_summarised(library: Library) -> None:
     document = read_novel(library)
     summarizer = Summarizer(library)
