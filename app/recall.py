@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 
-import torch
 from torch import Tensor
 
 from app.errors import InvalidQuestion, NotReady
 from app.models import AnyMemory
 from app.store import Document, Store
 from memory_models.address import AddressBook, key_heads
-from memory_models.decoder import Decoder
 from memory_models.errors import BrokenState
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.infini_memory import InfiniMemory
@@ -100,14 +98,14 @@ class StateReader:
             return self._addressed(document, memory, question, inside, windows)
         return self._carried(document, memory, inside)
 
-    def windows(
-        self, document: Document, memory: AdaptiveMemory, segments: list[int], reader: Decoder
-    ) -> Reading:
-        """The given segments' windows, a row each, none preferred, for `reader` to go on from."""
-        blobs = self._store.blobs(document.id, "slots", segments)
-        slots = {segment: from_bytes(blob) for segment, blob in blobs}
+    def slots(
+        self, document: Document, memory: AdaptiveMemory, segments: list[int]
+    ) -> dict[int, Bundle]:
+        """What is stored of the given segments' windows."""
+        blobs = dict(self._store.blobs(document.id, "slots", segments))
+        slots: dict[int, Bundle] = {s: from_bytes(blobs[s]) for s in segments}
         _check_slots(slots, memory)
-        return memory.recall(slots, torch.zeros(len(slots)), reader=reader)
+        return slots
 
     def _addressed(
         self,
@@ -121,9 +119,7 @@ class StateReader:
         _check_address(book, memory)
         ranked = memory.rank(question, book, book.rows(frozenset(inside)))
         chosen = memory.choose(ranked, windows)
-        blobs = dict(self._store.blobs(document.id, "slots", chosen.segments))
-        slots = {segment: from_bytes(blobs[segment]) for segment in chosen.segments}
-        _check_slots(slots, memory)
+        slots = self.slots(document, memory, list(chosen.segments))
         return memory.recall(slots, chosen.prior, rows=chosen.rows)
 
     def _address_book(self, document: Document, memory: AdaptiveMemory) -> AddressBook:

@@ -10,7 +10,7 @@ asked directly.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -39,7 +39,9 @@ BOOK_TOKENS = 1024  # to which a book's summary is shortened
 NO_REPEAT = 6  # tokens in a row: longer than most names
 END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
 WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
-ROWS = 8  # windows that speak at once
+ROWS = 4  # windows that speak at once, each beside itself without memory
+CONTRAST = 0.5  # with what would be said without memory; EXPERIMENTS.md, 2026-11-23: summaries
+REFUSAL = DECLINED.rstrip(".").lower()
 
 
 class Stopped(Exception):
@@ -143,21 +145,23 @@ class Summarizer:
         said: list[str] = []
         for first in range(0, len(segments), ROWS):
             part = list(segments[first : first + ROWS])
-            said += self._each(self._states.windows(document, memory, part, self._reader))
+            said += self._each(memory, self._states.slots(document, memory, part))
         return said
 
-    def _each(self, reading: Reading) -> list[str]:
-        """What each row tells, in whole sentences; nothing where it declines."""
+    def _each(self, memory: AdaptiveMemory, slots: Mapping[int, Bundle]) -> list[str]:
+        """What each window tells, in whole sentences; nothing where it declines."""
         tokenizer = self._tokenizer
         if self._teller is not None:
             prompt = build_prompt(tokenizer, TELL).tokens
         else:
             prompt = [*tokenizer.user_turn(REQUEST), *tokenizer.encode(LEAD)]
-        decoding = Decoding(max_tokens=WINDOW_TOKENS, no_repeat=NO_REPEAT)
+        rows = [*((segment,) for segment in slots), *((),) * len(slots)]
+        reading = memory.recall(slots, torch.zeros(len(rows)), rows=rows, reader=self._reader)
         watched = _Watched(reading, self._watch)
-        rows = generate_each(watched, prompt, tokenizer.chat.stops, decoding)
-        said = [whole_sentences(tokenizer.decode(row)) for row in rows]
-        return ["" if text.startswith(DECLINED) else text for text in said]
+        decoding = Decoding(max_tokens=WINDOW_TOKENS, no_repeat=NO_REPEAT)
+        told = generate_each(watched, prompt, tokenizer.chat.stops, decoding, CONTRAST)
+        said = [whole_sentences(tokenizer.decode(tokens)) for tokens in told]
+        return ["" if REFUSAL in text.lower() else text for text in said]
 
     def _shortened(self, text: str) -> str:
         """The text told again, as often as it takes to be short or does not get shorter."""
@@ -179,7 +183,7 @@ class Summarizer:
         said: list[str] = []
         for first in range(0, len(slots), ROWS):
             part = dict(enumerate(slots[first : first + ROWS], start=first))
-            said += self._each(memory.recall(part, torch.zeros(len(part))))
+            said += self._each(memory, part)
         return "\n".join(filter(None, said))
 
     def _whole_memory(self) -> AdaptiveMemory:
@@ -187,8 +191,7 @@ class Summarizer:
         memory = new_memory("adaptive", self._library.backbone, self._library.settings)
         assert isinstance(memory, AdaptiveMemory)
         config = replace(memory.config, share=1.0, slot_bits=16, codec="")
-        backbone = self._library.backbone
-        return AdaptiveMemory(backbone, config, write_gate(backbone), self._reader)
+        return AdaptiveMemory(self._library.backbone, config, write_gate(self._library.backbone))
 
     def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
         reading = self._states.open(document, memory, REQUEST, scope, ROWS)

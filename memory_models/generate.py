@@ -26,6 +26,7 @@ from memory_models.memory import Reading
 
 QUESTION_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
 SUPPORT_WEIGHT = 2.0  # of a row's log-odds to answer; 2026-11-22: which window answers
+PLAUSIBLE = 0.1  # of the likeliest token's probability, for a token to be contrasted
 BESIDE_SUPPORT = 1.6  # of the address beside them; 2026-11-22: rows once words address
 
 
@@ -184,25 +185,48 @@ def generate(
 
 
 def generate_each(
-    reading: Reading, prompt: Sequence[int], stops: frozenset[int], decoding: Decoding
+    reading: Reading,
+    prompt: Sequence[int],
+    stops: frozenset[int],
+    decoding: Decoding,
+    contrast: float = 0.0,
 ) -> list[list[int]]:
-    """Greedy continuations of the prompt by every row with memory, each from its row alone."""
-    logits = reading.step(torch.tensor(prompt), last=1)[:, -1].clone()  # [C+1,vocabulary]
-    said: list[list[int]] = [[] for _ in range(logits.shape[0])]
-    running = [True] * (logits.shape[0] - 1) + [False]
+    """Greedy continuations of the prompt by every row with memory, each from its row alone.
+
+    With a contrast the second half of the rows are to see no memory: they say what the first half
+    says, and what they would have said themselves counts less (`contrasted`).
+    """
+    logits = reading.step(torch.tensor(prompt), last=1)[:, -1]  # [C+1,vocabulary]
+    count = (logits.shape[0] - 1) // (2 if contrast else 1)
+    said: list[list[int]] = [[] for _ in range(count)]
+    running = [True] * count
     for _ in range(decoding.max_tokens):
-        for row, is_running in enumerate(running):
-            if is_running:
-                logits[row, _would_repeat(said[row], decoding.no_repeat)] = float("-inf")
-        tokens = logits.argmax(-1).tolist()
+        scores = logits[:count].clone()
+        if contrast:
+            scores = contrasted(scores, logits[count : 2 * count], contrast)
+        for row in range(count):
+            scores[row, _would_repeat(said[row], decoding.no_repeat)] = float("-inf")
+        tokens = scores.argmax(-1).tolist()
         for row, token in enumerate(tokens):
             running[row] = running[row] and token not in stops
             if running[row]:
                 said[row].append(token)
         if not any(running):
             break
-        logits = reading.step(torch.tensor(tokens).unsqueeze(1), last=1)[:, -1].clone()
-    return said[:-1]
+        fed = [*tokens, *(tokens if contrast else ()), tokens[0]]
+        logits = reading.step(torch.tensor(fed).unsqueeze(1), last=1)[:, -1]
+    return said
+
+
+def contrasted(seen: Tensor, unseen: Tensor, weight: float) -> Tensor:
+    """(1 + weight) log p(seen) - weight log p(unseen), of logits [C,vocabulary].
+
+    Only among tokens with a tenth of the likeliest one's probability, lest noise be praised
+    (context-aware decoding, arXiv 2305.14739).
+    """
+    seen, unseen = seen.log_softmax(-1), unseen.log_softmax(-1)
+    unlikely = seen < seen.amax(-1, keepdim=True) + math.log(PLAUSIBLE)
+    return (seen + weight * (seen - unseen)).masked_fill(unlikely, float("-inf"))
 
 
 def _choose(log_probs: Tensor, said: list[int], decoding: Decoding, random: torch.Generator) -> int:

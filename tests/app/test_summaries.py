@@ -74,7 +74,7 @@ def test_a_memory_that_says_nothing_gives_an_empty_summary(
 ) -> None:
     document = read_novel(library)
     summarizer = Summarizer(library)
-    monkeypatch.setattr(summarizer, "_each", lambda reading: [""] * len(reading.prior))
+    monkeypatch.setattr(summarizer, "_each", lambda memory, slots: [""] * len(slots))
     assert summarizer.book(document).summary == ""
 
 
@@ -84,7 +84,7 @@ def test_summaries_that_do_not_get_shorter_come_to_an_end(
     document = read_novel(library)
     summarizer = Summarizer(library)
     sentence = "Mara found the key in the harbour and Tobias painted the lamp by the mill."
-    monkeypatch.setattr(summarizer, "_each", lambda reading: [sentence] * len(reading.prior))
+    monkeypatch.setattr(summarizer, "_each", lambda memory, slots: [sentence] * len(slots))
     monkeypatch.setattr("app.summaries.BOOK_TOKENS", 4)
     assert not summarizer.book(document).summary.replace(sentence, "").strip()
 
@@ -94,7 +94,7 @@ def test_a_long_book_is_told_again_until_it_is_short(
 ) -> None:
     document = read_novel(library)
     summarizer = Summarizer(library)
-    monkeypatch.setattr(summarizer, "_each", lambda reading: ["Mara sang."] * len(reading.prior))
+    monkeypatch.setattr(summarizer, "_each", lambda memory, slots: ["Mara sang."] * len(slots))
     chapters = "\n".join(s.summary for s in summarizer.chapters(document))
     monkeypatch.setattr("app.summaries.BOOK_TOKENS", library.backbone.tokenizer.count(chapters) - 1)
     book = summarizer.book(document).summary
@@ -106,7 +106,7 @@ def test_summaries_are_made_anew_when_asked_to(
 ) -> None:
     document = read_novel(library)
     Summarizer(library).book(document)
-    monkeypatch.setattr(Summarizer, "_each", lambda self, reading: ["New."] * len(reading.prior))
+    monkeypatch.setattr(Summarizer, "_each", lambda self, memory, slots: ["New."] * len(slots))
     assert Summarizer(library).chapter(document, 1).summary != "New."
     again = Summarizer(library, again=True)
     made = list(again.chapters(document))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,15 @@ from memory_models.address import AddressBook, head_scores, pack_address, standa
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.errors import BrokenState, InvalidRequest
-from memory_models.generate import Decoding, Mixture, Trace, generate, score
+from memory_models.generate import (
+    Decoding,
+    Mixture,
+    Trace,
+    contrasted,
+    generate,
+    generate_each,
+    score,
+)
 from memory_models.memories.adaptive import (
     AdaptiveConfig,
     AdaptiveMemory,
@@ -354,3 +363,42 @@ def test_windows_seen_together_are_a_row_beside_the_others(backbone: Backbone) -
     looked = mixed.attended([0.0, 0.0, 0.0, 1.0])
     assert all(mass > 0 for mass in looked.values()) and list(looked) == [3, 5]
     assert mixed.attended([1.0, 0.0, 0.0, 0.0])[5] == 0
+
+
+def test_rows_told_together_are_what_each_would_tell_beside_itself(backbone: Backbone) -> None:
+    memory = a_memory(backbone)
+    slots = {
+        n: memory.write(some_tokens(backbone, WINDOW, seed=n), {}).left["slots"] for n in range(3)
+    }
+    prompt = some_tokens(backbone, 6, seed=9).tolist()
+    decoding = Decoding(max_tokens=7)
+
+    def literal(segment: int, weight: float) -> list[int]:
+        said: list[int] = []
+        for _ in range(decoding.max_tokens):
+            fresh = memory.recall({segment: slots[segment]}, torch.zeros(1))
+            tokens = torch.tensor([*prompt, *said])
+            seen, unseen = fresh.step(tokens, last=1)[:, -1].log_softmax(-1)
+            counted = torch.where(
+                seen >= seen.max() + math.log(0.1),
+                (1 + weight) * seen - weight * unseen,
+                torch.tensor(-torch.inf),
+            )
+            said.append(int(counted.argmax()))
+        return said
+
+    for weight in (0.0, 0.5, 3.0):
+        off = len(slots) if weight else 0
+        rows = [*((n,) for n in slots), *((),) * off]
+        reading = memory.recall(slots, torch.zeros(len(rows)), rows=rows)
+        told = generate_each(reading, prompt, frozenset(), decoding, weight)
+        assert told == [literal(n, weight) for n in slots]
+    assert told != [literal(n, 0.0) for n in slots]  # a contrast makes a difference
+
+
+def test_only_plausible_tokens_are_contrasted() -> None:
+    seen = torch.tensor([[0.5, 0.46, 0.039, 0.001]]).log()
+    unseen = torch.tensor([[0.6, 0.3, 0.0999, 0.0001]]).log()
+    found = contrasted(seen, unseen, 1.0)[0]
+    assert found.argmax() == 1 and found[2:].tolist() == [-torch.inf] * 2
+    torch.testing.assert_close(found[0].exp(), torch.tensor(0.25 / 0.6))
