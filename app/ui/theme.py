@@ -82,6 +82,7 @@ CSS = """
   font-family: Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif;
   overflow-wrap: anywhere; max-height: 22em; overflow-y: auto; }
 .bs-summary { border-top: 1px solid var(--border-color-primary); padding: 10px 0; }
+.bs-summary .bs-text { max-height: none; }
 .bs-summary h4 { margin: 0 0 2px; font-size: 1rem; overflow-wrap: anywhere; }
 .bs-facts { border-collapse: collapse; width: 100%; border: 0 !important; }
 .bs-facts th { text-align: left; font-weight: 400; color: var(--body-text-color-subdued);
