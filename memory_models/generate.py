@@ -202,10 +202,10 @@ def generate_each(
     running = [True] * count
     for _ in range(decoding.max_tokens):
         scores = logits[:count].clone()
-        if contrast:
-            scores = contrasted(scores, logits[count : 2 * count], contrast)
         for row in range(count):
             scores[row, _would_repeat(said[row], decoding.no_repeat)] = float("-inf")
+        if contrast:  # after the ban, which may leave none that was likely
+            scores = contrasted(scores, logits[count : 2 * count], contrast)
         tokens = scores.argmax(-1).tolist()
         for row, token in enumerate(tokens):
             running[row] = running[row] and token not in stops

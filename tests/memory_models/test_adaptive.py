@@ -402,3 +402,22 @@ def test_only_plausible_tokens_are_contrasted() -> None:
     found = contrasted(seen, unseen, 1.0)[0]
     assert found.argmax() == 1 and found[2:].tolist() == [-torch.inf] * 2
     torch.testing.assert_close(found[0].exp(), torch.tensor(0.25 / 0.6))
+
+
+class _Certain:
+    """A reading that is sure of one token for ever, and then of another."""
+
+    prior = torch.zeros(2)
+
+    def step(self, tokens: Tensor, last: int) -> Tensor:
+        logits = torch.full((3, 1, 9), -50.0)
+        logits[0, 0, 4], logits[0, 0, 6] = 50.0, 0.0
+        return logits
+
+    def attended(self) -> None:
+        """Nothing is asked of it."""
+
+
+def test_a_ban_on_the_only_likely_token_leaves_the_next_one() -> None:
+    told = generate_each(_Certain(), [1], frozenset(), Decoding(4, no_repeat=1), 0.5)  # type: ignore[arg-type]
+    assert told[0][:2] == [4, 6]
