@@ -53,9 +53,7 @@ def _windows(library: Library, story: Summarised, on_progress: OnProgress) -> li
             "text": texts[n],
             "told": told[n],
             "people": people[n],
-            "elsewhere": people[max(spoken_of, key=lambda other: abs(other - n))]
-            if spoken_of
-            else [],
+            "elsewhere": people[max(spoken_of, key=lambda other: abs(other - n), default=n)],
         }
         for n in range(len(texts))
     ]

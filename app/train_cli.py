@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 
@@ -13,6 +14,7 @@ from app.progress import training_bar
 
 if TYPE_CHECKING:
     from app.train_over import OverPlan
+    from memory_models.train.loop import Budget
     from memory_models.train.material import Share
 
 train_app = typer.Typer(
@@ -121,15 +123,12 @@ def reader_command(
     numbers: Annotated[
         float, typer.Option(min=0, help="Weight of numbers to find: pass keys, codes, prices.")
     ] = 0.0,
-    tokens: Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")] = 500_000,
-    weights: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A reader.safetensors to begin with."),
-    ] = None,
+    tokens: Tokens = 500_000,
+    weights: Weights = None,
     rank: Annotated[int, typer.Option(min=1)] = 16,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
+    learning_rate: Rate = 1e-3,
     probes: Annotated[int, typer.Option(min=2, help="Validation questions.")] = 24,
-    validate_minutes: Annotated[float, typer.Option(min=0.1)] = 25.0,
+    validate_minutes: Minutes = 25.0,
     seed: Seed = 0,
     backbone: Backbone = None,
     as_json: Json = False,
@@ -137,9 +136,8 @@ def reader_command(
     """The reader: answering, finding and declining from windows' slots. Resumes in its folder."""
     from app.train_reader import ReaderPlan, train_reader
     from memory_models.adapter import LoraConfig
-    from memory_models.train.loop import Budget
 
-    budget = Budget(tokens, learning_rate, seed=seed, validate_seconds=60 * validate_minutes)
+    budget = Pace(tokens, learning_rate, seed, validate_minutes).budget()
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         plan = ReaderPlan(
             _shares(data, facts, stories),
@@ -209,15 +207,8 @@ def teller_command(
 def _over_plan(pace: Pace, rank: int, weights: Path | None) -> OverPlan:
     from app.train_over import OverPlan
     from memory_models.adapter import LoraConfig
-    from memory_models.train.loop import Budget
 
-    budget = Budget(
-        pace.tokens,
-        pace.learning_rate,
-        seed=pace.seed,
-        validate_seconds=60 * pace.validate_minutes,
-    )
-    return OverPlan(budget, LoraConfig(rank), weights)
+    return OverPlan(pace.budget(), LoraConfig(rank), weights)
 
 
 @train_app.command(name="mean")
@@ -299,6 +290,17 @@ class Pace(NamedTuple):
     seed: int
     validate_minutes: float
 
+    def budget(self) -> Budget:
+        """The same for the training loop."""
+        from memory_models.train.loop import Budget
+
+        return Budget(
+            self.tokens,
+            self.learning_rate,
+            seed=self.seed,
+            validate_seconds=60 * self.validate_minutes,
+        )
+
 
 def _retrofit(
     kind: str,
@@ -310,22 +312,14 @@ def _retrofit(
     as_json: bool,
 ) -> None:
     from app.train_retrofit import Kind, RetrofitPlan, train_retrofit
-    from memory_models.train.loop import Budget
 
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
-        budget = Budget(
-            pace.tokens,
-            pace.learning_rate,
-            accumulate=2,
-            seed=pace.seed,
-            validate_seconds=60 * pace.validate_minutes,
-        )
         plan = RetrofitPlan(
             cast(Kind, kind),  # which refuses what is none
             _shares(sources.data, sources.facts),
             sources.books,
             sources.validation,
-            budget,
+            replace(pace.budget(), accumulate=2),
             passkey_share=passkeys,
             start=sources.start,
         )

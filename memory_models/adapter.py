@@ -142,16 +142,16 @@ def averaged(readers: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     Means of weights that were fine-tuned from one start answer as well as the best of them, or
     better (model soups, arXiv 2203.05482); the mean of the factors would be another product.
     """
-    first, share = readers[0], 1 / len(readers)
+    first = readers[0]
     if any(other.keys() != first.keys() for other in readers):
-        raise BrokenCheckpoint("Adapters of other layers cannot be joined; give like with like.")
+        raise BrokenCheckpoint("Adapters of other layers cannot be averaged; give like with like.")
     found: dict[str, Tensor] = {}
     for name in first:
         if not name.endswith(".up"):
             continue
         other = f"{name.removesuffix('.up')}.down"
-        ups = torch.cat([r[name].float() * share for r in readers], dim=1)  # [out,ranks]
-        downs = torch.cat([r[other].float() for r in readers])  # [ranks,in]
+        ups = torch.cat([r[name].float() / len(readers) for r in readers], dim=1)  # [out,n*rank]
+        downs = torch.cat([r[other].float() for r in readers])  # [n*rank,in]
         left, small_left = torch.linalg.qr(ups)
         right, small_right = torch.linalg.qr(downs.T)
         u, s, v = torch.linalg.svd(small_left @ small_right.T)
