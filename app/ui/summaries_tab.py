@@ -29,6 +29,9 @@ class SummariesTab:
             self._one = gr.Button("Summarise this chapter", scale=1, min_width=150, size="sm")
             self._all = gr.Button("Summarise all and the book", scale=1, min_width=150, size="sm")
             self._stop = gr.Button("Stop", scale=1, min_width=80, size="sm", interactive=False)
+            self._again = gr.Checkbox(
+                label="Anew, in place of what is there", scale=1, min_width=150, container=False
+            )
         self._said = gr.HTML()
         self._shown = gr.HTML(note(NOT_OPEN))
         self._wire()
@@ -41,8 +44,9 @@ class SummariesTab:
             "trigger_mode": "once",
             **private(),
         }
-        self._one.click(self.summarise_one, [self._picker, self._chapter], **speaking)
-        self._all.click(self.summarise_all, self._picker, **speaking)
+        one, every = [self._picker, self._chapter, self._again], [self._picker, self._again]
+        self._one.click(self.summarise_one, one, **speaking)
+        self._all.click(self.summarise_all, every, **speaking)
         self._stop.click(self.stop, self._picker, self._said, **private(queue=False))
         self._picker.change(
             self.open_document, self._picker, [self._chapter, self._said, self._shown], **private()
@@ -71,21 +75,23 @@ class SummariesTab:
         store = self._desk.library.store
         return summaries_html(document, store.chapters(document.id), store.summaries(document.id))
 
-    def summarise_one(self, document_id: str | None, chapter: int | None) -> Iterator[list[Any]]:
-        """Make one chapter's summary, unless it is there."""
-        yield from self._make(document_id, [chapter or 1])
+    def summarise_one(
+        self, document_id: str | None, chapter: int | None, again: bool = False
+    ) -> Iterator[list[Any]]:
+        """Make one chapter's summary, unless it is there; again: even then."""
+        yield from self._make(document_id, [chapter or 1], again)
 
-    def summarise_all(self, document_id: str | None) -> Iterator[list[Any]]:
-        """Make what is missing: every chapter's summary, then the book's."""
+    def summarise_all(self, document_id: str | None, again: bool = False) -> Iterator[list[Any]]:
+        """Make what is missing: every chapter's summary, then the book's; again: make all."""
         chapters = self._desk.library.store.chapters(document_id or "")
-        yield from self._make(document_id, [*range(1, len(chapters) + 1), BOOK])
+        yield from self._make(document_id, [*range(1, len(chapters) + 1), BOOK], again)
 
-    def _make(self, document_id: str | None, wanted: list[int]) -> Iterator[list[Any]]:
+    def _make(self, document_id: str | None, wanted: list[int], again: bool) -> Iterator[list[Any]]:
         idle = gr.update(interactive=False)
         try:
             document = self._desk.ready(document_id)
             stop = self._desk.stops[document.id] = Event()
-            summarizer = Summarizer(self._desk.library, partial(_raise_if, stop))
+            summarizer = Summarizer(self._desk.library, partial(_raise_if, stop), again=again)
             for place, number in enumerate(wanted, start=1):
                 what = f"chapter {number}" if number else "the book"
                 words = note(f"Summarising {what} ({place} of {len(wanted)}) …")

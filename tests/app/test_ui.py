@@ -21,7 +21,7 @@ from app.errors import InvalidSetting, NotReady
 from app.library import Library
 from app.recall import Scope
 from app.settings import Settings
-from app.store import BOOK
+from app.store import BOOK, Summary
 from app.ui import charts
 from app.ui.chat_tab import ONLY, WHOLE, ChatTab
 from app.ui.desk import Desk
@@ -204,7 +204,7 @@ class TestPage:
         (chat,) = served.library.store.chats(id)
         assert len(served.library.store.messages(chat.id)) == 2
         assert len(self.press(served, "open_chat", id, chat.id)) == 5
-        self.press(served, "summarise_one", id, 1)
+        self.press(served, "summarise_one", id, 1, False)
         assert len(served.library.store.summaries(id)) == 1
         assert self.press(served, "ask_delete", id)[0]["visible"]
         assert "deleted" in self.press(served, "delete", id)[-1]
@@ -432,6 +432,15 @@ class TestSummariesTab:
         before = desk.library.store.summaries(document.id)
         list(tab.summarise_one(document.id, 2))
         assert desk.library.store.summaries(document.id) == before
+
+    def test_again_makes_what_is_there(self, desk: Desk, picker: Any) -> None:
+        document, store = read_novel(desk.library), desk.library.store
+        store.save_summary(document.id, Summary(2, "Two", "An older one."))
+        tab = SummariesTab(desk, picker)
+        list(tab.summarise_one(document.id, 2))
+        assert store.summaries(document.id)[2].summary == "An older one."
+        list(tab.summarise_one(document.id, 2, again=True))
+        assert store.summaries(document.id)[2].summary != "An older one."
 
     def test_stop_keeps_what_was_made(self, desk: Desk, picker: Any) -> None:
         document = read_novel(desk.library)
