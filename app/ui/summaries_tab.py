@@ -30,7 +30,10 @@ class SummariesTab:
             self._all = gr.Button("Summarise all and the book", scale=1, min_width=150, size="sm")
             self._stop = gr.Button("Stop", scale=1, min_width=80, size="sm", interactive=False)
             self._again = gr.Checkbox(
-                label="Anew, in place of what is there", scale=1, min_width=150, container=False
+                label="Replace what is there",
+                container=False,
+                elem_classes="bs-plain",
+                min_width=190,
             )
         self._said = gr.HTML()
         self._shown = gr.HTML(note(NOT_OPEN))

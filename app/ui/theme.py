@@ -62,6 +62,7 @@ CSS = """
 .dark .bs-warning { background: #57420a; }
 .secondary-wrap input { text-overflow: ellipsis; padding-right: 2em !important; }
 .bs-actions { align-items: flex-end; }
+.bs-plain { border: 0; background: none; box-shadow: none; padding: 0 0 4px; }
 #talk button[aria-label="Clear"] { display: none; }
 .bs-empty { text-align: center; padding: 56px 16px; font-size: 1.15rem;
   border: 1px dashed var(--border-color-primary); border-radius: 10px;
