@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 import torch
@@ -30,6 +31,7 @@ from memory_models.generate import Decoding, Mixture, Trace, generate, generate_
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Bundle, Reading
 from memory_models.prompt import DECLINED, TELL, build_prompt
+from memory_models.tokenizer import Tokenizer
 
 REQUEST = "What happens in the text above? Who does what?"  # of a backbone without a teller
 LEAD = "In this part, "  # without these words an untrained model reviews instead of telling
@@ -38,6 +40,9 @@ WHOLE_TOKENS = 160
 BOOK_TOKENS = 1024  # to which a book's summary is shortened
 NO_REPEAT = 6  # tokens in a row: longer than most names
 END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
+NAME_LETTERS = 3  # and more, with a capital
+WORD = re.compile(rf"\b[^\W\d_]{{{NAME_LETTERS},}}")
+TITLES = frozenset(("Mrs", "Miss", "Sir", "Lady", "Lord"))
 WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
 ROWS = 4  # windows that speak at once, each beside itself without memory
 CONTRAST = 0.5  # with what would be said without memory; EXPERIMENTS.md, 2026-11-23: summaries
@@ -159,7 +164,8 @@ class Summarizer:
         reading = memory.recall(slots, torch.zeros(len(rows)), rows=rows, reader=self._reader)
         watched = _Watched(reading, self._watch)
         decoding = Decoding(max_tokens=WINDOW_TOKENS, no_repeat=NO_REPEAT)
-        told = generate_each(watched, prompt, tokenizer.chat.stops, decoding, CONTRAST)
+        banned = partial(named_again, tokenizer)
+        told = generate_each(watched, prompt, tokenizer.chat.stops, decoding, CONTRAST, banned)
         said = [whole_sentences(tokenizer.decode(tokens)) for tokens in told]
         return ["" if REFUSAL in text.lower() else text for text in said]
 
@@ -218,6 +224,25 @@ class _Watched:
         """As the reading's own."""
         self._watch()
         return self._reading.step(tokens, last)
+
+
+def named_again(tokenizer: Tokenizer, said: Sequence[int]) -> list[int]:
+    """Tokens that would begin a name which this sentence has said: nobody is told of themselves.
+
+    A name is recognised by its first letters; titles may be said again.
+    """
+    sentence = END.split(tokenizer.decode(said))[-1]
+    names = {word for word in WORD.findall(sentence) if word[0].isupper()} - TITLES
+    begun = [_beginning(tokenizer, name) for name in names]
+    return [run[-1] for run in begun if list(said[len(said) - len(run) + 1 :]) == run[:-1]]
+
+
+def _beginning(tokenizer: Tokenizer, name: str) -> list[int]:
+    """The tokens of a name inside a sentence until they tell it from other words."""
+    tokens = tokenizer.encode(f" {name}")
+    lengths = (len(tokenizer.decode(tokens[:n]).strip()) for n in range(1, len(tokens) + 1))
+    enough = (n for n, letters in enumerate(lengths, start=1) if letters >= NAME_LETTERS)
+    return tokens[: next(enough, len(tokens))]
 
 
 def whole_sentences(text: str) -> str:

@@ -15,7 +15,7 @@ weigh the rows beside the address, and the question's likelihood counts no more
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -190,8 +190,11 @@ def generate_each(
     stops: frozenset[int],
     decoding: Decoding,
     contrast: float = 0.0,
+    banned: Callable[[Sequence[int]], list[int]] = lambda said: [],
 ) -> list[list[int]]:
     """Greedy continuations of the prompt by every row with memory, each from its row alone.
+
+    banned: tokens that a row may not say next, given what it has said.
 
     With a contrast the second half of the rows are to see no memory: they say what the first half
     says, and what they would have said themselves counts less (`contrasted`).
@@ -203,7 +206,8 @@ def generate_each(
     for _ in range(decoding.max_tokens):
         scores = logits[:count].clone()
         for row in range(count):
-            scores[row, _would_repeat(said[row], decoding.no_repeat)] = float("-inf")
+            repeats = _would_repeat(said[row], decoding.no_repeat)
+            scores[row, [*repeats, *banned(said[row])]] = float("-inf")
         if contrast:  # after the ban, which may leave none that was likely
             scores = contrasted(scores, logits[count : 2 * count], contrast)
         tokens = scores.argmax(-1).tolist()

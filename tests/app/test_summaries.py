@@ -10,7 +10,7 @@ from app.adapters import TrainedReader
 from app.errors import InvalidQuestion, NotReady
 from app.library import Library
 from app.store import BOOK
-from app.summaries import Stopped, Summarizer, whole_sentences
+from app.summaries import Stopped, Summarizer, named_again, whole_sentences
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
 from memory_models.memories.slot_reading import SlotReading
@@ -131,6 +131,29 @@ def test_a_half_sentence_at_the_end_is_left_out() -> None:
     assert whole_sentences("no end at all") == "no end at all"
     assert whole_sentences("He met a man. The man met Mr. Brown and Dr.") == "He met a man."
     assert whole_sentences("“She left.” And th") == "“She left.”"
+
+
+@pytest.mark.parametrize(
+    ("said", "next_word", "banned"),
+    [
+        ("Holmes asks", " Holmes", True),
+        ("Holmes asks", " Watson", False),
+        ("Then the vicar, Émile, and", " Émile", True),
+        ("Holmes asks. Then", " Holmes", False),  # another sentence
+        ("Mrs Porter tells", " Mrs", False),
+        ("Mrs. Porter tells", " Porter", True),
+        ("Al sees", " Al", False),  # too short to be told from other words
+    ],
+)
+def test_nobody_is_named_twice_in_a_sentence(
+    library: Library, said: str, next_word: str, banned: bool
+) -> None:
+    tokenizer = library.backbone.tokenizer
+    tokens, refused = tokenizer.encode(said), False
+    for token in tokenizer.encode(next_word):
+        refused |= token in named_again(tokenizer, tokens)
+        tokens.append(token)
+    assert refused == banned
 
 
 def test_a_chapter_is_what_its_windows_tell(library: Library) -> None:

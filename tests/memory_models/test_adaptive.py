@@ -421,3 +421,5 @@ class _Certain:
 def test_a_ban_on_the_only_likely_token_leaves_the_next_one() -> None:
     told = generate_each(_Certain(), [1], frozenset(), Decoding(4, no_repeat=1), 0.5)  # type: ignore[arg-type]
     assert told[0][:2] == [4, 6]
+    told = generate_each(_Certain(), [1], frozenset(), Decoding(4), banned=lambda said: said[:1])  # type: ignore[arg-type]
+    assert told[0] == [4, 6, 6, 6]
