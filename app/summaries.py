@@ -40,9 +40,8 @@ WHOLE_TOKENS = 160
 BOOK_TOKENS = 1024  # to which a book's summary is shortened
 NO_REPEAT = 6  # tokens in a row: longer than most names
 END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
-NAME_LETTERS = 3  # and more, with a capital
-WORD = re.compile(rf"\b[^\W\d_]{{{NAME_LETTERS},}}")
-TITLES = frozenset(("Mrs", "Miss", "Sir", "Lady", "Lord"))
+NAME = re.compile(r"\b[^\W\d_]{2,}")  # if its first letter is a capital
+TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St", "Miss", "Sir", "Lady", "Lord"))
 WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
 ROWS = 4  # windows that speak at once, each beside itself without memory
 CONTRAST = 0.5  # with what would be said without memory; EXPERIMENTS.md, 2026-11-23: summaries
@@ -229,20 +228,13 @@ class _Watched:
 def named_again(tokenizer: Tokenizer, said: Sequence[int]) -> list[int]:
     """Tokens that would begin a name which this sentence has said: nobody is told of themselves.
 
-    A name is recognised by its first letters; titles may be said again.
+    All pieces with which it can begin, lest it come back misspelt; titles may be said again.
     """
     sentence = END.split(tokenizer.decode(said))[-1]
-    names = {word for word in WORD.findall(sentence) if word[0].isupper()} - TITLES
-    begun = [_beginning(tokenizer, name) for name in names]
-    return [run[-1] for run in begun if list(said[len(said) - len(run) + 1 :]) == run[:-1]]
-
-
-def _beginning(tokenizer: Tokenizer, name: str) -> list[int]:
-    """The tokens of a name inside a sentence until they tell it from other words."""
-    tokens = tokenizer.encode(f" {name}")
-    lengths = (len(tokenizer.decode(tokens[:n]).strip()) for n in range(1, len(tokens) + 1))
-    enough = (n for n, letters in enumerate(lengths, start=1) if letters >= NAME_LETTERS)
-    return tokens[: next(enough, len(tokens))]
+    names = {word for word in NAME.findall(sentence) if word[0].isupper()} - TITLES
+    begun = {name[:letters] for name in names for letters in range(1, len(name) + 1)}
+    runs = [tokenizer.encode(f" {beginning}") for beginning in sorted(begun)]
+    return [run[-1] for run in runs if list(said[len(said) - len(run) + 1 :]) == run[:-1]]
 
 
 def whole_sentences(text: str) -> str:

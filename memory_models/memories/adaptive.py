@@ -55,7 +55,7 @@ from memory_models.word_index import pack_words
 REPEAT_REQUEST = "\n\nRepeat the text above."
 QUERY_DISTANCE = 20  # how far behind the prompt's place addressing queries stand
 ADDRESS_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
-WORD_WEIGHT = 0.2  # of BM25 beside the heads' score; 2026-11-22: words on whole books
+WORD_WEIGHT = 1.6  # of BM25 beside the heads' score; 2026-11-23: words to find, words to weigh
 
 
 @dataclass(frozen=True, slots=True)
