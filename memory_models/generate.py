@@ -25,9 +25,9 @@ from memory_models.errors import InvalidRequest
 from memory_models.memory import Reading
 
 QUESTION_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
-SUPPORT_WEIGHT = 2.0  # of a row's log-odds to answer; 2026-11-22: which window answers
+SUPPORT_WEIGHT = 0.25  # of a row's log-odds to answer; 2026-11-23: rows that vote
 PLAUSIBLE = 0.1  # of the likeliest token's probability, for a token to be contrasted
-BESIDE_SUPPORT = 1.6  # of the address beside them; 2026-11-22: rows once words address
+BESIDE_SUPPORT = 0.5  # of the address beside them
 
 
 @dataclass(frozen=True, slots=True)
