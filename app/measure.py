@@ -15,6 +15,7 @@ from typing import Any
 from app.adapters import TrainedReader, retrieval_reader, trained_reader
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress, ReadProgress, quiet
+from app.made_by import made_by
 from app.measure_cases import Plan, Setting, cases_of, measure_of, settings_of
 from app.models import (
     CALIBRATION,
@@ -63,6 +64,7 @@ CONDITIONS = (
     "random",
     "gold",
     "truncated[@TOKENS]",
+    "full",
     "rag[@PASSAGE_TOKENSxPASSAGES]",
     "adaptive[@SHARE[xBITS]]",
     "together[@SHARE[xBITS]]",
@@ -70,6 +72,7 @@ CONDITIONS = (
     "melodi",
 )
 TRUNCATED_TOKENS = 2048  # of the document's end, for the comparator `truncated`
+ROOM = 512  # positions that `full` leaves to the question and its answer
 SEEN_TOGETHER = 4  # windows; as many as the reader was trained on at once
 OVER_WINDOWS: dict[str, type[Adaptive | Random]] = {
     "adaptive": Adaptive,
@@ -81,7 +84,11 @@ OVER_WINDOWS: dict[str, type[Adaptive | Random]] = {
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Who answers, for each way of showing the document; all are equally trained."""
+    """Who answers, for each way of showing the document.
+
+    One reader, trained on windows and pages alike, answers nothing, pages and slots; retrieved
+    passages have weights of their own over it.
+    """
 
     off: Reader  # nothing is shown
     page: Reader  # the gold passage, or the document's end, stands in the prompt
@@ -268,9 +275,8 @@ def _condition(library: Library, name: str, who: Readers) -> Condition:
         return _shown(library, name, who.off, lambda case: "")
     if name == "gold":
         return _shown(library, name, who.page, lambda case: case.passage)
-    if kind == "truncated":
-        tokens = _whole(given, name) if given else TRUNCATED_TOKENS
-        show = partial(_tail, backbone.tokenizer, tokens=tokens)
+    if kind == "truncated" or name == "full":
+        show = partial(_tail, backbone.tokenizer, tokens=_shown_tokens(backbone, name))
         return _shown(library, name, who.page, show)
     if kind == "rag":
         tokens, most = _passages(given, name) if given else (TOKENS, MOST)
@@ -331,6 +337,21 @@ def _share(given: str, name: str) -> tuple[float, float | None]:
         ) from error
 
 
+def _shown_tokens(backbone: Backbone, name: str) -> int:
+    """How many tokens of the document's end `truncated` or `full` shows."""
+    most = backbone.config.max_positions - ROOM
+    if name == "full":
+        return most
+    given = name.partition("@")[2]
+    tokens = _whole(given, name) if given else TRUNCATED_TOKENS
+    if tokens > most:
+        raise InvalidSetting(
+            f"{name!r} shows more than the {backbone.config.max_positions} positions of "
+            f"{backbone.name} hold beside a question; {most} at most, which is `full`."
+        )
+    return tokens
+
+
 def _whole(given: str, name: str) -> int:
     if not given.isdecimal() or int(given) == 0:
         raise InvalidSetting(
@@ -351,6 +372,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "rows": [row_json(row) for row in evaluation.rows],
         "groups": [row_json(row) for row in evaluation.groups],
+        "made_by": made_by(),
     }
 
 

@@ -12,6 +12,8 @@ import typer
 from app.cli_common import Backbone, Json, emit, err, opened, say
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress
+from app.made_by import made_by, made_by_line
+from app.markdown import figures_markdown
 from app.progress import reading_bar
 from memory_models.evaluate.data import Record
 
@@ -25,7 +27,7 @@ Split = Annotated[
 
 
 QUICK = "none,wrong,gold,rag,adaptive"
-EVERY = "none,wrong,gold,truncated,rag,adaptive"
+EVERY = "none,wrong,random,gold,truncated,rag,adaptive,infini,melodi"
 
 
 def evaluate_command(
@@ -39,7 +41,7 @@ def evaluate_command(
     memories: Annotated[
         str | None,
         typer.Option(
-            help="none wrong random gold truncated[@TOKENS] rag[@TOKENSxPASSAGES] "
+            help="none wrong random gold truncated[@TOKENS] full rag[@TOKENSxPASSAGES] "
             f"adaptive[@SHARE] infini[@linear] melodi, with commas.  [default: {EVERY}]"
         ),
     ] = None,
@@ -140,8 +142,8 @@ def _counts(text: str, option: str) -> tuple[int, ...]:
 def _tables(found: Evaluation, score: str) -> str:
     from memory_models.evaluate.table import groups_markdown, to_markdown
 
-    table = to_markdown(found.rows)
-    return f"{table}\n\n{groups_markdown(found.groups, score)}" if found.groups else table
+    groups = [groups_markdown(found.groups, score)] if found.groups else []
+    return "\n\n".join([to_markdown(found.rows), *groups, made_by_line(made_by())])
 
 
 def _show(found: Evaluation) -> None:
@@ -180,19 +182,7 @@ def calibrate_command(
     confidence = Plan(data, confidence_split, ("adaptive", "wrong"), (distractors,), answers)
     with opened(backbone) as library, reading_bar(err, "Calibrating") as on_progress:
         notes = calibrate(library, heads, confidence, on_progress)
-        if as_json:
-            emit(notes)
-            return
-        if heads is not None:
-            found = notes["addressing"]
-            say(
-                f"heads {found['heads']}: gold window first {found['recall_at_1']:.2f}, among 4 "
-                f"{found['recall_at_4']:.2f}, among 8 {found['recall_at_8']:.2f} "
-                f"of {found['questions']} questions"
-            )
-        fits = [notes.get("confidence_fit"), *notes.get("reader_confidence_fit", {}).values()]
-        fit = fits[-1]
-        say(f"confidence: Brier {fit['brier']:.3f}, threshold {fit['threshold']:.2f}")
+        emit(notes) if as_json else say(figures_markdown(notes))
 
 
 bench_app = typer.Typer(help="Measure what the README claims.", no_args_is_help=True)
@@ -223,18 +213,10 @@ def _book(data: Path, book_id: str) -> Record:
 
 
 def _report(result: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        emit(result)
-        return
-    for name, value in result.items():
-        if not isinstance(value, list):
-            say(f"{name:22} {value}")
-    for row in result.get("answers", []):
-        say("  " + " | ".join(str(value) for value in row.values()))
-    for name, file in result.get("files", {}).items():
-        say(name)
-        for row in file["answers"]:
-            say("  " + " | ".join(str(value) for value in row.values()))
+    made = made_by()
+    emit({**result, "made_by": made}) if as_json else say(
+        f"{figures_markdown(result)}\n\n{made_by_line(made)}"
+    )
 
 
 @bench_app.command(name="planted")

@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -27,6 +24,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from app.errors import InvalidSetting
+from app.made_by import made_by
 from memory_models.evaluate.data import Record, read_records
 from memory_models.papers.configs import ABLATIONS, SYSTEMS, Size, build, parse, recipe_of
 from memory_models.papers.data import (
@@ -306,7 +304,7 @@ def table_json(papers: Papers) -> dict[str, Any]:
         "rows": [asdict(row) for row in make_rows(results, ORDER)],
         "results": [result.to_json() for result in results],
         "unfinished": dict(papers.unfinished()),
-        "made_by": _made_by(papers),
+        "made_by": made_by(f"bookstate bench papers --size {papers.size.name}"),
     }
 
 
@@ -338,22 +336,6 @@ def write_table(papers: Papers) -> Path:
     charts = papers.folder / "charts.html"
     charts.write_text(page(papers.results(), ORDER), "utf-8")
     return charts
-
-
-def _made_by(papers: Papers) -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {
-        "command": f"bookstate bench papers --size {papers.size.name}",
-        "commit": commit.stdout.strip() or None,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "torch": torch.__version__,
-    }
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:

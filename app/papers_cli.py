@@ -14,6 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from app.cli_common import REFUSALS, Json, emit, err, say
+from app.markdown import figures_markdown, rows_markdown
 from app.settings import read_settings
 
 if TYPE_CHECKING:
@@ -87,12 +88,7 @@ def tokenizer_command(data: Data = None, size: SizeName = "mini", as_json: Json 
             "vocabulary": papers.tokenizer.vocabulary,
             "tokens": counts,
         }
-        if as_json:
-            emit(found)
-            return
-        say(f"{found['tokenizer']}: {found['vocabulary']} pieces")
-        for name, count in counts.items():
-            say(f"{name:14} {count:,} tokens")
+        emit(found) if as_json else say(figures_markdown(found))
 
 
 @papers_app.command(name="train")
@@ -104,6 +100,7 @@ def train_command(
     threads: Threads = 1,
     background: Annotated[bool, typer.Option("--background", help="Return at once.")] = False,
     queues: Annotated[int, typer.Option(min=1, help="With --background: side by side.")] = 1,
+    as_json: Json = False,
 ) -> None:
     """Train runs one after the other; finished ones are skipped, a stopped one goes on."""
     from app.papers import work
@@ -111,15 +108,18 @@ def train_command(
     with _papers(size, data, threads) as papers:
         jobs = _jobs(papers, systems, seeds)
         if background:
-            for number in range(queues):
-                _start(papers, number)
+            started = [_start(papers, number) for number in range(queues)]
+            emit({"queues": started}) if as_json else say(rows_markdown(started))
             return
         with _bar() as on_step:
-            work(papers, jobs, say, on_step)
+            work(papers, jobs, _say_aside if as_json else say, on_step)
+        if as_json:
+            done = [result for job in jobs if (result := papers.result(job)) is not None]
+            emit({"results": [result.to_json() for result in done]})
 
 
-def _start(papers: Papers, number: int) -> None:
-    """The same command without --background, in a process of its own."""
+def _start(papers: Papers, number: int) -> dict[str, str | int]:
+    """The same command without --background, in a process of its own; where to watch it."""
     log = papers.folder / f"queue-{number}.log"
     kept = [argument for argument in sys.argv[1:] if argument != "--background"]
     with log.open("ab") as out:
@@ -131,7 +131,7 @@ def _start(papers: Papers, number: int) -> None:
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-    say(f"queue {number}: process {process.pid}, log {log}")
+    return {"queue": number, "process": process.pid, "log": str(log)}
 
 
 @contextmanager
@@ -189,16 +189,8 @@ def speed_command(
     from app.papers import speed
 
     with _papers(size, None, threads) as papers:
-        for job in _jobs(papers, systems, "0"):
-            found = speed(papers.size, job.system)
-            if as_json:
-                emit(asdict(found))
-                continue
-            say(
-                f"{found.system:18} {found.parameters / 1e6:6.2f}M parameters "
-                f"{found.floats:>9,} floats  {found.trained:>6,.0f} trained, "
-                f"{found.read:>6,.0f} read tokens/s"
-            )
+        found = [asdict(speed(papers.size, job.system)) for job in _jobs(papers, systems, "0")]
+        emit({"systems": found}) if as_json else say(rows_markdown(found))
 
 
 def bench_papers_command(

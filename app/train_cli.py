@@ -10,6 +10,7 @@ import typer
 
 from app.cli_common import Backbone, Json, emit, err, opened, say
 from app.errors import InvalidSetting
+from app.markdown import figures_markdown
 from app.progress import training_bar
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def gate_command(
         training_bar(err, "Fitting") as on_step,
     ):
         notes = train_gate(library, data, windows, plan, on_window, on_step)
-        emit(notes) if as_json else say(str(notes["scores"]))
+        emit(notes) if as_json else say(figures_markdown(notes))
 
 
 @train_app.command(name="addressing")
@@ -87,7 +88,7 @@ def addressing_command(
     ):
         shares = _shares(data, facts)
         notes = train_addressing(library, shares, books, windows, plan, on_window, on_step)
-        emit(notes) if as_json else say(str(notes["scores"]))
+        emit(notes) if as_json else say(figures_markdown(notes))
 
 
 @train_app.command(name="codec")
@@ -107,7 +108,7 @@ def codec_command(
     with opened(backbone) as library, training_bar(err, "Tracing answers") as on_window:
         shares = _shares(data, facts)
         notes = train_codec(library, shares, books, windows, CodecPlan(), seed, on_window)
-        emit(notes) if as_json else say(f"codec of {windows} windows installed")
+        emit(notes) if as_json else say(figures_markdown(notes))
 
 
 @train_app.command(name="reader")
@@ -150,7 +151,7 @@ def reader_command(
             start=weights,
         )
         notes = train_reader(library, plan, folder, on_step)
-        emit(notes) if as_json else say(str(notes["validation"]))
+        emit(notes) if as_json else say(figures_markdown(notes))
 
 
 @train_app.command(name="retrieved")
@@ -176,7 +177,7 @@ def retrieved_command(
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         pages = Pages(_shares(data, facts), books, validation)
         notes = train_retrieved(library, pages, _over_plan(pace, rank, weights), folder, on_step)
-        emit(notes) if as_json else say(str(notes["validation"]))
+        emit(notes) if as_json else say(figures_markdown(notes))
 
 
 @train_app.command(name="teller")
@@ -201,7 +202,7 @@ def teller_command(
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         plan = _over_plan(pace, rank, weights)
         notes = train_teller(library, summaries, plan, folder, on_step)
-        emit(notes) if as_json else say(str(notes["validation"]))
+        emit(notes) if as_json else say(figures_markdown(notes))
 
 
 def _over_plan(pace: Pace, rank: int, weights: Path | None) -> OverPlan:
@@ -224,7 +225,7 @@ def mean_command(
 
     with opened(backbone) as library:
         notes = average_readers(library, readers)
-        emit(notes) if as_json else say(f"mean of {len(readers)} readers installed")
+        emit(notes) if as_json else say(figures_markdown(notes))
 
 
 @train_app.command(name="infini")
@@ -324,7 +325,7 @@ def _retrofit(
             start=sources.start,
         )
         notes = train_retrofit(library, plan, folder, on_step)
-        emit(notes) if as_json else say(f"{kind}: score {notes['score']:.3f}")
+        emit(notes) if as_json else say(figures_markdown(notes))
 
 
 def _shares(

@@ -3,6 +3,7 @@
     none      nothing but the question
     gold      the passage that answers it in the prompt (the ceiling)
     truncated the last tokens of the long document in the prompt
+    full      the same, as many as the backbone has positions for
     rag       the passages that BM25 finds, in document order, in the prompt
     adaptive  adaptive MELODI over the document's windows
     together  the same with the best four windows as one row instead of eight rows

@@ -27,16 +27,17 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Series over a logarithmic axis from the least to the largest x."""
+    """Series over an axis from the least to the largest x: logarithmic, or `even` and from 0."""
 
     title: str
     x_label: str
     series: tuple[Series, ...]
+    even: bool = False
 
     def x(self, value: float) -> float:
         """Pixel of a value on the x axis."""
         low, high = self._range()
-        share = (math.log(value) - low) / (high - low)
+        share = ((value if self.even else math.log(value)) - low) / (high - low)
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
@@ -51,6 +52,8 @@ class Chart:
         return max(0.1, math.ceil(10 * max(values, default=1.0) - 1e-9) / 10)
 
     def _range(self) -> tuple[float, float]:
+        if self.even:
+            return 0.0, max([x for s in self.series for x, _ in s.points], default=1.0)
         found = [math.log(x) for s in self.series for x, _ in s.points] or [0.0]
         middle, half = (min(found) + max(found)) / 2, (max(found) - min(found)) / 2
         reach = max(1.05 * half, math.log(2))  # all alike is a point in the middle
@@ -58,6 +61,8 @@ class Chart:
 
     def ticks(self) -> list[float]:
         """1, 2 and 5 times powers of ten inside the x axis, or the ends where there are none."""
+        if self.even:
+            return [self._range()[1] * step / 5 for step in range(6)]
         low, high = (math.exp(end) for end in self._range())
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         nice = [m * 10.0**p for p in powers for m in (1, 2, 5)]

@@ -279,7 +279,16 @@ def test_a_trained_reader_reads_what_it_was_trained_for(
 
 @pytest.mark.parametrize(
     "name",
-    ["songs", "rag@x", "rag@64", "adaptive@much", "truncated@0", "infini@square", "melodi@1"],
+    [
+        "songs",
+        "rag@x",
+        "rag@64",
+        "adaptive@much",
+        "truncated@0",
+        "truncated@8000",
+        "infini@square",
+        "melodi@1",
+    ],
 )
 def test_unknown_memories_are_refused(library: Library, name: str) -> None:
     plan = Plan(None, None, (name,), task="passkey", tokens=(400,), limit=1)
@@ -327,15 +336,22 @@ def run(*arguments: object) -> Result:
 @pytest.mark.usefixtures("tiny_settings")
 def test_records_keep_the_commands_contract(records: Path) -> None:
     command = ("--data", records, "--split", "val", "--distractors", 3, "--limit", 2, "--json")
-    result = run(*command, "--memories", "none,gold,wrong,random,truncated@64,rag@32x2,adaptive")
+    result = run(
+        *command, "--memories", "none,gold,wrong,random,truncated@64,full,rag@32x2,adaptive"
+    )
     assert result.exit_code == 0, result.stderr or result.exception
     printed = json.loads(result.stdout, parse_constant=pytest.fail)
     rows = {row["memory"]: row for row in printed["rows"]}
-    assert set(rows) == {"none", "gold", "wrong", "random", "truncated@64", "rag@32x2", "adaptive"}
+    shown = {"none", "gold", "truncated@64", "full", "rag@32x2"}
+    assert set(rows) == shown | {"wrong", "random", "adaptive"}
     assert all(row.keys() >= ROW and row["n"] == 2 for row in rows.values())
     for name in ("wrong", "random", "adaptive"):
         assert 0 < rows[name]["state_bytes"] < rows[name]["kv_cache_bytes"]
     assert rows["rag@32x2"]["recall_at_4"] is not None
+    assert rows["full"]["nats_per_token"] != rows["truncated@64"]["nats_per_token"]
+    made = printed["made_by"]
+    assert made["command"].startswith("bookstate ") and str(records.parent) not in str(made)
+    assert made.keys() == {"command", "version", "commit", "machine", "threads", "torch"}
 
 
 @pytest.mark.usefixtures("tiny_settings")

@@ -216,6 +216,10 @@ def test_commands(tiny: Size, books: Path) -> None:
     code, out = run("papers", "train", "--size", "tiny", "--systems", "rmt", "--seeds", "0")
     assert code == 0
     assert "rmt seed 0: perplexity" in out
+    code, out = run(
+        "papers", "train", "--size", "tiny", "--systems", "rmt", "--seeds", "0", "--json"
+    )
+    assert [(r["system"], r["seed"]) for r in json.loads(out)["results"]] == [("rmt", 0)]
     systems = "rmt,melodi_s128_l64@queue=2;memory=long"
     code, out = run(
         "bench", "papers", "--size", "tiny", "--systems", systems, "--seeds", "0", "--json"
@@ -233,7 +237,8 @@ def test_commands(tiny: Size, books: Path) -> None:
     assert run("papers", "train", "--size", "tiny", "--systems", "xl@speed=2")[0] == 1
     code, out = run("papers", "speed", "--size", "tiny", "--systems", "window", "--json")
     assert code == 0
-    assert json.loads(out)["trained"] > 0
+    (speed,) = json.loads(out)["systems"]
+    assert speed["system"] == "window" and speed["trained"] > 0
 
 
 def test_ablations_are_known() -> None:
