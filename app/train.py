@@ -22,6 +22,7 @@ from app.adapters import (
 )
 from app.errors import InvalidSetting
 from app.library import Library
+from app.made_by import made_by
 from app.models import new_memory
 from ingest.segments import split_text
 from memory_models.adapter import (
@@ -83,6 +84,7 @@ def train_gate(
         "windows": windows,
         "plan": asdict(plan),
         "scores": asdict(scores),
+        "made_by": made_by(),
     }
     save_adapter(own_folder(backbone) / f"{WRITE_GATE}.safetensors", Adapter(weights, notes))
     return notes
@@ -132,6 +134,7 @@ def train_addressing(
         "questions": len(examples),
         "plan": asdict(plan),
         "scores": {"trained": asdict(trained), "untrained": asdict(untrained)},
+        "made_by": made_by(),
     }
     save_adapter(own_folder(backbone) / f"{ADDRESSER}.safetensors", Adapter(weights, notes))
     return notes
@@ -186,6 +189,7 @@ def train_codec(
         "windows": windows,
         "seed": seed,
         "plan": asdict(plan),
+        "made_by": made_by(),
     }
     retire_codec(backbone)
     save_adapter(own_folder(backbone) / f"{CODEC}.safetensors", Adapter(weights, notes))

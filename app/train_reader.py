@@ -18,6 +18,7 @@ from torch import Tensor
 from app.adapters import READER, codec, own_folder, write_gate
 from app.errors import InvalidSetting
 from app.library import Library
+from app.made_by import made_by
 from app.models import new_memory
 from app.train import OnStep, quiet, split_windows, trained_gate
 from memory_models.adapter import (
@@ -165,6 +166,7 @@ def training_notes(
         "tokens": progress.tokens,
         "steps": progress.step,
         "validation": max(judged, key=lambda line: float(line["score"]), default={}),
+        "made_by": made_by(),
     }
 
 

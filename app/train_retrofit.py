@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from app.adapters import own_folder, trained_reader
 from app.errors import InvalidSetting
 from app.library import Library
+from app.made_by import made_by
 from app.train import OnStep, split_windows
 from ingest.segments import split_text
 from memory_models.adapter import Adapter, load_learned, save_adapter
@@ -217,6 +218,7 @@ def train_retrofit(
         "steps": progress.step,
         "score": progress.best,
         "reader": trained.name if (trained := trained_reader(backbone)) else None,
+        "made_by": made_by(),
     }
     if isinstance(retrofit.learned, MelodiRetrofit):
         notes["config"] = asdict(retrofit.learned.config)

@@ -86,6 +86,7 @@ def test_trained_adapters_are_installed_and_used(
     common = ("--backbone", str(folder), "--json")
     gate = json.loads(run("gate", "--data", str(records), "--windows", "16", *common))
     assert gate["scores"]["windows"] == 2
+    assert {"commit", "version"} <= gate["made_by"].keys()
     data = ("--data", f"{records}:1:train", "--books", str(records))
     run("codec", *data, "--windows", "4", *common)
     notes = json.loads(
@@ -164,7 +165,7 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     arguments += ["--validation", str(records), "--folder", str(tmp_path / "run")]
     arguments += ["--tokens", "3000", *(["--update", update] if update else [])]
     notes = json.loads(run(memory, *arguments, "--backbone", str(folder), "--json"))
-    assert notes["tokens"] >= 3000 and notes["kind"] == kind
+    assert notes["tokens"] >= 3000 and notes["kind"] == kind and notes["made_by"]["version"]
     settings = Settings(
         home=tmp_path / "home", backbone=str(folder), infini_update=update or "delta"
     )
