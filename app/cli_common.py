@@ -12,20 +12,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from app.errors import BookstateError
+from app.errors import REFUSALS
 from app.library import Library
 from app.progress import fetch_bar
 from app.settings import read_settings
-from ingest.book import InvalidBookError, UnreadableDocument, WindowTooSmallError
-from memory_models.errors import ModelError
-
-REFUSALS = (
-    BookstateError,
-    ModelError,
-    UnreadableDocument,
-    InvalidBookError,
-    WindowTooSmallError,
-)
 
 err = Console(stderr=True, highlight=False)
 

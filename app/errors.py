@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ingest.book import InvalidBookError, UnreadableDocument, WindowTooSmallError
+from memory_models.errors import ModelError
+
 
 class BookstateError(Exception):
     """Root of everything that the product refuses."""
@@ -33,3 +36,13 @@ class InvalidSetting(BookstateError):
 
 class InvalidQuestion(BookstateError):
     """A question that is empty, too long or about a chapter that is not there."""
+
+
+REFUSALS = (
+    BookstateError,
+    ModelError,
+    UnreadableDocument,
+    InvalidBookError,
+    WindowTooSmallError,
+)
+"""Everything that is refused with a reason, by us or by what we stand on; edges catch these."""

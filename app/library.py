@@ -71,6 +71,10 @@ class ReadProgress:
 OnProgress = Callable[[ReadProgress], None]
 
 
+class Stopped(Exception):
+    """Raised by whoever watches a reading or a summary, to end it; nothing half-made is stored."""
+
+
 def quiet(*_: object) -> None:
     """Progress that nobody watches."""
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from app.cli_common import REFUSALS, Json, emit, err, say
+from app.cli_common import Json, emit, err, say
+from app.errors import REFUSALS
 from app.markdown import figures_markdown, rows_markdown
 from app.settings import read_settings
 

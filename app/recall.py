@@ -84,7 +84,7 @@ class StateReader:
     ) -> Reading:
         """A reading of the state for the question, `windows` of it where it has windows.
 
-        Raises NotReady while nothing of the scope has been read.
+        Raises NotReady until the whole document is read, whatever the scope.
         """
         chapters = self._store.segment_chapters(document.id)
         scope.check(max(chapters))

@@ -48,10 +48,6 @@ CONTRAST = 0.5  # with what would be said without memory; EXPERIMENTS.md, 2026-1
 REFUSAL = DECLINED.rstrip(".").lower()
 
 
-class Stopped(Exception):
-    """Raised by whoever watches a summary, to end it; nothing half-made is stored."""
-
-
 class Summarizer:
     """Makes and keeps summaries of the documents of one library.
 

@@ -9,17 +9,11 @@ from __future__ import annotations
 import logging
 from threading import Event, Thread
 
-from app.errors import BookstateError, StoreFailed
-from app.library import Library, ReadProgress
+from app.errors import REFUSALS, StoreFailed
+from app.library import Library, ReadProgress, Stopped
 from app.store import Job
-from ingest.book import UnreadableDocument
-from memory_models.errors import ModelError
 
 log = logging.getLogger(__name__)
-
-
-class Stopped(Exception):
-    """Raised inside a reading to end it after the present segment."""
 
 
 class Worker:
@@ -83,7 +77,7 @@ class Worker:
         except Stopped:
             cancelled = store.job_status(job.id) == "cancelling"
             self._finish(job, "cancelled" if cancelled else "queued")
-        except (BookstateError, ModelError, UnreadableDocument) as error:
+        except REFUSALS as error:
             log.warning("Reading %s failed: %s", job.document_id, error)
             self._finish(job, "failed", str(error))
         else:

@@ -13,9 +13,10 @@ from gradio.events import api
 
 from app.answers import Answer
 from app.documents_json import document_json
+from app.errors import REFUSALS
 from app.recall import Scope
 from app.summaries import Summarizer
-from app.ui.desk import MODEL, REFUSALS, Desk
+from app.ui.desk import MODEL, Desk
 from app.ui.inputs import upload_box
 from app.ui.summaries_tab import summarise
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from app.errors import REFUSALS
 from app.recall import Scope
 from app.store import Message
-from app.ui.desk import MODEL, REFUSALS, Desk, private
+from app.ui.desk import MODEL, Desk, private
 from app.ui.inputs import choice_list
 from app.ui.texts import NOT_OPEN, chapter_choices, evidence_html, note
 from app.ui.turns import Turn

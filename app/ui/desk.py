@@ -7,15 +7,12 @@ from threading import Event
 from time import monotonic, sleep
 from typing import Any
 
-from app.errors import BookstateError, NotReady
+from app.errors import NotReady
 from app.library import Library
 from app.store import Document, Job
 from app.ui.turns import Turns
 from app.worker import Worker
-from ingest.book import InvalidBookError, UnreadableDocument
-from memory_models.errors import ModelError
 
-REFUSALS = (BookstateError, ModelError, UnreadableDocument, InvalidBookError)
 OPEN = ("queued", "running", "cancelling")
 MODEL = "model"  # concurrency id: answers and summaries wait in one line
 SEGMENT_PATIENCE = 120  # seconds that the present segment of a cancelled reading may take

@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from app.errors import REFUSALS
 from app.models import MEMORY_NOTES, caution
-from app.store import Document
-from app.ui.desk import OPEN, REFUSALS, Desk, private
+from app.store import Document, Job
+from app.ui.desk import OPEN, Desk, private
 from app.ui.inputs import upload_box
 from app.ui.texts import MEMORY_NAMES, NO_DOCUMENTS, note, progress_html, ratio, size, status
 
@@ -159,7 +160,7 @@ class LibraryTab:
         waits = opened is not None and not opened.ready
         shown = progress_html(opened, job, desk.worker.progress.get(opened.id)) if opened else ""
         return [
-            gr.update(value=[self._row(d) for d in documents], visible=bool(every)),
+            gr.update(value=[self._row(d, jobs.get(d.id)) for d in documents], visible=bool(every)),
             gr.update(visible=not every),
             gr.update(
                 choices=[(d.title, d.id) for d in every], value=opened.id if opened else None
@@ -171,8 +172,7 @@ class LibraryTab:
             seen,
         ]
 
-    def _row(self, document: Document) -> list[str]:
-        job = self._desk.jobs().get(document.id)
+    def _row(self, document: Document, job: Job | None) -> list[str]:
         count = self._desk.library.store.page_count(document.id)
         return [
             document.title,

@@ -9,9 +9,11 @@ from typing import Any
 
 import gradio as gr
 
+from app.errors import REFUSALS
+from app.library import Stopped
 from app.store import BOOK, Document, Summary
-from app.summaries import Stopped, Summarizer
-from app.ui.desk import MODEL, REFUSALS, Desk, private
+from app.summaries import Summarizer
+from app.ui.desk import MODEL, Desk, private
 from app.ui.inputs import choice_list
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
 

@@ -12,10 +12,9 @@ from threading import Condition, Lock, Thread
 from typing import Any
 
 from app.answers import Answer, AnswerStream
-from app.errors import BookstateError
+from app.errors import REFUSALS
 from app.library import Library
 from app.recall import Scope
-from memory_models.errors import ModelError
 
 NOTHING_SAID = "(Stopped before the first word.)"
 TITLE_LENGTH = 60
@@ -143,7 +142,7 @@ class Turns:
     def _make(self, turn: Turn, stream: AnswerStream) -> None:
         try:
             self._answer(turn, stream)
-        except (BookstateError, ModelError) as error:
+        except REFUSALS as error:
             turn.error = str(error)
         finally:  # whatever went wrong, what was said is kept and nobody waits for ever
             try:

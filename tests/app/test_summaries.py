@@ -8,9 +8,9 @@ from novels import KINDS, Shelf, read_novel
 
 from app.adapters import TrainedReader
 from app.errors import InvalidQuestion, NotReady
-from app.library import Library
+from app.library import Library, Stopped
 from app.store import BOOK
-from app.summaries import Stopped, Summarizer, named_again, whole_sentences
+from app.summaries import Summarizer, named_again, whole_sentences
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
 from memory_models.memories.slot_reading import SlotReading

@@ -21,7 +21,7 @@ from app.errors import InvalidSetting, NotReady
 from app.library import Library
 from app.recall import Scope
 from app.settings import Settings
-from app.store import BOOK, Summary
+from app.store import BOOK, Job, Summary
 from app.ui import charts
 from app.ui.chat_tab import ONLY, WHOLE, ChatTab
 from app.ui.desk import Desk
@@ -375,6 +375,23 @@ class TestLibraryTab:
         desk.library.read(document.id)
         file = write(tmp_path / "up", "a.md", novel())
         assert "read before" in tab.add(str(file), "", "", "adaptive")[-1]
+
+    def test_jobs_are_looked_up_once_for_all_rows(
+        self, desk: Desk, picker: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tab, jobs = LibraryTab(desk, picker), desk.library.store.jobs
+        looked: list[int] = []
+        for seed in range(2):
+            desk.library.register(novel(1, seed=seed), f"{seed}.md")
+            looked.append(0)
+
+            def counted(*statuses: str) -> list[Job]:
+                looked[-1] += 1
+                return jobs(*statuses)
+
+            monkeypatch.setattr(desk.library.store, "jobs", counted)
+            tab.view("", None)
+        assert looked[0] == looked[1]
 
     def test_an_unreadable_file_is_one_sentence(
         self, desk: Desk, picker: Any, tmp_path: Path

@@ -13,6 +13,7 @@ from novels import novel
 from app.library import Library, OnProgress
 from app.store import Document, Job
 from app.worker import Worker
+from ingest.book import WindowTooSmallError
 
 PATIENCE = 30  # seconds
 
@@ -172,6 +173,18 @@ def test_deleting_a_document_just_before_a_checkpoint_does_not_either(
         wait_for(lambda: statuses(library) == ["done"])
     assert library.store.db.execute("SELECT count(*) FROM states").fetchone()[0] > 0
     assert library.store.state_parts(document.id) == {}
+
+
+def test_a_window_that_is_too_small_fails_the_job_too(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> Document:
+        raise WindowTooSmallError("a character has more tokens than the window")
+
+    queued(library)
+    monkeypatch.setattr(library, "read", refuse)
+    with working(library):
+        wait_for(lambda: statuses(library) == ["failed"])
 
 
 def test_a_refusal_fails_the_job_with_its_reason(library: Library, settings: object) -> None:
