@@ -16,6 +16,7 @@ import secrets
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -218,10 +219,11 @@ def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
             f"The archive has {len(members):,} members, at most {MOST_MEMBERS:,} are read; "
             "it is not an export of bookstate."
         )
-    names = [member.filename for member in members]
+    names = Counter(member.filename for member in members)
     expected = {MANIFEST, *(entry.member for entry in manifest.state)}
-    if len(names) != len(set(names)) or set(names) != expected:
-        odd = sorted(set(names) ^ expected) or sorted(n for n in names if names.count(n) > 1)
+    if names.total() != len(names) or names.keys() != expected:
+        twice = (name for name, times in names.items() if times > 1)
+        odd = sorted(names.keys() ^ expected) or sorted(twice)
         raise InvalidArchive(
             f"The archive's member {odd[0]!r:.80} is surplus, missing or there twice; "
             "export the document again."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import time
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +25,9 @@ from archives import (
 )
 from novels import KINDS
 
-from app.archive import import_document
+from app.archive import _check_members, import_document
+from app.errors import InvalidArchive
+from app.manifest import BlobEntry, Manifest
 from app.store import Store
 
 SLOTS = "state/slots-000002.safetensors"
@@ -116,6 +120,20 @@ def test_a_member_that_is_there_twice(
     ):
         archive.writestr(SLOTS, content[SLOTS])
     refused(store, file, "is surplus, missing or there twice")
+
+
+def test_very_many_members_that_are_there_twice_are_refused_at_once(tmp_path: Path) -> None:
+    state = tuple(
+        BlobEntry(part="slots", segment=number, size=1, sha256="a" * 64) for number in range(15_000)
+    )
+    with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in [MANIFEST, *(entry.member for entry in state for _ in range(2))]:
+            archive.writestr(zipfile.ZipInfo(name), b"")
+        started = time.perf_counter()
+        with pytest.raises(InvalidArchive, match="there twice"):
+            _check_members(archive, Manifest.model_construct(state=state))
+    assert time.perf_counter() - started < 3
 
 
 def test_a_bomb(store: Store, exported: dict[str, Path], tmp_path: Path) -> None:
