@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import logging
 from threading import Event, Thread
+from time import monotonic
 
-from app.errors import REFUSALS, StoreFailed
+from app.errors import REFUSALS, Busy, StoreFailed
 from app.library import Library, ReadProgress, Stopped
 from app.store import Job
 
 log = logging.getLogger(__name__)
 
+BUSY_SECONDS = 5.0  # before a document that another process reads is looked at again
+
 
 class Worker:
     """Reads queued documents one after the other until it is stopped."""
 
-    def __init__(self, library: Library, poll_seconds: float = 1.0) -> None:
+    def __init__(
+        self, library: Library, poll_seconds: float = 1.0, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
         self._library = library
         self._poll_seconds = poll_seconds
+        self._busy_seconds = busy_seconds
+        self._busy_until: dict[int, float] = {}  # by job
         self._stop = Event()
         self._wake = Event()
         self._thread = Thread(target=self._run, name="bookstate-reader", daemon=True)
@@ -47,15 +54,21 @@ class Worker:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            waiting = self._library.store.jobs("queued")
-            if not waiting:
-                self._pause()
-                continue
             try:
-                self._work(waiting[0])
+                job = self._next()
+                if job is not None:
+                    self._work(job)
+                    continue
             except StoreFailed as error:  # not even the failure could be stored; try again later
                 log.error("The background reader waits: %s", error)
-                self._pause()
+            self._pause()
+
+    def _next(self) -> Job | None:
+        """The first queued job whose document is not known to be read by another process."""
+        moment = monotonic()
+        self._busy_until = {job: end for job, end in self._busy_until.items() if end > moment}
+        waiting = self._library.store.jobs("queued")
+        return next((job for job in waiting if job.id not in self._busy_until), None)
 
     def _pause(self) -> None:
         self._wake.wait(self._poll_seconds)
@@ -75,13 +88,20 @@ class Worker:
         try:
             self._library.read(job.document_id, on_progress)
         except Stopped:
-            cancelled = store.job_status(job.id) == "cancelling"
-            self._finish(job, "cancelled" if cancelled else "queued")
+            self._put_back(job)
+        except Busy as error:
+            log.info("%s", error)
+            self._busy_until[job.id] = monotonic() + self._busy_seconds
+            self._put_back(job)
         except REFUSALS as error:
             log.warning("Reading %s failed: %s", job.document_id, error)
             self._finish(job, "failed", str(error))
         else:
             self._finish(job, "done")
+
+    def _put_back(self, job: Job) -> None:
+        cancelled = self._library.store.job_status(job.id) == "cancelling"
+        self._finish(job, "cancelled" if cancelled else "queued")
 
     def _finish(self, job: Job, status: str, error: str = "") -> None:
         self.progress.pop(job.document_id, None)

@@ -175,6 +175,55 @@ def test_deleting_a_document_just_before_a_checkpoint_does_not_either(
     assert library.store.state_parts(document.id) == {}
 
 
+@contextmanager
+def read_elsewhere(library: Library, document: Document) -> Iterator[None]:
+    """As while another process reads the document."""
+    other = Library(library.settings)
+    with other._alone(document):
+        yield
+    other.close()
+
+
+def test_a_document_that_another_process_reads_waits_and_holds_up_no_other(
+    library: Library,
+) -> None:
+    first, second = queued(library, 0), queued(library, 1)
+    tries = 0
+    read = library.read
+
+    def counted(document_id: str, on_progress: OnProgress) -> Document:
+        nonlocal tries
+        tries += document_id == first.id
+        return read(document_id, on_progress)
+
+    library.read = counted  # type: ignore[method-assign]
+    worker = Worker(library, poll_seconds=0.01, busy_seconds=0.2)
+    with read_elsewhere(library, first):
+        worker.start()
+        wait_for(lambda: statuses(library) == ["queued", "done"])
+        began, before = time.monotonic(), tries
+        wait_for(lambda: tries >= before + 2)
+        assert time.monotonic() - began > 0.2
+        assert library.store.document(second.id).ready
+    wait_for(lambda: statuses(library) == ["done", "done"])
+    worker.stop()
+    assert library.store.document(first.id).ready
+
+
+def test_a_job_that_waits_for_another_process_can_be_cancelled(library: Library) -> None:
+    document = queued(library)
+    with read_elsewhere(library, document):
+        worker = Worker(library, poll_seconds=0.01, busy_seconds=60)
+        worker.start()
+        wait_for(lambda: bool(worker._busy_until))
+        library.store.cancel_job(document.id)
+        assert statuses(library) == ["cancelled"]
+        began = time.monotonic()
+        worker.stop()
+        assert time.monotonic() - began < 5
+    assert statuses(library) == ["cancelled"]
+
+
 def test_a_window_that_is_too_small_fails_the_job_too(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
