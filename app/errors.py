@@ -26,6 +26,10 @@ class Busy(BookstateError):
     """Another process is reading this document."""
 
 
+class AlreadyServed(BookstateError):
+    """Another server works in this data folder."""
+
+
 class InvalidArchive(BookstateError):
     """An exported file that is damaged, foreign or does not fit this library."""
 

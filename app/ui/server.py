@@ -6,13 +6,16 @@ import os
 import shutil
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
 import gradio as gr
+from filelock import FileLock, Timeout
 from rich.console import Console
 
-from app.errors import InvalidSetting
+from app.errors import AlreadyServed, InvalidSetting
 from app.library import Library
 from app.ui.api import Api
 from app.ui.chat_tab import ChatTab
@@ -129,7 +132,33 @@ def read_auth(file: Path) -> list[tuple[str, str]]:
 def serve_ui(
     library: Library, host: str, port: int, auth_file: Path | None, *, open_browser: bool
 ) -> None:
-    """Serve the page and read what is queued, until Ctrl-C."""
+    """Serve the page and read what is queued, until Ctrl-C. Raises AlreadyServed."""
+    with _alone(library.settings.home):
+        _serve(library, host, port, auth_file, open_browser=open_browser)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """The jobs and uploads of a data folder are one server's; the lock ends with the process."""
+    folder = home / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "server.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise AlreadyServed(
+            f"Another server works in {home}; open its page, end it first, or name another data "
+            "folder by BOOKSTATE_HOME."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _serve(
+    library: Library, host: str, port: int, auth_file: Path | None, *, open_browser: bool
+) -> None:
     name = library.backbone.name  # loaded, or fetched the first time, before anybody waits for it
     shutil.rmtree(_uploads(library), ignore_errors=True)  # what an ended process left
     worker = Worker(library)

@@ -17,12 +17,12 @@ from novels import QUESTION, novel, read_novel
 from torch import Tensor
 
 from app.answers import Answer
-from app.errors import InvalidSetting, NotReady
+from app.errors import AlreadyServed, InvalidSetting, NotReady
 from app.library import Library
 from app.recall import Scope
 from app.settings import Settings
 from app.store import BOOK, Job, Summary
-from app.ui import charts
+from app.ui import charts, server
 from app.ui.chat_tab import ONLY, WHOLE, ChatTab
 from app.ui.desk import Desk
 from app.ui.library_tab import LibraryTab
@@ -553,6 +553,29 @@ class TestEscaping:
         ):
             assert "&lt;img" in shown
             assert "<img" not in shown
+
+
+def test_a_second_server_of_a_data_folder_is_refused_and_takes_nothing(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, refused = library.settings, []
+
+    def meanwhile() -> None:
+        upload = settings.home / "uploads" / "book.pdf"
+        upload.parent.mkdir(exist_ok=True)
+        upload.write_bytes(b"being parsed")
+        other = Library(settings)
+        with pytest.raises(AlreadyServed, match=str(settings.home)) as caught:
+            server.serve_ui(other, "127.0.0.1", 0, None, open_browser=False)
+        other.close()
+        refused.append(caught.value)
+        assert upload.is_file()
+
+    monkeypatch.setattr(server, "_wait_for_signal", meanwhile)
+    server.serve_ui(library, "127.0.0.1", 0, None, open_browser=False)
+    assert len(refused) == 1
+    monkeypatch.setattr(server, "_wait_for_signal", lambda: None)
+    server.serve_ui(library, "127.0.0.1", 0, None, open_browser=False)
 
 
 def test_stopping_flag_is_per_document(desk: Desk, picker: Any) -> None:
