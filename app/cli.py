@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated, Any
@@ -19,15 +20,22 @@ import typer
 from app import measure_cli, papers_cli, train_cli
 from app.answers import Answer
 from app.archive import export_document, import_document
-from app.cli_common import Backbone, Existing, Json, emit, err, opened, say
+from app.cli_common import Backbone, Existing, Json, emit, err, opened, refusing, say
 from app.documents_json import document_json, ingested_json, shown_json
-from app.errors import InvalidQuestion
-from app.library import Ingested, Library
-from app.models import MEMORY_NOTES, backbone_folder, caution
+from app.errors import InvalidQuestion, StoreFailed
+from app.library import Ingested, Library, quiet
+from app.models import (
+    MEMORY_NOTES,
+    backbone_folder,
+    caution,
+    load_backbone,
+    read_calibration,
+    reader_name,
+)
 from app.progress import fetch_bar, reading_bar
 from app.recall import Scope, scope_note
-from app.settings import CODED
-from app.store import Document
+from app.settings import CODED, Settings, read_settings
+from app.store import Document, Store
 from memory_models.backbone import DEFAULT_BACKBONE, fetch_default, is_present, pull
 
 app = typer.Typer(
@@ -377,8 +385,8 @@ def models_pull(name: str, as_json: Json = False) -> None:
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Check the installation: data folder, database, backbone, calibration, device."""
-    with opened() as library:
-        checks = list(_checks(library))
+    with refusing():
+        checks = list(_checks(read_settings()))
         if as_json:
             emit([{"check": name, "ok": ok, "detail": detail} for name, ok, detail in checks])
         else:
@@ -388,15 +396,14 @@ def doctor(as_json: Json = False) -> None:
             raise typer.Exit(1)
 
 
-def _checks(library: Library) -> Iterator[tuple[str, bool, str]]:
+def _checks(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     import torch
 
     from memory_models.backbone import best_device, best_dtype
 
-    settings = library.settings
+    database = _database_check(settings.database)  # makes the folder where there is none
     yield "data folder", settings.home.is_dir(), str(settings.home)
-    integrity = library.store.db.execute("PRAGMA quick_check").fetchone()[0]
-    yield "database", integrity == "ok", f"{settings.database.name}: {integrity}"
+    yield database
     device = best_device()
     dtype = str(best_dtype(device)).removeprefix("torch.")
     yield "device", True, f"{device}, {dtype}, {torch.get_num_threads()} threads"
@@ -404,6 +411,16 @@ def _checks(library: Library) -> Iterator[tuple[str, bool, str]]:
     if not is_present(folder):
         yield "backbone", False, f"{folder.name} is not here; run `bookstate models pull default`"
         return
-    yield "backbone", True, f"{library.backbone.name} {library.backbone.sha256[:12]}"
-    measured = library.calibration.measured
+    backbone = load_backbone(settings, quiet)
+    yield "backbone", True, f"{backbone.name} {backbone.sha256[:12]}"
+    measured = read_calibration(backbone, reader_name(backbone, settings)).measured
     yield "calibration", measured, "measured" if measured else "guessed; run `bookstate calibrate`"
+
+
+def _database_check(file: Path) -> tuple[str, bool, str]:
+    try:
+        with closing(Store(file)) as store:
+            found = store.quick_check()
+    except StoreFailed as error:
+        return "database", False, str(error)
+    return "database", found == "ok", f"{file.name}: {found}"

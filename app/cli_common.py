@@ -28,8 +28,8 @@ Existing = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=
 
 @contextmanager
 def opened(backbone: str | None = None, **flags: Any) -> Iterator[Library]:
-    """A library for one command; turns every typed refusal into one line and exit code 1."""
-    try:
+    """A library for one command, whose refusals are one line."""
+    with refusing():
         settings = read_settings(backbone=backbone, **flags)
         with fetch_bar(err) as on_fetch:
             library = Library(settings, on_fetch)
@@ -37,6 +37,13 @@ def opened(backbone: str | None = None, **flags: Any) -> Iterator[Library]:
                 yield library
             finally:
                 library.close()
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turns every typed refusal into one line and exit code 1."""
+    try:
+        yield
     except REFUSALS as error:
         err.print(" ".join(str(error).split()), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from app.errors import StoreFailed
 
@@ -34,35 +34,126 @@ with _hidden("pandas"):  # sqlite_utils would import it, for half a second, to k
     from app.migrations import migrations
 
 
+PATIENCE_SECONDS = 30  # with whoever else writes
+
+
 def now() -> str:
     """The present moment, ISO-8601 UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)  # ours, not a file's
+
+
+@contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    """What SQLite says of the file ends as StoreFailed; what it says of our statements does not."""
+    try:
+        yield
+    except FAULTS:
+        raise
+    except sqlite3.OperationalError as error:
+        raise StoreFailed(
+            f"{file} could not be used ({error}); see that its disk has room, that its folder may "
+            "be written and that no other program locks it, then try again."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise StoreFailed(
+            f"{file} is damaged or no database ({error}); put a copy in its place, or move it away "
+            "to begin anew."
+        ) from error
+
+
+class _Cursor(sqlite3.Cursor):
+    """A cursor whose every step refuses in words."""
+
+    connection: _Connection
+
+    def execute(self, *arguments: Any) -> Self:
+        with _refusing(self.connection.file):
+            return super().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Self:
+        with _refusing(self.connection.file):
+            return super().executemany(*arguments)
+
+    def fetchone(self) -> Any:
+        with _refusing(self.connection.file):
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _refusing(self.connection.file):
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with _refusing(self.connection.file):
+            return super().__next__()
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that knows its file and hands out such cursors."""
+
+    file: Path
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+    def execute(self, *arguments: Any) -> Any:
+        return self.cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        return self.cursor().executemany(*arguments)
+
+
 class DatabaseFile:
-    """One database file; every thread gets its own connection."""
+    """One database file; every thread gets its own connection.
+
+    Whatever SQLite has against the file is raised as StoreFailed, wherever it is noticed.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreFailed(
+                f"The data folder {path.parent} cannot be made ({error.strerror}); name another by "
+                "BOOKSTATE_HOME."
+            ) from error
         self._local = threading.local()
         self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._opening = threading.Lock()
-        migrations.apply(self.db)
+        try:
+            migrations.apply(self.db)
+        except StoreFailed:
+            self.close()
+            raise
 
     @property
     def db(self) -> Database:
         """This thread's connection."""
         if not hasattr(self._local, "db"):
-            connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
-            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
-                connection.execute(f"PRAGMA {pragma}").close()
+            connection = self._connect()
             self._close_finished()
             with self._opening:
                 self._opened.append((threading.current_thread(), connection))
             self._local.db = Database(connection)
         db: Database = self._local.db
         return db
+
+    def _connect(self) -> _Connection:
+        with _refusing(self.path):
+            connection = sqlite3.connect(
+                self.path, timeout=PATIENCE_SECONDS, check_same_thread=False, factory=_Connection
+            )
+        connection.file = self.path
+        try:
+            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+                connection.execute(f"PRAGMA {pragma}").close()
+        except StoreFailed:
+            connection.close()
+            raise
+        return connection
 
     def close(self) -> None:
         """Close every connection this store opened."""
@@ -79,6 +170,10 @@ class DatabaseFile:
         for _, connection in ended:
             connection.close()
 
+    def quick_check(self) -> str:
+        """What SQLite finds wrong in the file first, or "ok"."""
+        return str(self.db.execute("PRAGMA quick_check(1)").fetchone()[0])
+
     @contextmanager
     def writing(self) -> Iterator[Database]:
         """A write transaction that takes the lock at its start, so it cannot fail half-way."""
@@ -86,20 +181,14 @@ class DatabaseFile:
         if db.conn.in_transaction:
             yield db
             return
+        db.conn.execute("BEGIN IMMEDIATE")
         try:
-            db.conn.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.conn.execute("COMMIT")
-            except BaseException:
-                if db.conn.in_transaction:  # a full disk rolls back by itself
-                    db.conn.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:
-            raise StoreFailed(
-                f"{self.path.name} could not be written ({error}); free some disk space or close "
-                "the program that locks it, then run the command again."
-            ) from error
+            yield db
+            db.conn.execute("COMMIT")
+        except BaseException:
+            if db.conn.in_transaction:  # a full disk rolls back by itself
+                db.conn.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ class NotReady(BookstateError):
 
 
 class StoreFailed(BookstateError):
-    """The database could not be written."""
+    """The database cannot be read or written: locked, damaged, or its disk is full."""
 
 
 class Busy(BookstateError):

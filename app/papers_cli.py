@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from app.cli_common import Json, emit, err, say
-from app.errors import REFUSALS
+from app.cli_common import Json, emit, err, refusing, say
 from app.markdown import figures_markdown, rows_markdown
 from app.settings import read_settings
 
@@ -49,11 +48,8 @@ def _papers(size: str, data: Path | None, threads: int | None = None) -> Iterato
 
     if threads is not None:
         torch.set_num_threads(threads)
-    try:
+    with refusing():
         yield Papers(read_settings().home, size_named(size), data)
-    except REFUSALS as error:
-        err.print(" ".join(str(error).split()), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from error
 
 
 def _jobs(papers: Papers, systems: str, seeds: str) -> list[Job]:

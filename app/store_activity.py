@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.database import DatabaseFile, now
+from app.errors import UnknownDocument
 
 BOOK = 0
 """The chapter number under which the whole book's summary is stored."""
@@ -110,10 +111,16 @@ class ActivityStore(DatabaseFile):
     # Chats
 
     def start_chat(self, document_id: str, title: str, created_at: str | None = None) -> int:
-        """A new chat about a document; returns its id."""
+        """A new chat about a document; returns its id. Raises UnknownDocument."""
         moment = created_at or now()
         row = {"document_id": document_id, "title": title, "created_at": moment}
-        return self._insert("chats", row)
+        with self.writing():
+            self._check_there(document_id)
+            return self._insert("chats", row)
+
+    def _check_there(self, document_id: str) -> None:
+        if not self._table("documents").count_where("id = ?", [document_id]):
+            raise UnknownDocument(f"The document {document_id!r} has been deleted.")
 
     def chats(self, document_id: str) -> list[Chat]:
         """Chats about a document, newest first."""
@@ -136,17 +143,19 @@ class ActivityStore(DatabaseFile):
         sources: list[dict[str, Any]] | None = None,
         created_at: str | None = None,
     ) -> None:
-        """Append one message to a chat."""
-        self._table("messages").insert(
-            {
-                "chat_id": chat_id,
-                "role": role,
-                "text": text,
-                "confidence": confidence,
-                "sources": json.dumps(sources or [], ensure_ascii=False),
-                "created_at": created_at or now(),
-            }
-        )
+        """Append one message to a chat. Raises UnknownDocument once the chat was deleted."""
+        row = {
+            "chat_id": chat_id,
+            "role": role,
+            "text": text,
+            "confidence": confidence,
+            "sources": json.dumps(sources or [], ensure_ascii=False),
+            "created_at": created_at or now(),
+        }
+        with self.writing():
+            if not self._table("chats").count_where("id = ?", [chat_id]):
+                raise UnknownDocument(f"The chat {chat_id} has been deleted; begin another one.")
+            self._insert("messages", row)
 
     def messages(self, chat_id: int) -> list[Message]:
         """A chat's messages in order."""
@@ -168,14 +177,14 @@ class ActivityStore(DatabaseFile):
         return {row["chapter"]: Summary(**row) for row in rows}
 
     def save_summary(self, document_id: str, summary: Summary) -> None:
-        """Store or replace one summary."""
-        self._table("summaries").upsert(
-            {
-                "document_id": document_id,
-                "chapter": summary.chapter,
-                "title": summary.title,
-                "summary": summary.summary,
-                "created_at": now(),
-            },
-            pk=("document_id", "chapter"),
-        )
+        """Store or replace one summary. Raises UnknownDocument once the document was deleted."""
+        row = {
+            "document_id": document_id,
+            "chapter": summary.chapter,
+            "title": summary.title,
+            "summary": summary.summary,
+            "created_at": now(),
+        }
+        with self.writing():
+            self._check_there(document_id)
+            self._table("summaries").upsert(row, pk=("document_id", "chapter"))

@@ -147,6 +147,8 @@ class Turns:
         finally:  # whatever went wrong, what was said is kept and nobody waits for ever
             try:
                 self._keep(turn)
+            except REFUSALS as error:
+                turn.error = turn.error or str(error)
             finally:
                 with self._lock:
                     self._running.remove(turn)

@@ -236,6 +236,17 @@ def test_doctor_fails_without_a_backbone(tmp_path: Path, monkeypatch: pytest.Mon
     assert [c["ok"] for c in json.loads(result.stdout) if c["check"] == "backbone"] == [False]
 
 
+def test_doctor_reports_a_damaged_database_and_goes_on(home: Path) -> None:
+    home.mkdir()
+    (home / "bookstate.db").write_bytes(b"not a database at all " * 100)
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    checks = {c["check"]: c for c in json.loads(result.stdout)}
+    assert not checks["database"]["ok"] and "bookstate.db" in checks["database"]["detail"]
+    assert checks["backbone"]["ok"]
+    assert "damaged or no database" in refusal("list")
+
+
 def test_refusals_are_one_line_and_nothing_else(
     known: str, tmp_path: Path, other_backbone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

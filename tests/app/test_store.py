@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from novels import bare_document, shelve
 
-from app.errors import UnknownDocument
+from app.errors import StoreFailed, UnknownDocument
 from app.migrations import migrations
 from app.store import BOOK, Store, Summary
 
@@ -86,7 +87,69 @@ def test_removing_a_document_takes_everything_with_it(store: Store) -> None:
 
 def test_text_of_a_deleted_document_cannot_be_referenced(store: Store) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        store.save_summary("nobody", Summary(1, "t", "s"))
+        store.add_blob("nobody", "slots", 0, b"x")
+
+
+def test_nothing_is_written_about_a_deleted_document(store: Store) -> None:
+    document = shelve(store, bare_document())
+    chat = store.start_chat(document.id, "About days")
+    store.remove(document.id)
+    with pytest.raises(UnknownDocument, match="deleted"):
+        store.save_summary(document.id, Summary(1, "t", "s"))
+    with pytest.raises(UnknownDocument, match="deleted"):
+        store.start_chat(document.id, "Again")
+    with pytest.raises(UnknownDocument, match="deleted"):
+        store.say(chat, "user", "Is anybody there?")
+
+
+@pytest.mark.parametrize("what", ["start_chat", "remove_chat", "say", "save_summary", "enqueue"])
+def test_a_locked_database_is_refused_in_words(
+    store: Store, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    document = shelve(store, bare_document())
+    chat = store.start_chat(document.id, "About days")
+    given: dict[str, tuple[Any, ...]] = {
+        "start_chat": (document.id, "t"),
+        "remove_chat": (chat,),
+        "say": (chat, "user", "t"),
+        "save_summary": (document.id, Summary(1, "t", "s")),
+        "enqueue": (document.id,),
+    }
+    store.db.conn.execute("PRAGMA busy_timeout=50")
+    other = Store(store.path)
+    with other.writing(), pytest.raises(StoreFailed, match=r"bookstate\.db .*locked.* try again"):
+        getattr(store, what)(*given[what])
+    other.close()
+
+
+def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "odd.db"
+    file.write_bytes(b"This is a letter, not a database. " * 100)
+    with pytest.raises(StoreFailed, match=r"odd\.db is damaged or no database .* move it away"):
+        Store(file)
+
+
+def test_a_data_folder_that_cannot_be_made_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreFailed, match=r"data folder .*file.* BOOKSTATE_HOME"):
+        Store(tmp_path / "file" / "bookstate.db")
+
+
+def test_a_database_that_is_damaged_inside_is_refused_when_it_is_read(store: Store) -> None:
+    for number in range(40):
+        shelve(store, bare_document(f"{number:012d}", "Bare " * 200))
+    size = store.db.execute("PRAGMA page_size").fetchone()[0]
+    store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    data = bytearray(store.path.read_bytes())
+    data[2 * size :] = b"\xa5" * (len(data) - 2 * size)
+    store.path.write_bytes(data)
+    with pytest.raises(StoreFailed, match="damaged"):
+        damaged = Store(store.path)
+        try:
+            damaged.documents()
+        finally:
+            damaged.close()
 
 
 def test_a_checkpoint_is_all_or_nothing(store: Store) -> None:
