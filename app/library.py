@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import torch
 from filelock import FileLock, Timeout
@@ -316,12 +317,13 @@ class Library:
         return self.declining if memory.kind == "adaptive" else even
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:
-        """What a finished (or stopped) stream said, with the pages it looked at."""
-        document = self.store.document(document_id)
-        weights = stream.weights()
-        texts = {n: self.store.segments(document.id, n, n + 1)[0] for n in weights}
-        pages = {p for s in texts.values() for p in (s.page_first, s.page_last)}
-        labels = self.store.page_labels(document.id, pages)
+        """What a finished (or stopped) stream said, with the pages it looked at most."""
+        heaviest = dict(islice(stream.weights().items(), self.settings.windows))
+        with self.store.reading():
+            document = self.store.document(document_id)
+            texts = {n: self.store.segments(document.id, n, n + 1)[0] for n in heaviest}
+            pages = {p for s in texts.values() for p in (s.page_first, s.page_last)}
+            labels = self.store.page_labels(document.id, pages)
         sources = [
             Source(
                 segment=number,
@@ -333,7 +335,7 @@ class Library:
                 label_first=labels[texts[number].page_first],
                 label_last=labels[texts[number].page_last],
             )
-            for number, weight in weights.items()
+            for number, weight in heaviest.items()
         ]
         return stream.finish(sources)
 

@@ -43,10 +43,15 @@ def test_the_state_decides_the_answer(shelf: Shelf, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["adaptive", "melodi"])
-def test_sources_are_stored_segments_whose_weights_sum_to_one(shelf: Shelf, kind: str) -> None:
+def test_sources_are_the_heaviest_stored_segments(shelf: Shelf, kind: str) -> None:
     answer = ask(shelf, kind)
     stored = shelf.libraries[kind].store.segments(shelf.documents[kind].id)
-    assert sum(s.weight for s in answer.sources) == pytest.approx(1, abs=1e-4 * len(stored))
+    assert len(answer.sources) == 4  # the windows that one question may address
+    everywhere = sum(s.weight for s in answer.sources)
+    if kind == "adaptive":
+        assert everywhere == pytest.approx(1, abs=1e-3)
+    else:  # its queue holds every window of the book
+        assert len(stored) > 4 and 0 < everywhere < 1
     assert [s.weight for s in answer.sources] == sorted(
         (s.weight for s in answer.sources), reverse=True
     )
@@ -55,8 +60,6 @@ def test_sources_are_stored_segments_whose_weights_sum_to_one(shelf: Shelf, kind
         assert source.text == segment.text
         assert (source.chapter, source.page_first) == (segment.chapter, segment.page_first)
         assert source.label_first
-    if kind == "adaptive":
-        assert len(answer.sources) == 4  # the windows that one question may address
 
 
 @pytest.mark.parametrize(
