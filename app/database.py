@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from app.errors import StoreFailed
+from app.errors import StoreFailed, UnknownDocument
 
 
 @contextmanager
@@ -204,6 +204,11 @@ class DatabaseFile:
 
     def _table(self, name: str) -> Table:
         return self.db.table(name)
+
+    def check_there(self, document_id: str) -> None:
+        """Raise UnknownDocument once the document was deleted."""
+        if not self._table("documents").count_where("id = ?", [document_id]):
+            raise UnknownDocument(f"The document {document_id!r} has been deleted.")
 
     def _count(self, table: str, document_id: str) -> int:
         return int(self._table(table).count_where("document_id = ?", [document_id]))

@@ -84,25 +84,34 @@ class StateReader:
     ) -> Reading:
         """A reading of the state for the question, `windows` of it where it has windows.
 
-        Raises NotReady until the whole document is read, whatever the scope.
+        Raises NotReady until the whole document is read, whatever the scope, and UnknownDocument
+        once it was deleted.
         """
-        chapters = self._store.segment_chapters(document.id)
-        scope.check(max(chapters))
-        inside = [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
-        if not document.ready:
-            raise NotReady(
-                f"{document.title!r} has been read to segment {document.segments_done} of "
-                f"{document.segments}; run `bookstate ingest` on the file again to finish."
-            )
-        if isinstance(memory, AdaptiveMemory):
-            return self._addressed(document, memory, question, inside, windows)
-        return self._carried(document, memory, inside)
+        with self._store.reading():
+            self._store.check_there(document.id)
+            chapters = self._store.segment_chapters(document.id)
+            scope.check(max(chapters))
+            inside = [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
+            if not document.ready:
+                raise NotReady(
+                    f"{document.title!r} has been read to segment {document.segments_done} of "
+                    f"{document.segments}; run `bookstate ingest` on the file again to finish."
+                )
+            if isinstance(memory, AdaptiveMemory):
+                return self._addressed(document, memory, question, inside, windows)
+            return self._carried(document, memory, inside)
 
     def slots(
         self, document: Document, memory: AdaptiveMemory, segments: list[int]
     ) -> dict[int, Bundle]:
-        """What is stored of the given segments' windows."""
+        """What is stored of the given segments' windows. Raises UnknownDocument, BrokenState."""
         blobs = dict(self._store.blobs(document.id, "slots", segments))
+        if missing := sorted(set(segments) - blobs.keys()):
+            self._store.check_there(document.id)
+            raise BrokenState(
+                f"The state of {document.title!r} has no slots of segment {missing[0]}; remove the "
+                "document and read it again."
+            )
         slots: dict[int, Bundle] = {s: from_bytes(blobs[s]) for s in segments}
         _check_slots(slots, memory)
         return slots

@@ -115,12 +115,8 @@ class ActivityStore(DatabaseFile):
         moment = created_at or now()
         row = {"document_id": document_id, "title": title, "created_at": moment}
         with self.writing():
-            self._check_there(document_id)
+            self.check_there(document_id)
             return self._insert("chats", row)
-
-    def _check_there(self, document_id: str) -> None:
-        if not self._table("documents").count_where("id = ?", [document_id]):
-            raise UnknownDocument(f"The document {document_id!r} has been deleted.")
 
     def chats(self, document_id: str) -> list[Chat]:
         """Chats about a document, newest first."""
@@ -186,5 +182,5 @@ class ActivityStore(DatabaseFile):
             "created_at": now(),
         }
         with self.writing():
-            self._check_there(document_id)
+            self.check_there(document_id)
             self._table("summaries").upsert(row, pk=("document_id", "chapter"))

@@ -99,6 +99,7 @@ class Summarizer:
         return self._keep(document, Summary(BOOK, document.title, text))
 
     def _check_ready(self, document: Document) -> None:
+        self._library.store.check_there(document.id)
         if not document.ready:
             raise NotReady(
                 f"{document.title!r} has been read to segment {document.segments_done} of "

@@ -14,6 +14,7 @@ from gradio.events import api
 from app.answers import Answer
 from app.documents_json import document_json
 from app.errors import REFUSALS
+from app.library import Stopped
 from app.recall import Scope
 from app.summaries import Summarizer
 from app.ui.desk import MODEL, Desk
@@ -112,8 +113,11 @@ class Api:
         """One chapter's summary, or with chapter 0 the whole book's."""
         try:
             document = self._desk.ready(self._desk.library.store.document(id).id)
-            with self._desk.turns.model:
-                made = summarise(Summarizer(self._desk.library), document, chapter)
+            watch = self._desk.begin_summary(document.id)
+            with self._desk.summarising(document.id, watch):
+                made = summarise(Summarizer(self._desk.library, watch), document, chapter)
+        except Stopped as error:
+            raise gr.Error("The summary was stopped; ask again.", print_exception=False) from error
         except REFUSALS as error:
             raise _refusal(error) from error
         return {"chapter": made.chapter, "title": made.title, "summary": made.summary}

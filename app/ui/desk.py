@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event, Lock
 from time import monotonic, sleep
 from typing import Any
 
 from app.errors import NotReady
-from app.library import Library
+from app.library import Library, Stopped
 from app.store import Document, Job
 from app.ui.turns import Turns
 from app.worker import Worker
@@ -26,6 +29,7 @@ class Desk:
     worker: Worker
     turns: Turns
     stops: dict[str, Event] = field(default_factory=dict)  # summarising, by document
+    _summing: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
     def find(self, document_id: str | None) -> Document | None:
         """The document of that id; None for no id and for one that was deleted meanwhile."""
@@ -53,10 +57,35 @@ class Desk:
         self.library.store.enqueue(document_id)
         self.worker.wake()
 
+    def begin_summary(self, document_id: str) -> Callable[[], None]:
+        """A watch for summaries that begin now: it raises Stopped once they are to end."""
+        stop = self.stops[document_id] = Event()
+
+        def watch() -> None:
+            if stop.is_set():
+                raise Stopped
+
+        return watch
+
+    @contextmanager
+    def summarising(self, document_id: str, watch: Callable[[], None]) -> Iterator[None]:
+        """The model, to make one summary. Raises Stopped where it is to end before it begins."""
+        with self.turns.model, self._summing[document_id]:
+            watch()
+            yield
+
+    def stop_summary(self, document_id: str | None) -> None:
+        """End the summary that is being made of a document; it is not kept."""
+        if document_id in self.stops:
+            self.stops[document_id].set()
+
     def remove(self, document_id: str) -> Document:
         """Delete a document once nothing writes to it any more."""
+        self.stop_summary(document_id)
         self.turns.stop_document(document_id)
         self.library.store.cancel_job(document_id)
+        if self._summing[document_id].acquire(timeout=SEGMENT_PATIENCE):  # its summary has ended
+            self._summing[document_id].release()
         deadline = monotonic() + SEGMENT_PATIENCE
         while monotonic() < deadline:
             job = self.jobs().get(document_id)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from threading import Event
 from typing import Any
 
 import gradio as gr
@@ -95,14 +93,13 @@ class SummariesTab:
         idle = gr.update(interactive=False)
         try:
             document = self._desk.ready(document_id)
-            stop = self._desk.stops[document.id] = Event()
-            summarizer = Summarizer(self._desk.library, partial(_raise_if, stop), again=again)
+            watch = self._desk.begin_summary(document.id)
+            summarizer = Summarizer(self._desk.library, watch, again=again)
             for place, number in enumerate(wanted, start=1):
                 what = f"chapter {number}" if number else "the book"
                 words = note(f"Summarising {what} ({place} of {len(wanted)}) …")
                 yield [words, self.shown(document.id), gr.update(interactive=True)]
-                with self._desk.turns.model:
-                    _raise_if(stop)
+                with self._desk.summarising(document.id, watch):
                     summarise(summarizer, document, number)
         except Stopped:
             yield [note(STOPPED, "good"), self.shown(document.id), idle]
@@ -114,14 +111,8 @@ class SummariesTab:
 
     def stop(self, document_id: str | None) -> str:
         """End at once; the chapter that is being summarised is not kept."""
-        if document_id in self._desk.stops:
-            self._desk.stops[document_id].set()
+        self._desk.stop_summary(document_id)
         return note("Stopping …")
-
-
-def _raise_if(stop: Event) -> None:
-    if stop.is_set():
-        raise Stopped
 
 
 def summarise(summarizer: Summarizer, document: Document, number: int) -> Summary:

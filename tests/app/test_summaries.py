@@ -7,7 +7,7 @@ import torch
 from novels import KINDS, Shelf, read_novel
 
 from app.adapters import TrainedReader
-from app.errors import InvalidQuestion, NotReady
+from app.errors import InvalidQuestion, NotReady, UnknownDocument
 from app.library import Library, Stopped
 from app.store import BOOK
 from app.summaries import Summarizer, named_again, whole_sentences
@@ -55,6 +55,36 @@ def test_a_summary_can_be_stopped_and_made_again(library: Library, kind: str, ca
     assert library.store.summaries(document.id) == {}
     made = summarizer.chapter(document, 1)
     assert library.store.summaries(document.id) == {1: made}
+
+
+@pytest.mark.parametrize("kind", ["adaptive", "melodi"])
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_document_that_is_deleted_meanwhile_is_unknown(
+    library: Library, kind: str, step: int
+) -> None:
+    document = read_novel(library, memory=kind)
+    left = step
+
+    def watch() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            library.store.remove(document.id)
+
+    with pytest.raises(UnknownDocument, match="has been deleted"):
+        Summarizer(library, watch).chapter(document, 1)
+
+
+def test_a_deleted_document_is_not_opened(library: Library) -> None:
+    document = read_novel(library)
+    stream = library.ask(document.id, "Who found the key?")
+    list(stream)
+    asked = library.ask(document.id, "Who found the key?")
+    library.store.remove(document.id)
+    with pytest.raises(UnknownDocument):
+        list(asked)
+    with pytest.raises(UnknownDocument):
+        library.answer(document.id, stream)
 
 
 def test_summaries_are_made_where_a_write_gate_scores_the_slots(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import httpx
@@ -491,6 +491,37 @@ class TestSummariesTab:
         monkeypatch.setattr(SlotReading, "step", one_step)
         *_, last = tab.summarise_one(document.id, 1)
         assert "Done" in last[0]
+
+    @pytest.mark.parametrize("kind", ["adaptive", "melodi"])
+    def test_a_document_is_deleted_while_it_is_summarised(
+        self, desk: Desk, picker: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        document = read_novel(desk.library, memory=kind)
+        tab, begun, said = SummariesTab(desk, picker), Event(), []
+        save = desk.library.store.save_summary
+
+        def saved(*given: Any) -> None:
+            begun.set()
+            save(*given)
+
+        monkeypatch.setattr(desk.library.store, "save_summary", saved)
+        making = Thread(target=lambda: said.extend(tab.summarise_all(document.id)))
+        making.start()
+        assert begun.wait(READING_PATIENCE)
+        desk.remove(document.id)
+        making.join(READING_PATIENCE)
+        assert "Stopped" in said[-1][0]
+        assert desk.library.list() == []
+
+    def test_a_document_that_another_process_deletes_is_named(
+        self, desk: Desk, picker: Any
+    ) -> None:
+        document = read_novel(desk.library)
+        making = SummariesTab(desk, picker).summarise_all(document.id)
+        next(making)
+        desk.library.remove(document.id)
+        *_, last = making
+        assert "has been deleted" in last[0]
 
     def test_an_unread_document_is_refused(self, desk: Desk, picker: Any) -> None:
         document, _ = desk.library.register(novel(), "a.md")
