@@ -24,6 +24,7 @@ from app.models import (
     kept,
     memory_config,
     new_memory,
+    parse_calibration,
     reader_name,
 )
 from ingest.segments import split_text
@@ -316,7 +317,9 @@ def _adaptive(
 ) -> AdaptiveMemory:
     given = {"share": share, "slot_bits": bits}
     update = {name: value for name, value in given.items() if value is not None}
-    memory = new_memory("adaptive", library.backbone, library.settings.model_copy(update=update))
+    settings = library.settings.model_copy(update=update)
+    heads = library.calibration.address_heads  # those being calibrated are in no file yet
+    memory = new_memory("adaptive", library.backbone, settings, heads)
     assert isinstance(memory, AdaptiveMemory)
     return memory
 
@@ -409,32 +412,36 @@ def calibrate(
 ) -> dict[str, Any]:
     """Find addressing heads on one plan, fit confidence on another, and write calibration.json.
 
-    Without a plan for the heads they stay as they are. Confidence is that of whoever answers: the
-    trained reader where there is one and adapters are in use, else the backbone.
+    The file is written once, when both are done. Without a plan for the heads they stay as they
+    are. Confidence is that of whoever answers: the trained reader where there is one and adapters
+    are in use, else the backbone.
     """
     backbone = library.backbone
-    path = backbone.folder / CALIBRATION
     known = calibration_json(backbone)
     notes = (
         dict(known)
         if heads_plan is None and known
         else _found_heads(library, heads_plan, on_progress)
     )
-    path.write_text(json.dumps(notes, indent=1), "utf-8")
-    library.__dict__.pop("calibration", None)  # read before these heads were written
-    fit = confidence_fit(library, confidence_plan, on_progress)
+    reader = reader_name(backbone, library.settings)
+    library.calibration = parse_calibration(notes, reader, backbone.name)
+    try:
+        fit = confidence_fit(library, confidence_plan, on_progress)
+    finally:
+        del library.calibration  # what is in the file counts
     names = [f.name for f in fields(Confidence)]
     confidence = {name: value for name, value in asdict(fit).items() if name in names}
     assert confidence_plan.data is not None
     made_by = {"data": confidence_plan.data.name, "split": confidence_plan.split, **asdict(fit)}
-    reader = reader_name(backbone, library.settings)
     if reader:
         notes["reader_confidence"] = {**notes.get("reader_confidence", {}), reader: confidence}
         fits = notes.get("reader_confidence_fit", {})
         notes["reader_confidence_fit"] = {**fits, reader: made_by}
     else:
         notes |= {"confidence": confidence, "confidence_fit": made_by}
-    path.write_text(json.dumps(notes, indent=1), "utf-8")
+    part = backbone.folder / f".{CALIBRATION}.part"
+    part.write_text(json.dumps(notes, indent=1), "utf-8")
+    part.replace(backbone.folder / CALIBRATION)
     return notes
 
 

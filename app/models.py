@@ -116,7 +116,7 @@ def read_calibration(backbone: Backbone, reader: str = "") -> Calibration:
     """
     raw = calibration_json(backbone)
     if raw is not None:
-        return _parse(raw, reader, backbone.name)
+        return parse_calibration(raw, reader, backbone.name)
     heads = guessed_heads(backbone.config)
     confidence = Confidence.of_reader() if reader else Confidence.uncalibrated()
     return Calibration(heads, confidence, measured=False)
@@ -144,7 +144,8 @@ def reader_name(backbone: Backbone, settings: Settings) -> str:
     return reader.name if reader else ""
 
 
-def _parse(raw: dict[str, Any], reader: str, source: str) -> Calibration:
+def parse_calibration(raw: dict[str, Any], reader: str, source: str) -> Calibration:
+    """What a calibration file says, for a reader or with an empty name for the backbone itself."""
     try:
         heads = tuple((int(layer), int(head)) for layer, head in raw["address_heads"])
         if not reader:
@@ -176,14 +177,16 @@ def kept(backbone: Backbone, settings: Settings) -> Preset:
     return settings.kept(coded=settings.adapters and codec(backbone) is not None)
 
 
-def new_memory(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
-    """A memory of the given kind as new documents get it."""
+def new_memory(
+    kind: str, backbone: Backbone, settings: Settings, heads: tuple[Head, ...] | None = None
+) -> AnyMemory:
+    """A memory of the given kind as new documents get it; `heads` in place of the calibrated."""
     if kind == "adaptive":
         gate = write_gate(backbone) if settings.adapters else None
         coding = codec(backbone)
         share, slot_bits = kept(backbone, settings)
         adaptive = AdaptiveConfig(
-            address_heads=read_calibration(backbone).address_heads,
+            address_heads=heads or read_calibration(backbone).address_heads,
             window=settings.window,
             share=share,
             slot_bits=slot_bits,

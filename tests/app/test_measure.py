@@ -6,18 +6,20 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from click.testing import Result
+from novels import Interrupted
 from typer.testing import CliRunner
 
 from app.cli import app
 from app.errors import InvalidSetting
 from app.library import Library, ReadProgress
-from app.measure import evaluate, evaluation_json, readers, who_retrieves
+from app.measure import calibrate, evaluate, evaluation_json, readers, who_retrieves
 from app.measure_cases import Plan, quickened, settings_of
 from app.models import AnyMemory, new_memory
 from app.settings import Settings
@@ -275,6 +277,38 @@ def test_a_trained_reader_reads_what_it_was_trained_for(
     assert readers(off).page == Reader(off.backbone)
     trained.close()
     off.close()
+
+
+def test_a_calibration_is_written_whole_or_not_at_all(
+    library: Library,
+    other_backbone: Path,
+    records: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdicts = cycle([True, False])  # a random model is never right
+    monkeypatch.setattr("app.measure.is_right", lambda *_: next(verdicts))
+    lines = [json.loads(line) for line in records.read_text("utf-8").splitlines()]
+    write(records, [line | {"text": about(line["id"], 20)} for line in lines])
+    folder = shutil.copytree(other_backbone, tmp_path / "uncalibrated")
+    own = Library(library.settings.model_copy(update={"backbone": str(folder)}))
+    heads = Plan(records, "train", (), (2,), 4)
+    confidence = Plan(records, "val", ("adaptive", "wrong"), (2,), 4)
+
+    def interrupt(progress: ReadProgress) -> None:
+        if progress.segments > 4:  # of the fit, which comes behind that of the heads
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        calibrate(own, heads, confidence, interrupt)
+    assert not list(folder.glob("*calibration*")) and not own.calibration.measured
+    notes = calibrate(own, heads, confidence)
+    written = json.loads((folder / "calibration.json").read_text("utf-8"))
+    assert written == json.loads(json.dumps(notes))
+    assert not list(folder.glob(".*"))
+    assert own.calibration.measured
+    assert [list(head) for head in own.calibration.address_heads] == notes["address_heads"]
+    own.close()
 
 
 @pytest.mark.parametrize(
