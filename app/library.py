@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,7 +36,7 @@ from app.models import (
 )
 from app.recall import Scope, StateReader, scope_note
 from app.settings import Settings
-from app.store import Document, Store, now
+from app.store import LONGEST_TITLE, Document, Store, now, written_with
 from ingest.book import Book, Segment
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
@@ -46,6 +47,7 @@ from memory_models.prompt import build_prompt
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SEGMENTS = 4
+SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,11 @@ class Library:
         memory: str | None = None,
         password: str | None = None,
     ) -> tuple[Document, bool]:
-        """Parse a file and store its text, unread; also says whether it was known already."""
+        """Parse a file and store its text, unread; also says whether it was known already.
+
+        Without a title, or with a blank one, the document is called what its file says.
+        """
+        given = _checked_title(title) if title and title.strip() else ""
         sha256 = hashlib.sha256(data).hexdigest()
         kind = memory or self.settings.memory
         model = new_memory(kind, self.backbone, self.settings)
@@ -162,9 +168,9 @@ class Library:
         document = Document(
             id=hashlib.sha256(identity.encode()).hexdigest()[:12],
             source_sha256=sha256,
-            title=(title or "").strip() or book.title,
+            title=given or book.title,
             author=book.author,
-            file_name=file_name,
+            file_name=_storable(file_name),
             format=book.format,
             paged=book.paged,
             memory=kind,
@@ -172,7 +178,7 @@ class Library:
             backbone=self.backbone.name,
             backbone_sha256=self.backbone.sha256,
             tokenizer_sha256=self.backbone.tokenizer.sha256,
-            adapter=None,
+            adapter=written_with(config),
             segments=len(segments),
             segments_done=0,
             tokens=tokens,
@@ -215,7 +221,9 @@ class Library:
             with self._alone(document):
                 fresh = self.store.document(document.id)
                 if not self.store.has_source(document.id, sha256):
-                    self.store.extend_document(fresh, book, list(segments), sha256, file_name)
+                    self.store.extend_document(
+                        fresh, book, list(segments), sha256, _storable(file_name)
+                    )
         return self.read(document.id, on_progress)
 
     def read(self, document_id: str, on_progress: OnProgress = quiet) -> Document:
@@ -346,11 +354,9 @@ class Library:
         return self.store.documents(search)
 
     def rename(self, document_id: str, title: str) -> Document:
-        """Give a document another title."""
+        """Give a document another title. Raises InvalidSetting."""
         document = self.store.document(document_id)
-        if not title.strip():
-            raise InvalidSetting("The new title is blank; give the document a name.")
-        self.store.update(document.id, title=title.strip())
+        self.store.update(document.id, title=_checked_title(title))
         return self.store.document(document.id)
 
     def remove(self, document_id: str) -> Document:
@@ -360,3 +366,23 @@ class Library:
         with self._alone(document, patience_seconds=30):
             self.store.remove(document.id)
         return document
+
+
+def _checked_title(title: str) -> str:
+    """A title as it is stored. Raises InvalidSetting for one that cannot be."""
+    stripped = title.strip()
+    if not stripped:
+        raise InvalidSetting("The new title is blank; give the document a name.")
+    if len(stripped) > LONGEST_TITLE:
+        raise InvalidSetting(
+            f"The title has {len(stripped):,} characters, at most {LONGEST_TITLE:,} are kept; "
+            "give a shorter one."
+        )
+    if _storable(stripped) != stripped:
+        raise InvalidSetting(f"The title {stripped!a:.80} is not UTF-8 text; type it anew.")
+    return stripped
+
+
+def _storable(text: str) -> str:
+    """Bytes of a file's name that are not UTF-8 come as lone surrogates, which SQLite refuses."""
+    return SURROGATES.sub("\ufffd", text)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from app.errors import InvalidArchive
 from app.state_checks import MemoryConfig, expected_blobs
-from app.store import Document
+from app.store import LONGEST_TITLE, Document
 from ingest.book import Book, Chapter, InvalidBookError, Page, Segment, check_partition
 from memory_models.errors import ModelError
 from memory_models.memories.adaptive import AdaptiveConfig
@@ -32,7 +32,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Whole = Annotated[int, Field(ge=0, le=2**53)]
 Positive = Annotated[int, Field(ge=1, le=2**53)]
 Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
-Short = Annotated[str, StringConstraints(max_length=4096)]
+Short = Annotated[str, StringConstraints(max_length=LONGEST_TITLE)]
 FileName = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^/\\\x00-\x1f]*$")]
 
 

@@ -10,10 +10,18 @@ from __future__ import annotations
 
 from app.database import now
 from app.store_activity import BOOK, ActivityStore, Chat, Job, Message, Summary
-from app.store_documents import Document, DocumentStore, StoredSegment, state_heading
+from app.store_documents import (
+    LONGEST_TITLE,
+    Document,
+    DocumentStore,
+    StoredSegment,
+    state_heading,
+    written_with,
+)
 
 __all__ = [
     "BOOK",
+    "LONGEST_TITLE",
     "Chat",
     "Document",
     "Job",
@@ -23,6 +31,7 @@ __all__ = [
     "Summary",
     "now",
     "state_heading",
+    "written_with",
 ]
 
 

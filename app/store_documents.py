@@ -10,6 +10,7 @@ transaction, so a killed process leaves a whole prefix of the document and nothi
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from app.database import DatabaseFile, now
 from app.errors import UnknownDocument
 from app.store_activity import BOOK
 from ingest.book import Book, Chapter, Page, Segment
+
+LONGEST_TITLE = 4096  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,16 @@ class DocumentStore(DatabaseFile):
 
     def _documents(self, where: str, parameters: list[Any] | dict[str, Any]) -> list[Document]:
         rows = self.db.query(f"SELECT * FROM documents WHERE {where}", parameters)
-        return [Document(**{**row, "paged": bool(row["paged"])}) for row in rows]
+        return [
+            Document(
+                **{
+                    **row,
+                    "paged": bool(row["paged"]),
+                    "adapter": written_with(row["memory_config"]),  # older rows name none
+                }
+            )
+            for row in rows
+        ]
 
     def documents(self, search: str = "") -> list[Document]:
         """All documents, newest first; `search` matches title, author or file name."""
@@ -402,6 +414,13 @@ class DocumentStore(DatabaseFile):
             [document_id],
         )
         return dict(rows.fetchall())
+
+
+def written_with(memory_config: str) -> str | None:
+    """The adapters that write states of this configuration, each by its hash; None for none."""
+    config = json.loads(memory_config)
+    named = [f"{kind} {config[kind]}" for kind in ("gate", "codec", "maps") if config.get(kind)]
+    return ", ".join(named) or None
 
 
 def state_heading(part: str, segment: int, size: int) -> bytes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 from novels import KINDS, QUESTION, Interrupted, kind_settings, novel, read_novel
 
+from app.archive import export_document
 from app.errors import Busy, InvalidSetting, NotReady, UnknownDocument
 from app.library import Library, ReadProgress
 from app.recall import Scope
@@ -200,6 +203,47 @@ def test_rename_and_remove(library: Library) -> None:
     with pytest.raises(UnknownDocument):
         library.remove(document.id)
     assert library.add(novel(), "novel.md").already_known is False
+
+
+@pytest.mark.parametrize(
+    ("title", "why"), [("x" * 4097, "4,097 characters, at most 4,096"), ("caf\udce9", "not UTF-8")]
+)
+def test_a_title_that_cannot_be_kept_is_refused_before_the_file_is_parsed(
+    library: Library, monkeypatch: pytest.MonkeyPatch, title: str, why: str
+) -> None:
+    document = read_novel(library)
+
+    def never(*_: object) -> None:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr(library, "_parse", never)
+    with pytest.raises(InvalidSetting, match=why):
+        library.register(novel(seed=1), "novel.md", title=title)
+    with pytest.raises(InvalidSetting, match=why):
+        library.rename(document.id, title)
+    assert library.store.document(document.id) == document
+
+
+def test_the_longest_title_is_exported(library: Library, tmp_path: Path) -> None:
+    document = library.rename(read_novel(library).id, "x" * 4096)
+    assert export_document(library.store, document.id, tmp_path / "out") == document
+
+
+def test_a_file_name_that_is_no_utf8_is_stored_cleaned(library: Library) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    text = b"Mara found the key. " * 20
+    document, _ = library.register(text, name)
+    assert (document.title, document.file_name) == ("caf\ufffd", "caf\ufffd.txt")
+    library.append(document.id, novel(), name)
+    assert library.store.sources(document.id)[1]["file_name"] == "caf\ufffd.txt"
+
+
+def test_documents_name_the_adapters_that_wrote_their_states(library: Library) -> None:
+    document = read_novel(library)
+    assert document.adapter is None
+    config = json.loads(document.memory_config) | {"gate": "abc", "codec": "def"}
+    library.store.update(document.id, memory_config=json.dumps(config))
+    assert library.store.document(document.id).adapter == "gate abc, codec def"
 
 
 def test_a_newer_calibration_does_not_make_a_known_file_unknown(library: Library) -> None:
