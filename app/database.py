@@ -35,6 +35,7 @@ with _hidden("pandas"):  # sqlite_utils would import it, for half a second, to k
 
 
 PATIENCE_SECONDS = 30  # with whoever else writes
+OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)  # not a file's
 
 
 def now() -> str:
@@ -42,15 +43,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)  # ours, not a file's
-
-
 @contextmanager
 def _refusing(file: Path) -> Iterator[None]:
     """What SQLite says of the file ends as StoreFailed; what it says of our statements does not."""
     try:
         yield
-    except FAULTS:
+    except OWN_FAULTS:
         raise
     except sqlite3.OperationalError as error:
         raise StoreFailed(

@@ -123,6 +123,11 @@ def test_trained_adapters_are_installed_and_used(
         backbone.decoder.layer(0).mlp.up_proj.weight,
     )
     assert not trained.equal(plain)
+    gated, coded = write_gate(backbone), codec(backbone)
+    assert gated is not None and coded is not None
+    document, _ = library.register(b"Mara found the key. " * 40, "key.txt")
+    assert document.adapter == f"gate {gated.name}, codec {coded.name}"
+    assert library.store.document(document.id) == document
     more = ("--facts", f"{records}:0.2:train", "--validation", str(records), "--probes", "2")
     more = ("--facts", f"{records}:0.2:train", "--validation", str(records))
     run("retrieved", *data, *more, "--tokens=1500", f"--folder={tmp_path / 'rag'}", *common)
