@@ -234,7 +234,9 @@ def writing(library: Library, data: Path, windows: int) -> dict[str, Any]:
     assert isinstance(memory, AdaptiveMemory)
     tokens = library.backbone.tokenizer.encode(long_text(library, data, windows * memory.window))
     plain, kept = [], []
-    parts = torch.tensor(tokens[: windows * memory.window]).split(memory.window)
+    parts = torch.tensor(
+        tokens[: windows * memory.window], device=library.backbone.decoder.device
+    ).split(memory.window)
     for part in (parts[0], *parts):  # the first one warms up
         sequence = torch.cat((part.new_tensor(memory.sink), part))
         started = perf_counter()

@@ -255,7 +255,8 @@ def memory_config(memory: AnyMemory) -> str:
 def _infini(backbone: Backbone, config: InfiniConfig, settings: Settings) -> InfiniMemory:
     shape = backbone.config
     if not config.maps:
-        return InfiniMemory(backbone.decoder, InfiniGates(shape.layers, shape.heads), config)
+        gates = InfiniGates(shape.layers, shape.heads).to(backbone.decoder.device)
+        return InfiniMemory(backbone.decoder, gates, config)
     trained = trained_infini(backbone, config.update)
     if trained is None or trained.name != config.maps:
         raise BookstateError(
@@ -279,4 +280,4 @@ def _melodi(
     with torch.random.fork_rng():
         torch.manual_seed(0)  # untrained mixers must be the same in every process
         mixers = MelodiMixers(backbone.config, config)
-    return MelodiMemory(backbone.decoder, mixers, config)
+    return MelodiMemory(backbone.decoder, mixers.to(backbone.decoder.device), config)

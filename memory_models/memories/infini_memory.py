@@ -52,6 +52,7 @@ class InfiniReading:
     def step(self, tokens: Tensor, last: int) -> Tensor:
         """Feed tokens [T] behind those before; logits [2, last, vocabulary]."""
         T, P = tokens.shape[0], self._length
+        tokens = tokens.to(self._decoder.device)
         if not 0 < last <= T:
             raise InvalidRequest(f"The last {last} of {T} tokens are asked for; ask for 1 to {T}.")
         positions = torch.arange(P, P + T, device=tokens.device)
@@ -116,10 +117,8 @@ class InfiniMemory:
     @torch.inference_mode()
     def write(self, tokens: Tensor, carry: Bundle) -> Written:
         """Read one segment, tokens [T] with 0 < T <= window."""
-        state = self._open(carry)
-        _, after = infini_segment(
-            self._decoder, self._gates, tokens.unsqueeze(0), state, self.config
-        )
+        state, row = self._open(carry), tokens.to(self._decoder.device).unsqueeze(0)
+        _, after = infini_segment(self._decoder, self._gates, row, state, self.config)
         return Written(carry=after._asdict(), left={})
 
     @torch.inference_mode()

@@ -354,7 +354,7 @@ class MelodiReading:
     @torch.inference_mode()
     def step(self, tokens: Tensor, last: int) -> Tensor:
         """Feed tokens [T] behind those before; logits [2, last, vocabulary]."""
-        T = tokens.shape[0]
+        T, tokens = tokens.shape[0], tokens.to(self._decoder.device)
         if not 0 < last <= T:
             raise InvalidRequest(f"The last {last} of {T} tokens are asked for; ask for 1 to {T}.")
         positions = torch.arange(self._length, self._length + T, device=tokens.device)
@@ -415,9 +415,8 @@ class MelodiMemory:
     def write(self, tokens: Tensor, carry: Bundle) -> Written:
         """Read one window, tokens [T] with 0 < T <= window."""
         state = open_carry(carry, self._decoder, self.config)
-        _, after = melodi_segment(
-            self._decoder, self._mixers, tokens.unsqueeze(0), state, self.config
-        )
+        row = tokens.to(self._decoder.device).unsqueeze(0)
+        _, after = melodi_segment(self._decoder, self._mixers, row, state, self.config)
         return Written(carry=after._asdict(), left={})
 
     def write_repeating(self, segments: Sequence[Tensor], carry: Bundle) -> Bundle:

@@ -121,7 +121,8 @@ class RetrofitMemory:
             key = tuple(tokens.tolist())
             if key not in known:
                 check_window(tokens[None], state, self.config)
-                read = read_text(self._decoder, tokens, self._learned.long_layer)
+                moved = tokens.to(self._decoder.device)
+                read = read_text(self._decoder, moved, self._learned.long_layer)
                 known[key] = summarise(self._decoder, self._learned, read)
             left.append(known[key])
         keys, values = (torch.stack(parts, dim=2) for parts in zip(*left, strict=True))

@@ -84,14 +84,17 @@ def pack_mask(mask: Tensor) -> Tensor:
     T = mask.shape[-1]
     whole = torch.nn.functional.pad(mask, (0, -T % 8))
     eight = whole.unflatten(-1, (-1, 8)).to(torch.uint8)  # [...,T/8,8]
-    packed: Tensor = (eight * torch.tensor(_POWERS, dtype=torch.uint8)).sum(-1).to(torch.uint8)
+    packed: Tensor = (eight * _powers(mask.device)).sum(-1).to(torch.uint8)
     return packed
 
 
 def unpack_mask(packed: Tensor) -> Tensor:
     """Inverse of `pack_mask`, padded: bool [...,8 n]."""
-    powers = torch.tensor(_POWERS, dtype=torch.uint8)
-    return (packed[..., None] & powers).ne(0).flatten(-2)
+    return (packed[..., None] & _powers(packed.device)).ne(0).flatten(-2)
+
+
+def _powers(device: torch.device) -> Tensor:
+    return torch.tensor(_POWERS, dtype=torch.uint8, device=device)
 
 
 def pack_coded(keys: Tensor, values: Tensor, kept: Tensor, code: SlotCode) -> dict[str, Tensor]:
