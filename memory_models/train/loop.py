@@ -1,9 +1,10 @@
 """The training loop: seeded, checkpointed, resumable; the same on CPU cores and on one GPU.
 
 A run lives in a folder: `run.pt` (learned weights, optimiser, counters), `log.jsonl` (a line every
-step and every validation) and `best.safetensors` (the weights that validated best). A run that was
-stopped goes on from `run.pt`. The learning rate warms up, stays, and falls linearly over the last
-fifth of the budget, so that a run can be given more budget before its fall begins.
+step and every validation) and `best.safetensors` (the weights that validated best, their score with
+them). A run that was stopped goes on from `run.pt`; whenever that was, its last weights are judged
+once, and nothing worse replaces the best. The learning rate warms up, stays, and falls linearly
+over the last fifth of the budget, so that a run can be given more budget before its fall begins.
 
 Started by `accelerate launch` or `torchrun`, processes share the units of every step and add up
 their gradients: on CPU cores, one process of one thread each beats one process of many threads.
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from accelerate.utils import broadcast  # type: ignore[import-untyped]
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -71,6 +73,7 @@ class Progress:
     units: int = 0
     tokens: int = 0
     best: float = float("-inf")
+    judged: int = -1  # the step whose weights were validated last
 
 
 Unit = Callable[[], UnitResult]
@@ -127,11 +130,13 @@ def train(
         if accelerator.is_main_process and (done or now - saved > budget.checkpoint_seconds):
             _save(folder, weights, optimizer, progress)
             saved = time.monotonic()
-        if accelerator.is_main_process and (done or now - validated > budget.validate_seconds):
+        if accelerator.is_main_process and not done and now - validated > budget.validate_seconds:
             _validate(folder, weights, validate, progress)
-            validated = time.monotonic()
-    if accelerator.is_main_process and not (folder / "best.safetensors").is_file():
-        _validate(folder, weights, validate, progress)  # stopped between its end and this
+            _save(folder, weights, optimizer, progress)
+            saved = validated = time.monotonic()
+    if accelerator.is_main_process and progress.judged < progress.step:
+        _validate(folder, weights, validate, progress)
+        _save(folder, weights, optimizer, progress)
     accelerator.wait_for_everyone()
     return progress
 
@@ -193,8 +198,9 @@ def _validate(
     if figures["score"] > progress.best:
         progress.best = figures["score"]
         kept = {name: p.detach().cpu().contiguous() for name, p in weights.items()}
-        save_file(kept, folder / "best.part")
+        save_file(kept, folder / "best.part", metadata={"score": repr(progress.best)})
         (folder / "best.part").replace(folder / "best.safetensors")
+    progress.judged = progress.step
 
 
 def _save(
@@ -225,4 +231,12 @@ def _resume(
     for group in body["optimizer"]["param_groups"]:
         group.setdefault("times", 1.0)  # runs from before there were faster parameters
     optimizer.load_state_dict(body["optimizer"])
-    return Progress(**body["progress"])
+    progress = Progress(**body["progress"])
+    best = folder / "best.safetensors"
+    if not best.is_file():
+        progress.best, progress.judged = Progress.best, Progress.judged
+    else:  # it may be newer than run.pt
+        with safe_open(best, framework="pt") as kept:
+            known = (kept.metadata() or {}).get("score", "-inf")
+        progress.best = max(progress.best, float(known))
+    return progress

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from memory_models import backbone as backbones
@@ -17,6 +18,7 @@ from memory_models.errors import InvalidRequest
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.write_gate import WriteGate
 from memory_models.prompt import DECLINED, build_prompt
+from memory_models.train import loop
 from memory_models.train.loop import Budget, UnitResult, train
 from memory_models.train.loop import Unit as Thunk
 from memory_models.train.reader import (
@@ -172,6 +174,81 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None
     assert done.tokens == 400 and done.step == 20
     assert torch.equal(whole.slope, resumed.slope) and whole.slope.abs().sum() > 0
     assert (tmp_path / "b" / "best.safetensors").is_file()
+
+
+class Judge:
+    """Validation by a list of scores that is killed before, or in, one of its calls."""
+
+    def __init__(self, scores: list[float], killed_at: int | None = None) -> None:
+        self.scores, self.killed_at, self.calls = scores, killed_at, 0
+
+    def __call__(self) -> dict[str, float]:
+        self.calls += 1
+        if self.calls - 1 == self.killed_at:
+            raise KeyboardInterrupt
+        return {"score": self.scores[self.calls - 1]}
+
+
+OFTEN = Budget(60, accumulate=2, learning_rate=0.05, checkpoint_seconds=1e9, validate_seconds=0)
+
+
+def test_a_killed_run_remembers_its_best_and_nothing_worse_replaces_it(tmp_path: Path) -> None:
+    line = Line()
+    with pytest.raises(KeyboardInterrupt):
+        train(line, thunks(line, 3), OFTEN, tmp_path, Judge([0.9]))
+    best = load_file(tmp_path / "best.safetensors")["slope"]
+    resumed = Line()
+    done = train(resumed, thunks(resumed, None), OFTEN, tmp_path, Judge([0.5, 0.6]))
+    assert done.best == 0.9 and not torch.equal(resumed.slope, best)
+    assert torch.equal(load_file(tmp_path / "best.safetensors")["slope"], best)
+
+
+def test_what_validated_best_is_known_though_the_run_was_not_saved_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, save = Line(), loop._save
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
+        early = replace(OFTEN, checkpoint_seconds=0)
+        validate = Judge([0.9])
+        patch.setattr(loop, "_save", lambda *a: killed() if validate.calls else save(*a))
+        train(line, thunks(line, None), early, tmp_path, validate)
+    resumed = Line()
+    assert train(resumed, thunks(resumed, None), OFTEN, tmp_path, Judge([0.5, 0.4])).best == 0.9
+
+
+@pytest.mark.parametrize("earlier", [0, 1, 2])
+def test_the_last_weights_are_judged_once_whenever_the_run_was_killed(
+    tmp_path: Path, earlier: int
+) -> None:
+    """Killed in a validation; `earlier` is how many there were before it."""
+    line = Line()
+    scores = [0.1, 0.2, 0.3]
+    with pytest.raises(KeyboardInterrupt):
+        train(line, thunks(line, None), OFTEN, tmp_path, Judge(scores, killed_at=earlier))
+    again, resumed = Judge([0.4, 0.5, 0.6]), Line()
+    done = train(resumed, thunks(resumed, None), OFTEN, tmp_path, again)
+    assert done.judged == done.step == 3
+    assert torch.equal(load_file(tmp_path / "best.safetensors")["slope"], resumed.slope)
+    last, finished = Judge([]), Line()
+    train(finished, thunks(finished, None), OFTEN, tmp_path, last)
+    assert last.calls == 0 and again.calls == 3 - earlier
+    assert torch.equal(finished.slope, resumed.slope)
+
+
+def test_runs_from_before_there_was_a_record_go_on(tmp_path: Path) -> None:
+    line = Line()
+    train(line, thunks(line, None), OFTEN, tmp_path, Judge([0.1, 0.2, 0.3]))
+    body = torch.load(tmp_path / "run.pt", weights_only=True)
+    del body["progress"]["judged"]
+    torch.save(body, tmp_path / "run.pt")
+    save_file({"slope": line.slope.detach()}, tmp_path / "best.safetensors")
+    judge, resumed = Judge([0.3]), Line()
+    done = train(resumed, thunks(resumed, None), OFTEN, tmp_path, judge)
+    assert judge.calls == 1 and done.judged == 3
 
 
 def test_the_rate_rises_stays_and_falls() -> None:
