@@ -206,13 +206,11 @@ def fetch_default(folder: Path, progress: Progress) -> None:
         _check(gguf, DEFAULT_BACKBONE.gguf_sha256)
         progress("Converting the backbone", 0, 0)
         convert_gguf(gguf, work / "converted")
-        if folder.exists():
-            shutil.rmtree(folder)
-        (work / "converted").rename(folder)
+        _install(work / "converted", folder)
 
 
 def pull(model_id: str, folder: Path, progress: Progress) -> None:
-    """Fetch a Llama-family model from the Hugging Face hub into `folder`, safetensors only.
+    """Fetch a Llama-family model from the Hugging Face hub into `folder` at once, safetensors only.
 
     HF_HUB_OFFLINE is honoured. Raises ModelNotFound when the hub cannot be asked or lacks it.
     """
@@ -223,15 +221,24 @@ def pull(model_id: str, folder: Path, progress: Progress) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
         progress(f"Fetching {model_id} from the Hugging Face hub", 0, 0)
+        fetched = Path(scratch) / "fetched"
         try:
-            snapshot_download(model_id, local_dir=scratch, allow_patterns=wanted)
+            snapshot_download(model_id, local_dir=fetched, allow_patterns=wanted)
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
             raise ModelNotFound(
                 f"{model_id!r} could not be fetched from the hub ({type(error).__name__}); check "
                 "the name and the network, or give --backbone a local folder."
             ) from error
-        DecoderConfig.from_folder(Path(scratch))
-        shutil.copytree(scratch, folder, ignore=shutil.ignore_patterns(".cache"))
+        DecoderConfig.from_folder(fetched)
+        shutil.rmtree(fetched / ".cache", ignore_errors=True)  # the hub's notes for resuming
+        _install(fetched, folder)
+
+
+def _install(ready: Path, folder: Path) -> None:
+    """Put a whole folder in its place, on the same disk: it is there entirely or not at all."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    ready.rename(folder)
 
 
 def _download(wheel: Wheel, into: Path, progress: Progress) -> Path:
