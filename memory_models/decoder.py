@@ -27,12 +27,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from memory_models.errors import UnsupportedModel
+from memory_models.errors import BrokenCheckpoint, UnsupportedModel
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer, q [B,H,T,d], k [B,G,T,d], v [B,G,T,d]), all before RoPE -> [B,H,T,d]."""
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+NEEDED = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+)
+SCALED_BY = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ class DecoderConfig:
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> DecoderConfig:
-        """Translate a Hugging Face configuration; refuse by name what would not be exact."""
+        """Translate a Hugging Face configuration; refuse by name what is missing or not exact."""
         family = raw.get("model_type", "")
         if family not in FAMILIES:
             raise UnsupportedModel(
@@ -106,6 +114,7 @@ class DecoderConfig:
             raise UnsupportedModel("Feed-forward biases (mlp_bias) are not supported.")
         if raw.get("use_sliding_window"):
             raise UnsupportedModel("Sliding-window attention is not supported; read with windows.")
+        _check_whole(raw, NEEDED)
         rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
         heads = int(raw["num_attention_heads"])
         bias = bool(raw.get("attention_bias", False))
@@ -129,6 +138,14 @@ class DecoderConfig:
         )
 
 
+def _check_whole(raw: dict[str, Any], needed: tuple[str, ...]) -> None:
+    missing = [name for name in needed if raw.get(name) is None]
+    if missing:
+        raise BrokenCheckpoint(
+            f"The checkpoint's config.json lacks {', '.join(missing)}; fetch the checkpoint again."
+        )
+
+
 def _rope_scaling(rope: dict[str, Any]) -> RopeScaling | None:
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind == "default":
@@ -137,6 +154,7 @@ def _rope_scaling(rope: dict[str, Any]) -> RopeScaling | None:
         raise UnsupportedModel(
             f"Rotary scaling {kind!r} is not supported; only default and llama3."
         )
+    _check_whole(rope, SCALED_BY)
     return RopeScaling(
         factor=float(rope["factor"]),
         low_freq_factor=float(rope["low_freq_factor"]),

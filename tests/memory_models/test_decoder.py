@@ -118,6 +118,56 @@ def test_what_would_not_be_exact_is_refused_by_name(change: dict[str, Any], name
         DecoderConfig.from_json(raw)
 
 
+@pytest.mark.parametrize("missing", list(SHAPE)[:5])
+def test_an_incomplete_configuration_is_refused_by_name(missing: str) -> None:
+    raw = FAMILIES["llama"].to_dict()
+    for broken in ({k: v for k, v in raw.items() if k != missing}, {**raw, missing: None}):
+        with pytest.raises(BrokenCheckpoint, match=rf"lacks {missing};"):
+            DecoderConfig.from_json(broken)
+
+
+def test_an_incomplete_rotary_scaling_is_refused_by_name() -> None:
+    rope = {"rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0, "low_freq_factor": 1.0}
+    raw = {**FAMILIES["llama"].to_dict(), "rope_parameters": rope}
+    with pytest.raises(
+        BrokenCheckpoint, match="high_freq_factor, original_max_position_embeddings"
+    ):
+        DecoderConfig.from_json(raw)
+
+
+def test_a_model_is_there_whole_or_not_at_all(
+    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while the fetched files are put in their place."""
+    import shutil
+
+    def download(model_id: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
+        for name in ("config.json", "model.safetensors", "tokenizer.json", ".cache/notes"):
+            (Path(local_dir) / name).parent.mkdir(parents=True, exist_ok=True)
+            data = b"" if name == ".cache/notes" else (tiny_backbone / name).read_bytes()
+            (Path(local_dir) / name).write_bytes(data)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    copied = shutil.copyfile
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    folder = tmp_path / "models" / "some--model"
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
+        patch.setattr(
+            shutil,
+            "copyfile",
+            lambda a, b, **_: copied(a, b) if "token" not in str(a) else killed(),
+        )
+        patch.setattr(Path, "rename", killed)
+        backbone.pull("some/model", folder, lambda *_: None)
+    assert not backbone.is_present(folder)
+    backbone.pull("some/model", folder, lambda *_: None)
+    assert backbone.load(folder).sha256 == backbone.load(tiny_backbone).sha256
+    assert [p.name for p in folder.parent.iterdir()] == ["some--model"]
+    assert not (folder / ".cache").exists()
+
+
 def test_broken_checkpoints_are_refused(tiny_backbone: Path, tmp_path: Path) -> None:
     import shutil
 
