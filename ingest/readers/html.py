@@ -35,13 +35,26 @@ def read_html(data: bytes, name: str) -> Book:
 
 
 def declared_charset(data: bytes) -> str | None:
-    """The encoding that a meta element or XML declaration in the first 4 KiB names."""
+    """The encoding that a meta element or XML declaration in the first 4 KiB names.
+
+    UTF-8 where the declaration, read as it says, is none: that of UTF-16 or UTF-32 in single bytes.
+    So the HTML standard has it.
+    """
     match = _DECLARED.search(data[:4096])
     if match is None:
         return None
     named = match[1].decode("ascii", errors="replace").lower()
     # Browsers read these as Windows-1252, and so do the pages that claim them.
-    return "cp1252" if named in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii") else named
+    if named in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"):
+        return "cp1252"
+    return named if _reads_itself(match[0], named) else "utf-8"
+
+
+def _reads_itself(declaration: bytes, encoding: str) -> bool:
+    try:
+        return declaration.decode(encoding) == declaration.decode("ascii")
+    except (UnicodeError, LookupError):
+        return False
 
 
 def _title(tree: LexborHTMLParser) -> str | None:

@@ -229,6 +229,22 @@ def test_html_charset_from_meta(label):
     assert read_book(data, "a.html").text == "café “x”"
 
 
+@pytest.mark.parametrize("label", ["utf-16", "UTF-16LE", "utf-16be", "u16", "utf-32", "cp037"])
+@pytest.mark.parametrize("more", ["", "!"])
+def test_a_wide_encoding_that_is_declared_in_single_bytes_is_none(label, more):
+    page = f'<?xml version="1.0" encoding="{label}"?><html><p>The café is closed{more}</p></html>'
+    for even in (page, page + " "):
+        assert read_book(even.encode(), "a.html").text == f"The café is closed{more}"
+    made = epub({"a.xhtml": page})
+    assert read_book(made, "a.epub").text.strip() == f"The café is closed{more}"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8"])
+def test_html_in_a_wide_encoding_may_declare_it(encoding):
+    page = f"<html><meta charset={encoding}><p>{FULL}, café.</p></html>"
+    assert read_book(page.encode(encoding), "a.html").text == f"{FULL}, café."
+
+
 def test_text_newlines_and_form_feeds():
     book = read_book(b"One.\r\nTwo.\rThree.\fFour.\f\fSix.", "a.txt")
     assert book.text == "One.\nTwo.\nThree.\nFour.\n\nSix."
