@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import cache
 
 from ingest.headings import heading_at
 from ingest.readers.compose import clean
@@ -38,11 +40,28 @@ def without_running_lines(sheets: Sequence[list[str]]) -> list[list[str]]:
     for number, sheet in enumerate(sheets):
         for at, top in _edges(sheet):
             places[top, _key(sheet[at])].append(number)
+    holding: dict[str, set[int]] = defaultdict(set)
+    for number, sheet in enumerate(sheets):
+        for line in sheet:
+            holding[line.strip()].add(number)
+
+    @cache
+    def same(top: bool, text: str) -> list[int]:
+        return [page for page in places[top, _key(text)] if page in holding[text]]
+
     kept: list[list[str]] = []
     for number, sheet in enumerate(sheets):
         drop = {at for at, _ in _edges(sheet) if _is_folio(sheet[at], number, shift)}
         for at, top in _edges(sheet):
-            if at not in drop and _recurs(sheet[at], number, places[top, _key(sheet[at])], sheets):
+            others = places[top, _key(sheet[at])]
+            if at in drop or not _may_recur(sheet[at], others):
+                continue
+            text = sheet[at].strip()
+            if _is_heading(text):
+                again = len(same(top, text)) > 2 and number != same(top, text)[0]
+            else:
+                again = _recurs(text, number, others, len(sheets))
+            if again:
                 drop.add(at)
         rest = [line for at, line in enumerate(sheet) if at not in drop]
         kept.append(rest if any(line.strip() for line in rest) else sheet)
@@ -154,20 +173,22 @@ def _key(line: str) -> str:
     return " ".join(_NUMBERS.sub("#", line.casefold()).split())
 
 
-def _recurs(line: str, page: int, others: list[int], sheets: Sequence[list[str]]) -> bool:
+def _may_recur(line: str, others: list[int]) -> bool:
     text = line.strip()
     letter = re.search(r"[^\W\d_]", text)
     prose = re.search(r"[.!?,;]$", text) or (letter and letter[0].islower())
-    if len(others) < 3 or len(text) > _LONGEST_HEAD or prose:
-        return False
-    if _is_heading(text):
-        same = [p for p in others if text in (other.strip() for other in sheets[p])]
-        return len(same) > 2 and page != same[0]
-    if 2 * len(others) > len(sheets):
+    return len(others) > 2 and len(text) <= _LONGEST_HEAD and not prose
+
+
+def _recurs(text: str, page: int, others: list[int], pages: int) -> bool:
+    if 2 * len(others) > pages:
         return True
-    near = [other for other in others if abs(other - page) <= _NEARBY_PAGES]
-    is_first = page == near[0] and "#" not in _key(line)
-    return len(near) > 2 and not is_first
+    first, end = (
+        bisect_left(others, page - _NEARBY_PAGES),
+        bisect_right(others, page + _NEARBY_PAGES),
+    )
+    is_first = page == others[first] and "#" not in _key(text)
+    return end - first > 2 and not is_first
 
 
 def _folio_shift(sheets: Sequence[list[str]]) -> set[int]:

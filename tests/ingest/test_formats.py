@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingest.book import UnreadableDocument
 from ingest.readers import read_book
-from ingest.readers.pdf_text import join_pages
+from ingest.readers.pdf_text import join_pages, without_running_lines
 
 FULL = "The road ran along the river for many miles and nobody met them"
 
@@ -56,6 +56,30 @@ def test_pdf_running_heads_and_page_numbers_go_and_text_stays():
     assert not any(str(n) in book.text for n in range(7, 12))
     assert all(f"went on {word} day." in book.text for word in ("one", "three", "five"))
     assert [p.number for p in book.pages] == [1, 2, 3, 4, 5]
+
+
+def test_pdf_running_chapter_heads_go_in_one_pass_over_the_pages():
+    looked = 0
+
+    class Line(str):
+        def strip(self, *given):
+            nonlocal looked
+            looked += 1
+            return super().strip(*given)
+
+    times = []
+    for count in (60, 240):
+        looked = 0
+        sheets = [
+            [Line(f"Chapter {1 + n // 10}"), *[Line(f"{FULL} {n} {line}") for line in range(6)]]
+            for n in range(count)
+        ]
+        kept = without_running_lines(sheets)
+        assert [sheet[0].startswith("Chapter") for sheet in kept] == [
+            n % 10 == 0 for n in range(count)
+        ]
+        times.append(looked)
+    assert times[1] == 4 * times[0]
 
 
 def test_pdf_pages_of_one_line_each_are_kept():
