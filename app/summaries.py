@@ -177,16 +177,16 @@ class Summarizer:
     def _told(self, text: str) -> str:
         """Stream a text through the machinery; what its windows say happens in it."""
         memory = self._whole_memory()
-        slots: list[Bundle] = []
-        for start, end in split_text(text, self._tokenizer.count, memory.window):
-            self._watch()
-            tokens = self._tokenizer.encode(text[start:end])
-            slots.append(memory.write(torch.tensor(tokens), {}).left["slots"])
+        spans = list(split_text(text, self._tokenizer.count, memory.window))
         said: list[str] = []
-        for first in range(0, len(slots), ROWS):
-            part = dict(enumerate(slots[first : first + ROWS], start=first))
-            said += self._each(memory, part)
+        for first in range(0, len(spans), ROWS):  # no more is held at once than speaks at once
+            part = [text[start:end] for start, end in spans[first : first + ROWS]]
+            said += self._each(memory, {n: self._read(memory, t) for n, t in enumerate(part)})
         return "\n".join(filter(None, said))
+
+    def _read(self, memory: AdaptiveMemory, text: str) -> Bundle:
+        self._watch()
+        return memory.write(torch.tensor(self._tokenizer.encode(text)), {}).left["slots"]
 
     def _whole_memory(self) -> AdaptiveMemory:
         """Adaptive MELODI that keeps every slot: these states are small and thrown away."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from weakref import WeakSet
+
 import pytest
 import torch
-from novels import KINDS, Shelf, read_novel
+from novels import KINDS, Shelf, novel, read_novel
 
 from app.adapters import TrainedReader
 from app.errors import InvalidQuestion, NotReady, UnknownDocument
 from app.library import Library, Stopped
 from app.store import BOOK
-from app.summaries import Summarizer, named_again, whole_sentences
+from app.summaries import ROWS, Summarizer, named_again, whole_sentences
+from ingest.segments import split_text
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
+from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.slot_reading import SlotReading
 from memory_models.memories.write_gate import WriteGate
+from memory_models.memory import Written
 from memory_models.prompt import DECLINED, TELL, build_prompt
 
 
@@ -129,6 +134,35 @@ def test_a_long_book_is_told_again_until_it_is_short(
     monkeypatch.setattr("app.summaries.BOOK_TOKENS", library.backbone.tokenizer.count(chapters) - 1)
     book = summarizer.book(document).summary
     assert len(book) < len(chapters) and set(book.split("\n")) == {"Mara sang."}
+
+
+def test_a_long_text_is_told_in_groups_as_if_it_were_read_whole(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summarizer, tokenizer = Summarizer(library), library.backbone.tokenizer
+    text = novel().decode() * 2
+    memory = summarizer._whole_memory()
+    spans = list(split_text(text, tokenizer.count, memory.window))
+    slots = [
+        memory.write(torch.tensor(tokenizer.encode(text[start:end])), {}).left["slots"]
+        for start, end in spans
+    ]
+    groups = [slots[first : first + ROWS] for first in range(0, len(slots), ROWS)]
+    said = [told for group in groups for told in summarizer._each(memory, dict(enumerate(group)))]
+    del slots, groups
+    held: WeakSet[torch.Tensor] = WeakSet()
+    most, write = 0, AdaptiveMemory.write
+
+    def watched(self: AdaptiveMemory, *given: object) -> Written:
+        nonlocal most
+        written = write(self, *given)
+        held.add(written.left["slots"]["keys"])
+        most = max(most, len(held))
+        return written
+
+    monkeypatch.setattr(AdaptiveMemory, "write", watched)
+    assert summarizer._told(text) == "\n".join(filter(None, said))
+    assert len(spans) > 2 * ROWS and most == ROWS
 
 
 def test_summaries_are_made_anew_when_asked_to(
