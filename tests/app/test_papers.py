@@ -102,6 +102,14 @@ def test_a_queue_trains_what_is_missing_and_fills_the_table(papers: Papers) -> N
     assert "Gates of melodi_s128_l64" in html
 
 
+def test_a_table_is_made_where_there_is_no_git(
+    papers: Papers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    made_by = table_json(papers)["made_by"]
+    assert made_by["commit"] is None and made_by["torch"]
+
+
 def test_a_stopped_run_goes_on_and_a_changed_one_is_refused(
     papers: Papers, tiny: Size, home: Path, books: Path
 ) -> None:
