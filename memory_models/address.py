@@ -174,11 +174,6 @@ def question_queries(
     return read_question(decoder, sink, question, heads, at).queries
 
 
-def head_scores(queries: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor) -> Tensor:
-    """Raw score of each head for each window in `rows`, [heads,len(rows)] float32."""
-    return matches(queries, book, rows, pairs).mean(2)
-
-
 def matches(queries: Tensor, book: AddressBook, rows: Tensor, pairs: Tensor) -> Tensor:
     """Each question token's best match in each window, [heads,len(rows),Tq] float32.
 

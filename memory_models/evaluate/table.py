@@ -10,7 +10,6 @@ from memory_models.evaluate.harness import Outcome
 from memory_models.evaluate.scores import bootstrap, mean, recovered_gain
 
 OFF, GOLD = "none", "gold"
-SCORES = ("f1", "rouge_l", "contains", "exact_match")
 
 
 @dataclass(frozen=True, slots=True)

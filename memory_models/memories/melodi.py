@@ -87,10 +87,6 @@ class MelodiConfig:
         return index
 
 
-S128L64 = MelodiConfig(short=128, long=64)
-S192L96 = MelodiConfig(short=192, long=96)
-
-
 class MelodiState(NamedTuple):
     """What windows 1 .. k-1 left, in the decoder's dtype."""
 

@@ -71,17 +71,6 @@ def filled(seen: Tensor, slots: int) -> Tensor:
     return torch.arange(slots, device=seen.device) >= slots - seen.clamp(max=slots)[:, None]
 
 
-def attend_filled(q: Tensor, keys: Tensor, values: Tensor, held: Tensor) -> Tensor:
-    """Attention without positions over the slots with held [B,n]; q [B,H,T,d], keys [B,G,n,d].
-
-    Rows without any slot attend to all (zeros), for the caller to put aside.
-    """
-    visible = held | ~held.any(-1, keepdim=True)
-    return F.scaled_dot_product_attention(
-        q, keys.to(q.dtype), values.to(q.dtype), attn_mask=visible[:, None, None], enable_gqa=True
-    )
-
-
 class LocalAttention:
     """Attention of one window for all layers; collects what the next window's cache holds."""
 

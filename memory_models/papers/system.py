@@ -28,7 +28,6 @@ from torch import Tensor, nn
 
 from memory_models.decoder import Attention, Decoder, DecoderConfig
 from memory_models.errors import BrokenState, InvalidRequest
-from memory_models.memory import from_bytes, to_bytes
 
 
 class State(Protocol):
@@ -211,14 +210,3 @@ def rebuild(system: AnySystem, parts: Mapping[str, Tensor]) -> Any:
     if missing:
         raise BrokenState(f"A state lacks {missing}; it was saved by another system.")
     return system.state_type(**{name: parts[name] for name in fields})
-
-
-def state_to_bytes(state: State) -> bytes:
-    """Safetensors; equal states give equal bytes."""
-    return to_bytes(state._asdict())
-
-
-def state_from_bytes(system: AnySystem, blob: bytes) -> Any:
-    """Inverse of `state_to_bytes`."""
-    device: torch.device = system.decoder.device
-    return rebuild(system, from_bytes(blob, device))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from memory_models import backbone as backbones
-from memory_models.address import AddressBook, head_scores, pack_address, standardize
+from memory_models.address import AddressBook, matches, pack_address, standardize
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.errors import BrokenState, InvalidRequest
@@ -241,25 +241,25 @@ def test_four_bit_addresses_score_nearly_as_eight() -> None:
     queries = torch.randn(3, 4, 16, generator=generator)
     rows, pairs = torch.tensor([0, 1, 2]), torch.tensor([0, 1, 1])
     eight, four = (
-        head_scores(
+        matches(
             queries,
             AddressBook.from_bundles([(i, pack_address(w, bits)) for i, w in enumerate(windows)]),
             rows,
             pairs,
-        )
+        ).mean(2)
         for bits in (8, 4)
     )
     assert not torch.equal(eight, four)
     assert torch.allclose(eight, four, atol=0.7)
 
 
-def test_head_scores_equal_the_literal_definition() -> None:
+def test_scores_of_heads_equal_the_literal_definition() -> None:
     generator = torch.Generator().manual_seed(0)
     windows = [torch.randn(2, T, 8, generator=generator) for T in (5, 9, 1)]
     book = AddressBook.from_bundles([(i, pack_address(w)) for i, w in enumerate(windows)])
     queries = torch.randn(3, 4, 8, generator=generator)
     pairs = torch.tensor([0, 1, 1])
-    found = head_scores(queries, book, torch.tensor([0, 1, 2]), pairs)
+    found = matches(queries, book, torch.tensor([0, 1, 2]), pairs).mean(2)
     for h, pair in enumerate(pairs.tolist()):
         for w, window in enumerate(windows):
             codes, scale = quantize(window)

@@ -21,8 +21,6 @@ from torch import Tensor
 from memory_models.decoder import Decoder
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.melodi import (
-    S128L64,
-    S192L96,
     ContentMixer,
     MelodiConfig,
     MelodiMemory,
@@ -352,10 +350,10 @@ def test_attention_share_follows_the_keys() -> None:
     assert reading.attended([1.0]) == pytest.approx({0: 0.5, 1: 0.5})
 
 
-def test_presets_and_refusals() -> None:
-    assert (S128L64.short, S128L64.long, S128L64.queue, S128L64.window) == (128, 64, 128, 512)
-    assert (S192L96.short, S192L96.long) == (192, 96)
-    assert S128L64.long_layer_of(30) == 15
+def test_sizes_and_refusals() -> None:
+    sizes = MelodiConfig()  # the paper's S128+L64
+    assert (sizes.short, sizes.long, sizes.queue, sizes.window) == (128, 64, 128, 512)
+    assert sizes.long_layer_of(30) == 15
     memory, decoder = wrapper(), tiny_decoder()
     for make in (
         lambda: MelodiConfig(window=4, short=5, long=1),

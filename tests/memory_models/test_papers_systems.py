@@ -7,13 +7,11 @@ import torch
 from tiny_systems import MAKERS, VOCABULARY, W, make, run, windows
 
 from memory_models.errors import BrokenState, InvalidRequest
-from memory_models.memory import from_bytes
+from memory_models.memory import from_bytes, to_bytes
 from memory_models.papers.system import (
     rebuild,
     restart,
     state_floats,
-    state_from_bytes,
-    state_to_bytes,
 )
 
 torch.set_num_threads(1)
@@ -53,13 +51,13 @@ def test_saved_and_loaded_goes_on_bit_for_bit(name) -> None:
     system = make(name)
     tokens = windows(5)
     _, state = run(system, tokens[:3])
-    blob = state_to_bytes(state)
-    loaded = state_from_bytes(system, blob)
-    assert state_to_bytes(loaded) == blob
+    blob = to_bytes(state._asdict())
+    loaded = rebuild(system, from_bytes(blob))
+    assert to_bytes(loaded._asdict()) == blob
     one, ended = run(system, tokens[3:], state)
     two, same = run(system, tokens[3:], loaded)
     assert torch.equal(one, two)
-    assert state_to_bytes(ended) == state_to_bytes(same)
+    assert to_bytes(ended._asdict()) == to_bytes(same._asdict())
     parts = from_bytes(blob)
     parts.popitem()
     with pytest.raises(BrokenState, match="lacks"):
