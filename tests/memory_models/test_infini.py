@@ -22,6 +22,7 @@ from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.infini import (
     InfiniConfig,
     InfiniGates,
+    InfiniMaps,
     InfiniState,
     gated,
     infini_segment,
@@ -37,8 +38,11 @@ torch.set_num_threads(1)
 UPDATES = ["linear", "delta"]
 
 
-def random_gates(decoder: Decoder, seed: int = 5) -> InfiniGates:
-    gates = InfiniGates(decoder.config.layers, decoder.config.heads).to(decoder.dtype)
+def random_gates(decoder: Decoder, seed: int = 5, *, mapped: bool = False) -> InfiniGates:
+    """mapped: with maps of queries and keys, and a write strength, as those that ship."""
+    c = decoder.config
+    maps = InfiniMaps(c.layers, c.heads, c.kv_heads, c.head_size) if mapped else None
+    gates = InfiniGates(c.layers, c.heads, maps=maps).to(decoder.dtype)
     fill(gates, seed, scale=1.0)
     return gates
 
@@ -59,11 +63,11 @@ def read_one(x: Tensor, M: list[list[float]], z: list[float], eps: float) -> Ten
     return torch.tensor([sum(s[i] * M[i][j] for i in d) / norm for j in d], dtype=torch.float64)
 
 
-def write_all(keys, values, M, z, config: InfiniConfig):
+def write_all(keys, strengths, values, M, z, config: InfiniConfig):
     """All tokens of a segment into one head's memory; every retrieval is of the old memory."""
     new_M, new_z = [row[:] for row in M], z[:]
-    for key, value in zip(keys, values, strict=True):
-        s = feature(key)
+    for key, strength, value in zip(keys, strengths, values, strict=True):
+        s = [strength * channel for channel in feature(key)]
         wanted = value - read_one(key, M, z, config.eps) if config.update == "delta" else value
         for i in range(len(s)):
             new_z[i] += s[i]
@@ -72,7 +76,25 @@ def write_all(keys, values, M, z, config: InfiniConfig):
     return new_M, new_z
 
 
-def literal_segment(decoder: Decoder, beta: Tensor, tokens: Tensor, state: dict, config):
+def asks(gates: InfiniGates, layer: int, h: int, query: Tensor) -> Tensor:
+    """What a head's query is to the memory: channel j is the sum of query[i] map[i,j]."""
+    if gates.maps is None:
+        return query
+    turn, d = gates.maps.q[layer, h], range(len(query))
+    return torch.stack([sum(query[i] * turn[i, j] for i in d) for j in d])
+
+
+def is_written(gates: InfiniGates, layer: int, g: int, key: Tensor) -> tuple[Tensor, float]:
+    """What a head's key is to the memory, and how strongly it is written."""
+    if gates.maps is None:
+        return key, 1.0
+    turn, d = gates.maps.k[layer, g], range(len(key))
+    told = sum(float(key[i] * gates.maps.write[layer, g, i]) for i in d)
+    strength = 1 / (1 + math.exp(-told - float(gates.maps.bias[layer, g])))
+    return torch.stack([sum(key[i] * turn[i, j] for i in d) for j in d]), strength
+
+
+def literal_segment(decoder: Decoder, gates, tokens: Tensor, state: dict, config, reads=True):
     """One row, tokens [T]; state {(layer, g): (M, z)} is replaced; returns hidden [T,D]."""
     c = decoder.config
     xs = [decoder.model.embed_tokens.weight[t] for t in tokens]
@@ -87,14 +109,17 @@ def literal_segment(decoder: Decoder, beta: Tensor, tokens: Tensor, state: dict,
                 values = [parts[s][2][g] for s in range(t + 1)]
                 head = literal_softmax(literal_rope(queries[h], t), keys, values)
                 M, z = state[layer, g]
-                if any(z):
-                    a = 1 / (1 + math.exp(-float(beta[layer, h])))
-                    head = a * read_one(queries[h], M, z, config.eps) + (1 - a) * head
+                if any(z) and reads:
+                    a = 1 / (1 + math.exp(-float(gates.beta[layer, h])))
+                    asked = asks(gates, layer, h, queries[h])
+                    head = a * read_one(asked, M, z, config.eps) + (1 - a) * head
                 heads.append(head)
             out.append(literal_finish(decoder, layer, xs[t], heads))
         for g in range(c.kv_heads):
-            keys, values = [p[1][g] for p in parts], [p[2][g] for p in parts]
-            state[layer, g] = write_all(keys, values, *state[layer, g], config)
+            pairs = [is_written(gates, layer, g, p[1][g]) for p in parts]
+            keys, strengths = zip(*pairs, strict=True)
+            values = [p[2][g] for p in parts]
+            state[layer, g] = write_all(keys, strengths, values, *state[layer, g], config)
         xs = out
     return torch.stack(xs)
 
@@ -114,12 +139,42 @@ def test_equals_the_literal_formulas_over_segments(update_rule) -> None:
     for tokens in segments:
         hidden, state = infini_segment(decoder, gates, tokens, state, config)
         for b in range(2):
-            expected = literal_segment(decoder, gates.beta, tokens[b], literal[b], config)
+            expected = literal_segment(decoder, gates, tokens[b], literal[b], config)
             torch.testing.assert_close(hidden[b], expected, atol=1e-11, rtol=1e-11)
             for (layer, g), (M, z) in literal[b].items():
                 wide = {"dtype": torch.float64}
                 torch.testing.assert_close(state.M[layer, b, g], torch.tensor(M, **wide))
                 torch.testing.assert_close(state.z[layer, b, g], torch.tensor(z, **wide))
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+@pytest.mark.parametrize("update_rule", UPDATES)
+@torch.no_grad()
+def test_what_ships_equals_the_literal_formulas(update_rule, parallel) -> None:
+    """Trained maps and write strength, through the product: three segments, then a question."""
+    decoder = tiny_decoder(layers=2, head_size=4, width=12, dtype=torch.float64)
+    gates = random_gates(decoder, mapped=True)
+    config = InfiniConfig(window=8, update=update_rule, parallel=parallel)
+    memory, c, d = InfiniMemory(decoder, gates, config), decoder.config, decoder.config.head_size
+    literal = {
+        (i, g): ([[0.0] * d] * d, [0.0] * d) for i in range(c.layers) for g in range(c.kv_heads)
+    }
+    segments = [some_tokens(T, seed=T) for T in (5, 3, 4)]
+    carry = memory.empty()
+    for tokens in segments:
+        carry = memory.write(tokens, carry).carry
+        literal_segment(decoder, gates, tokens, literal, config, reads=not parallel)
+        for (layer, g), (M, z) in literal.items():
+            torch.testing.assert_close(carry["M"][layer, 0, g], torch.tensor(M).double())
+            torch.testing.assert_close(carry["z"][layer, 0, g], torch.tensor(z).double())
+    at_once = memory.write_repeating(segments, memory.empty())
+    torch.testing.assert_close(dict(at_once), dict(carry))
+    question = some_tokens(6, seed=9)
+    found = memory.recall(carry).step(question, 6)
+    expected = literal_segment(decoder, gates, question, dict(literal), config)
+    torch.testing.assert_close(found[0], decoder.logits(expected), atol=1e-10, rtol=1e-9)
+    torch.testing.assert_close(found[1], decoder(question[None])[0], atol=1e-10, rtol=1e-9)
+    assert not torch.allclose(found[0], found[1], atol=1e-2)
 
 
 # -- properties ------------------------------------------------------------------------------------
@@ -173,6 +228,24 @@ def test_grouped_queries_read_the_memory_of_their_own_head() -> None:
         assert [torch.equal(mixed[:, h], q[:, h]) for h in range(H)] == [not o for o in own]
 
 
+@torch.no_grad()
+def test_a_head_that_ships_reads_what_its_own_keys_wrote() -> None:
+    """Through the product, with maps; only one query head's output is let through at a time."""
+    decoder = tiny_decoder(heads=6, kv_heads=2, layers=1, head_size=4, dtype=torch.float64)
+    memory = InfiniMemory(decoder, random_gates(decoder, mapped=True), InfiniConfig(parallel=True))
+    carry = memory.write(some_tokens(8), memory.empty()).carry
+    out = decoder.layer(0).self_attn.o_proj.weight
+    whole = out.clone()
+    for written in range(2):
+        only = {name: torch.zeros_like(tensor) for name, tensor in carry.items()}
+        for name in carry:
+            only[name][:, :, written] = carry[name][:, :, written]
+        for head in range(6):
+            out.zero_()[:, 4 * head : 4 * head + 4] = whole[:, 4 * head : 4 * head + 4]
+            on, off = memory.recall(only).step(some_tokens(3, seed=2), 3)
+            assert torch.allclose(on, off, atol=1e-9) is (head // 3 != written)
+
+
 def test_sigma_is_elu_plus_one() -> None:
     x = torch.linspace(-12, 12, 101, dtype=torch.float64)
     torch.testing.assert_close(sigma(x), torch.nn.functional.elu(x) + 1)
@@ -214,6 +287,29 @@ def test_no_leak_from_the_future() -> None:
     two, _ = infini_segment(decoder, gates, changed, state, config)
     assert torch.equal(one[:, :5], two[:, :5])
     assert not torch.equal(one[:, 5:], two[:, 5:])
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+@pytest.mark.parametrize("update_rule", UPDATES)
+@torch.no_grad()
+def test_what_ships_has_no_leak_from_the_future(update_rule, parallel) -> None:
+    decoder = tiny_decoder(dtype=torch.float64)
+    gates = random_gates(decoder, mapped=True)
+    config = InfiniConfig(window=8, update=update_rule, parallel=parallel)
+    memory = InfiniMemory(decoder, gates, config)
+    carry = memory.write(some_tokens(8, seed=3), memory.empty()).carry
+    tokens = some_tokens(8, seed=2)
+    changed = tokens.clone()
+    changed[5] = (changed[5] + 1) % 37
+    one, two = (memory.recall(carry).step(text, 8) for text in (tokens, changed))
+    assert torch.equal(one[:, :5], two[:, :5]) and not torch.allclose(one[0, :5], one[1, :5])
+    assert not any(torch.allclose(one[:, t], two[:, t]) for t in range(5, 8))
+    state = InfiniState(**carry)
+    one, two = (
+        infini_segment(decoder, gates, text[None], state, config)[0] for text in (tokens, changed)
+    )
+    assert torch.equal(one[:, :5], two[:, :5])
+    assert not any(torch.allclose(one[:, t], two[:, t]) for t in range(5, 8))
 
 
 def test_delta_does_not_write_what_it_knows() -> None:

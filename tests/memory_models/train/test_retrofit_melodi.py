@@ -114,6 +114,35 @@ def test_a_window_of_one_token_leaves_that_token_in_every_slot(backbone: Backbon
     torch.testing.assert_close(slots.values, values.expand(-1, -1, SIZES.long, -1))
 
 
+def test_a_question_sees_no_token_behind_it(backbone: Backbone) -> None:
+    memory = RetrofitMemory(backbone.decoder, some_learned(backbone))
+    texts = [some_tokens(backbone, 9, seed) for seed in (1, 2)]
+    carry = memory.write_repeating(texts, memory.empty())
+    tokens = some_tokens(backbone, 8, 3)
+    changed = tokens.clone()
+    changed[5] = 5 + (tokens[5] - 4) % 100
+    one, two = (memory.recall(carry).step(text, 8) for text in (tokens, changed))
+    torch.testing.assert_close(one[:, :5], two[:, :5], atol=0, rtol=0)
+    assert not any(torch.allclose(one[:, t], two[:, t]) for t in range(5, 8))
+    assert not torch.allclose(one[0, :5], one[1, :5], atol=1e-4)
+
+
+def test_a_window_leaves_the_same_whatever_stands_behind_it(backbone: Backbone) -> None:
+    learned = some_learned(backbone)
+    memory = RetrofitMemory(backbone.decoder, learned)
+    first, *others = (some_tokens(backbone, 9, seed) for seed in (1, 2, 3))
+    one, two = (memory.write_repeating([first, other], memory.empty()) for other in others)
+    assert torch.equal(one["keys"][:, :, 0], two["keys"][:, :, 0])
+    assert torch.equal(one["values"][:, :, 0], two["values"][:, :, 0])
+    assert not torch.allclose(one["keys"][:, :, 1], two["keys"][:, :, 1])
+    with torch.no_grad():
+        read, longer = (
+            read_text(backbone.decoder, text, learned.long_layer)
+            for text in (first, torch.cat((first, others[0])))
+        )
+    torch.testing.assert_close(read, longer[:9])
+
+
 def test_the_oldest_windows_drop_out_of_the_queue(backbone: Backbone) -> None:
     memory = RetrofitMemory(backbone.decoder, some_learned(backbone))
     texts = [some_tokens(backbone, 5, seed) for seed in range(10)]
