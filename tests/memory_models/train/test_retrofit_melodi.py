@@ -114,14 +114,19 @@ def test_a_window_of_one_token_leaves_that_token_in_every_slot(backbone: Backbon
     torch.testing.assert_close(slots.values, values.expand(-1, -1, SIZES.long, -1))
 
 
-def test_a_question_sees_no_token_behind_it(backbone: Backbone) -> None:
+@pytest.mark.parametrize("steps", [(8,), (3, 5)])
+def test_a_question_sees_no_token_behind_it(backbone: Backbone, steps: tuple[int, ...]) -> None:
     memory = RetrofitMemory(backbone.decoder, some_learned(backbone))
     texts = [some_tokens(backbone, 9, seed) for seed in (1, 2)]
     carry = memory.write_repeating(texts, memory.empty())
     tokens = some_tokens(backbone, 8, 3)
     changed = tokens.clone()
     changed[5] = 5 + (tokens[5] - 4) % 100
-    one, two = (memory.recall(carry).step(text, 8) for text in (tokens, changed))
+    found = []
+    for text in (tokens, changed):
+        reading = memory.recall(carry)
+        found.append(torch.cat([reading.step(part, len(part)) for part in text.split(steps)], 1))
+    one, two = found
     torch.testing.assert_close(one[:, :5], two[:, :5], atol=0, rtol=0)
     assert not any(torch.allclose(one[:, t], two[:, t]) for t in range(5, 8))
     assert not torch.allclose(one[0, :5], one[1, :5], atol=1e-4)
