@@ -1,10 +1,11 @@
 """The training loop: seeded, checkpointed, resumable; the same on CPU cores and on one GPU.
 
 A run lives in a folder: `run.pt` (learned weights, optimiser, counters), `log.jsonl` (a line every
-step and every validation) and `best.safetensors` (the weights that validated best, their score with
-them). A run that was stopped goes on from `run.pt`; whenever that was, its last weights are judged
-once, and nothing worse replaces the best. The learning rate warms up, stays, and falls linearly
-over the last fifth of the budget, so that a run can be given more budget before its fall begins.
+step and every validation), plots of it, and `best.safetensors` (the weights that validated best,
+their score with them). A run that was stopped goes on from `run.pt`; whenever that was, its last
+weights are judged once, and nothing worse replaces the best. The learning rate warms up, stays, and
+falls linearly over the last fifth of the budget, so that a run can be given more budget before its
+fall begins.
 
 Started by `accelerate launch` or `torchrun`, processes share the units of every step and add up
 their gradients: on CPU cores, one process of one thread each beats one process of many threads.
@@ -29,6 +30,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from memory_models.errors import InvalidRequest
+from memory_models.train.curves import write_curves
 
 FALL = 0.2  # share of the budget over which the learning rate falls to nothing
 
@@ -201,6 +203,7 @@ def _validate(
         save_file(kept, folder / "best.part", metadata={"score": repr(progress.best)})
         (folder / "best.part").replace(folder / "best.safetensors")
     progress.judged = progress.step
+    write_curves(folder)
 
 
 def _save(

@@ -6,6 +6,7 @@ import gzip
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -108,6 +109,8 @@ def test_trained_adapters_are_installed_and_used(
         )
     )
     assert notes["tokens"] >= 1500 and notes["validation"]["window_f1"] >= 0
+    plots = [ElementTree.parse(tmp_path / "run" / f"{name}.svg") for name in ("loss", "validation")]
+    assert all(plot.getroot().tag.endswith("svg") for plot in plots)
     installed = folder / "adapters" / "reader.safetensors"
     alone = shutil.copy(installed, tmp_path / "reader.safetensors")
     shutil.copy(installed.with_suffix(".json"), tmp_path / "reader.json")
