@@ -54,11 +54,16 @@ def page(results: Sequence[Result], order: Sequence[str]) -> str:
 
 
 def by_memory(results: Sequence[Result], order: Sequence[str]) -> go.Figure:
-    """Plain and name perplexity of every system over the floats of its state."""
+    """Plain and name perplexity of every system over the floats of its state.
+
+    Ablations are points that only say their names when they are pointed at.
+    """
     rows = sorted(make_rows(results, order), key=lambda row: row.floats)
     figure = go.Figure()
     floats = [max(LEAST_FLOATS, row.floats) for row in rows]
+    names = ["" if "@" in row.system else row.system for row in rows]
     sides = ("top center", "bottom center")  # in turn: neighbours' names must not overlap
+    places = [names[:place].count("") for place in range(len(rows))]  # unnamed ones take no turn
     kinds = (
         ("all tokens", [r.perplexity for r in rows], [r.perplexity_spread for r in rows]),
         ("names", [r.name_perplexity for r in rows], [r.name_perplexity_spread for r in rows]),
@@ -67,11 +72,12 @@ def by_memory(results: Sequence[Result], order: Sequence[str]) -> go.Figure:
         figure.add_scatter(
             x=floats,
             y=values,
-            error_y={"type": "data", "array": [spread or 0.0 for spread in spreads]},
-            text=[row.system for row in rows],
+            error_y={"type": "data", "array": spreads},
+            text=names,
+            hovertext=[row.system for row in rows],
             mode="markers+text",
-            textposition=[sides[place % 2] for place in range(len(rows))],
-            marker={"size": 9, "color": colour},
+            textposition=[sides[(n - unnamed) % 2] for n, unnamed in enumerate(places)],
+            marker={"size": [9 if name else 5 for name in names], "color": colour},
             name=label,
         )
     figure.update_xaxes(type="log", title="floats of memory (none: at the left edge)")
