@@ -384,7 +384,7 @@ def test_records_keep_the_commands_contract(records: Path) -> None:
     assert rows["rag@32x2"]["recall_at_4"] is not None
     assert rows["full"]["nats_per_token"] != rows["truncated@64"]["nats_per_token"]
     made = printed["made_by"]
-    assert made["command"].startswith("bookstate ") and str(records.parent) not in str(made)
+    assert made["command"].startswith("bookstate") and str(records.parent) not in str(made)
     assert made.keys() == {"command", "version", "commit", "machine", "threads", "torch"}
 
 
