@@ -34,6 +34,7 @@ def test_adapters_are_small_and_say_how_they_were_made(folder: Path) -> None:
         assert adapter.notes["kind"] == kind
         assert adapter.notes["backbone_sha256"].startswith(folder.name)
         assert "data" in adapter.notes or "mean_of" in adapter.notes
+        assert adapter.notes["measured"]["date"] and len(adapter.notes["measured"]) > 1
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
