@@ -432,13 +432,13 @@ def calibrate(
     names = [f.name for f in fields(Confidence)]
     confidence = {name: value for name, value in asdict(fit).items() if name in names}
     assert confidence_plan.data is not None
-    made_by = {"data": confidence_plan.data.name, "split": confidence_plan.split, **asdict(fit)}
+    fitted = {"data": confidence_plan.data.name, "split": confidence_plan.split, **asdict(fit)}
     if reader:
         notes["reader_confidence"] = {**notes.get("reader_confidence", {}), reader: confidence}
         fits = notes.get("reader_confidence_fit", {})
-        notes["reader_confidence_fit"] = {**fits, reader: made_by}
+        notes["reader_confidence_fit"] = {**fits, reader: fitted}
     else:
-        notes |= {"confidence": confidence, "confidence_fit": made_by}
+        notes |= {"confidence": confidence, "confidence_fit": fitted}
     part = backbone.folder / f".{CALIBRATION}.part"
     part.write_text(json.dumps(notes, indent=1), "utf-8")
     part.replace(backbone.folder / CALIBRATION)

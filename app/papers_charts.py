@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from html import escape
+from itertools import cycle
 from statistics import fmean
 
 import plotly.graph_objects as go  # type: ignore[import-untyped]
@@ -62,8 +63,8 @@ def by_memory(results: Sequence[Result], order: Sequence[str]) -> go.Figure:
     figure = go.Figure()
     floats = [max(LEAST_FLOATS, row.floats) for row in rows]
     names = ["" if "@" in row.system else row.system for row in rows]
-    sides = ("top center", "bottom center")  # in turn: neighbours' names must not overlap
-    places = [names[:place].count("") for place in range(len(rows))]  # unnamed ones take no turn
+    sides = cycle(("top center", "bottom center"))  # in turn: neighbours' names must not overlap
+    places = [next(sides) if name else "top center" for name in names]
     kinds = (
         ("all tokens", [r.perplexity for r in rows], [r.perplexity_spread for r in rows]),
         ("names", [r.name_perplexity for r in rows], [r.name_perplexity_spread for r in rows]),
@@ -76,7 +77,7 @@ def by_memory(results: Sequence[Result], order: Sequence[str]) -> go.Figure:
             text=names,
             hovertext=[row.system for row in rows],
             mode="markers+text",
-            textposition=[sides[(n - unnamed) % 2] for n, unnamed in enumerate(places)],
+            textposition=places,
             marker={"size": [9 if name else 5 for name in names], "color": colour},
             name=label,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from weakref import WeakSet
 
 import pytest
@@ -42,19 +44,26 @@ def test_what_was_made_is_not_made_again(library: Library, monkeypatch: pytest.M
     assert list(summarizer.chapters(document)) == chapters
 
 
+def at_call(number: int, act: Callable[[], object]) -> Callable[[], None]:
+    """A watch that acts once, when it is called for the `number`-th time."""
+    calls = count(1)
+
+    def watch() -> None:
+        if next(calls) == number:
+            act()
+
+    return watch
+
+
 @pytest.mark.parametrize("kind", ["adaptive", "melodi"])
 @pytest.mark.parametrize("calls", [1, 5])
 def test_a_summary_can_be_stopped_and_made_again(library: Library, kind: str, calls: int) -> None:
     document = read_novel(library, memory=kind)
-    left = calls
 
-    def watch() -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            raise Stopped
+    def stop() -> None:
+        raise Stopped
 
-    summarizer = Summarizer(library, watch)
+    summarizer = Summarizer(library, at_call(calls, stop))
     with pytest.raises(Stopped):
         summarizer.chapter(document, 1)
     assert library.store.summaries(document.id) == {}
@@ -68,14 +77,7 @@ def test_a_document_that_is_deleted_meanwhile_is_unknown(
     library: Library, kind: str, step: int
 ) -> None:
     document = read_novel(library, memory=kind)
-    left = step
-
-    def watch() -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            library.store.remove(document.id)
-
+    watch = at_call(step, lambda: library.store.remove(document.id))
     with pytest.raises(UnknownDocument, match="has been deleted"):
         Summarizer(library, watch).chapter(document, 1)
 
