@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from app.errors import InvalidSetting
 from app.library import Library
-from ingest import segments
+from ingest.segments import split_text
 from memory_models.evaluate.babi import babi_cases, read_stories
 from memory_models.evaluate.background import Measure, book_windows
 from memory_models.evaluate.cases import Case, build_cases, located
@@ -100,18 +100,11 @@ class Setting:
     cases: tuple[Case, ...]
 
 
-def split_text(library: Library, text: str) -> list[tuple[int, int]]:
-    """Character ranges of the windows of a text without chapters."""
-    return segments.split_text(text, library.backbone.tokenizer.count, library.settings.window)
-
-
 def measure_of(library: Library) -> Measure:
     """How this library cuts and counts text; a text is cut once."""
-    return Measure(
-        split=lru_cache(maxsize=1024)(lambda text: split_text(library, text)),
-        count=library.backbone.tokenizer.count,
-        window=library.settings.window,
-    )
+    count, window = library.backbone.tokenizer.count, library.settings.window
+    split = partial(split_text, count_tokens=count, window=window)
+    return Measure(lru_cache(maxsize=1024)(split), count, window)
 
 
 def settings_of(library: Library, plan: Plan) -> list[Setting]:

@@ -95,8 +95,9 @@ def evaluate_command(
     whole books (literaryqa); about short passages planted in a book (planted); about bAbI stories
     scattered in a book (babi); or about a pass key (passkey).
     """
-    from app.measure import evaluate, evaluation_json, who_retrieves  # not needed to ask
+    from app.measure import evaluate, evaluation_json  # not needed to ask
     from app.measure_cases import Plan, quickened
+    from app.measure_conditions import who_retrieves
     from memory_models.evaluate.plots import write_plots
 
     with opened(backbone) as library, reading_bar(err, "Evaluating") as on_progress:
@@ -173,7 +174,7 @@ def calibrate_command(
     as_json: Json = False,
 ) -> None:
     """Find the backbone's addressing heads and calibrate confidence; kept beside the backbone."""
-    from app.measure import calibrate
+    from app.calibrate import calibrate
     from app.measure_cases import Plan
 
     heads = None

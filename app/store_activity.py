@@ -93,6 +93,12 @@ class ActivityStore(DatabaseFile):
                 self.set_job(job_id, status="running", error="")
             return waiting
 
+    def put_back_job(self, job_id: int) -> None:
+        """Queue a running job again, or end it where it was asked to stop meanwhile."""
+        with self.writing():
+            cancelled = self.job_status(job_id) == "cancelling"
+            self.set_job(job_id, status="cancelled" if cancelled else "queued", error="")
+
     def cancel_job(self, document_id: str) -> None:
         """Ask that the reading of a document stop after its present segment."""
         with self.writing():

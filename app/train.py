@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from app.adapters import (
     ADDRESSER,
@@ -23,7 +24,7 @@ from app.adapters import (
 from app.errors import InvalidSetting
 from app.library import Library
 from app.made_by import made_by
-from app.models import new_memory
+from app.models import new_memory, reader_name
 from ingest.segments import split_text
 from memory_models.adapter import (
     Adapter,
@@ -38,13 +39,15 @@ from memory_models.train.addressing import (
     AddressingPlan,
     Fitting,
     fit_addresser,
-    observe_questions,
+    observe_question,
     observe_window,
     places_of,
 )
+from memory_models.train.addressing import Example as Question
 from memory_models.train.codec import CodecPlan, measure_codec
 from memory_models.train.gate import Example, GatePlan, fit_gate, observe
 from memory_models.train.material import Share, read_source
+from memory_models.train.observed import Observed
 from memory_models.train.units import Mix, Split, draw_units, excerpt
 
 ASKED_OF_A_WINDOW = 6
@@ -61,25 +64,35 @@ def train_gate(
     files: Sequence[Path],
     windows: int,
     plan: GatePlan,
+    folder: Path | None = None,
     on_window: OnStep = quiet,
     on_step: OnStep = quiet,
 ) -> dict[str, Any]:
-    """Score windows in two passes, fit the gate to them, and install it for this backbone."""
+    """Score windows in two passes, fit the gate to them, and install it for this backbone.
+
+    folder: of the run, to go on in; some 30 MB a window.
+    """
     backbone = library.backbone
     settings = library.settings.model_copy(update={"adapters": False})
     memory = new_memory("adaptive", backbone, settings)
     assert isinstance(memory, AdaptiveMemory)
+    run = {
+        "kind": WRITE_GATE,
+        "backbone": backbone.name,
+        "backbone_sha256": backbone.sha256,
+    }
+    kept = Observed(folder, run)
+
+    def seen(text: str) -> dict[str, Tensor]:
+        return observe(memory, torch.tensor(backbone.tokenizer.encode(text)))._asdict()
 
     def observed() -> Iterator[Example]:
         for number, text in enumerate(_windows(library, files, windows, plan.seed)):
             on_window(number + 1, windows, 0.0)
-            yield observe(memory, torch.tensor(backbone.tokenizer.encode(text)))
+            yield Example(**kept.of(text, partial(seen, text)))
 
     weights, scores = fit_gate(backbone.config, observed(), plan, on_step)
-    notes = {
-        "kind": WRITE_GATE,
-        "backbone": backbone.name,
-        "backbone_sha256": backbone.sha256,
+    notes = run | {
         "data": [path.name for path in files],
         "windows": windows,
         "plan": asdict(plan),
@@ -96,12 +109,14 @@ def train_addressing(
     books: Path,
     windows: int,
     plan: AddressingPlan,
+    folder: Path | None = None,
     on_window: OnStep = quiet,
     on_step: OnStep = quiet,
 ) -> dict[str, Any]:
     """Ask questions of windows that answer them, fit the addresser, and install it.
 
     `windows` answer questions; a quarter as many more are of books, and are there to be mistaken.
+    folder: of the run, to go on in.
     """
     backbone = library.backbone
     memory = new_memory("adaptive", backbone, library.settings)
@@ -116,19 +131,25 @@ def train_addressing(
     rng = random.Random(plan.seed)
     plain = [_window_of(rng.choice(texts), split, rng) for _ in range(windows // PLAIN)]
     places = places_of(units, plain)
-    bundles = []
-    for number, place in enumerate(places):
-        bundles.append((number, observe_window(memory, place.text)))
-        on_window(len(bundles), len(places), 0.0)
-    fitting = Fitting(memory, memory.address_book(bundles), places)
-    examples = list(observe_questions(memory, places))
-    weights, trained, untrained = fit_addresser(fitting, examples, plan, on_step)
-    notes = {
+    run = {
         "kind": ADDRESSER,
         "backbone": backbone.name,
         "backbone_sha256": backbone.sha256,
         "heads": [list(head) for head in memory.config.address_heads],
         "codec": memory.config.codec,
+    }
+    kept = Observed(folder, run | {"window": library.settings.window})
+    bundles, examples = [], []
+    for number, place in enumerate(places):
+        window = kept.of(f"window {place.text}", partial(observe_window, memory, place.text))
+        bundles.append((number, window))
+        for question in place.questions:
+            seen = kept.of(f"question {question}", partial(observe_question, memory, question))
+            examples.append(Question(number, **seen))
+        on_window(len(bundles), len(places), 0.0)
+    fitting = Fitting(memory, memory.address_book(bundles), places)
+    weights, trained, untrained = fit_addresser(fitting, examples, plan, on_step)
+    notes = run | {
         "data": [[share.path.name, share.weight] for share in shares],
         "windows": len(places),
         "questions": len(examples),
@@ -165,9 +186,13 @@ def train_codec(
     windows: int,
     plan: CodecPlan,
     seed: int = 0,
+    folder: Path | None = None,
     on_window: OnStep = quiet,
 ) -> dict[str, Any]:
-    """Trace answers back to slots, make the codec of what is seen, and install it."""
+    """Trace answers back to slots, make the codec of what is seen, and install it.
+
+    folder: of the run, to go on in.
+    """
     backbone = library.backbone
     memory = new_memory("adaptive", backbone, library.settings.model_copy(update={"slot_bits": 16}))
     gate = trained_gate(backbone)
@@ -177,20 +202,28 @@ def train_codec(
     mix = Mix(questions=8, pages=0.0)
     drawn = draw_units(sources, texts, partial(split_windows, library), mix, seed, 0)
     units = itertools.islice(drawn, windows)
-    weights, pairs = measure_codec(
-        memory, gate, units, plan, lambda done: on_window(done, windows, 0.0)
-    )
-    notes = {
+    run = {
         "kind": CODEC,
         "backbone": backbone.name,
         "backbone_sha256": backbone.sha256,
-        "address_pairs": [list(pair) for pair in pairs],
         "data": [[share.path.name, share.weight] for share in shares],
         "windows": windows,
         "seed": seed,
         "plan": asdict(plan),
-        "made_by": made_by(),
     }
+    behind = {
+        "window": library.settings.window,
+        "gate": gate.name,
+        "heads": [list(head) for head in memory.config.address_heads],
+        "reader": reader_name(backbone, library.settings),
+        "addresser": memory.addresser.name if memory.addresser is not None else "",
+        "books": books.name,
+    }
+    kept = Observed(folder, run | behind)
+    weights, pairs = measure_codec(
+        memory, gate, units, plan, kept, lambda done: on_window(done, windows, 0.0)
+    )
+    notes = run | {"address_pairs": [list(pair) for pair in pairs], "made_by": made_by()}
     retire_codec(backbone)
     save_adapter(own_folder(backbone) / f"{CODEC}.safetensors", Adapter(weights, notes))
     return notes

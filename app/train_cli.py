@@ -31,9 +31,17 @@ Facts = Annotated[list[str] | None, typer.Option(help="The same, short facts to 
 Books = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Books to plant in.")]
 Validation = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Has a val split.")]
 Folder = Annotated[Path, typer.Option(file_okay=False, help="The run: checkpoints and log.")]
+Begun = Annotated[
+    Path | None,
+    typer.Option(file_okay=False, help="The run: what was read, so that a stopped one goes on."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Tokens = Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")]
 PassKeys = Annotated[float, typer.Option(min=0, max=1, help="Share of pass keys.")]
+Longest = Annotated[
+    int, typer.Option(min=512, help="Most tokens of filler around a pass key, written unread.")
+]
+LONGEST = 1_280_000
 Weights = Annotated[
     Path | None,
     typer.Option(exists=True, dir_okay=False, help="Trained weights to begin with, .safetensors."),
@@ -47,6 +55,7 @@ def gate_command(
     data: Data,
     windows: Annotated[int, typer.Option(min=16, help="Windows to learn from.")] = 144,
     epochs: Annotated[int, typer.Option(min=1)] = 6,
+    folder: Begun = None,
     seed: Seed = 0,
     backbone: Backbone = None,
     as_json: Json = False,
@@ -61,7 +70,7 @@ def gate_command(
         training_bar(err, "Reading windows twice") as on_window,
         training_bar(err, "Fitting") as on_step,
     ):
-        notes = train_gate(library, data, windows, plan, on_window, on_step)
+        notes = train_gate(library, data, windows, plan, folder, on_window, on_step)
         emit(notes) if as_json else say(figures_markdown(notes))
 
 
@@ -72,6 +81,7 @@ def addressing_command(
     facts: Facts = None,
     windows: Annotated[int, typer.Option(min=8, help="Windows to ask questions of.")] = 600,
     epochs: Annotated[int, typer.Option(min=1)] = 5,
+    folder: Begun = None,
     seed: Seed = 0,
     backbone: Backbone = None,
     as_json: Json = False,
@@ -87,7 +97,7 @@ def addressing_command(
         training_bar(err, "Fitting") as on_step,
     ):
         shares = _shares(data, facts)
-        notes = train_addressing(library, shares, books, windows, plan, on_window, on_step)
+        notes = train_addressing(library, shares, books, windows, plan, folder, on_window, on_step)
         emit(notes) if as_json else say(figures_markdown(notes))
 
 
@@ -97,6 +107,7 @@ def codec_command(
     books: Books,
     facts: Facts = None,
     windows: Annotated[int, typer.Option(min=1, help="Windows to learn from.")] = 160,
+    folder: Begun = None,
     seed: Seed = 0,
     backbone: Backbone = None,
     as_json: Json = False,
@@ -107,7 +118,7 @@ def codec_command(
 
     with opened(backbone) as library, training_bar(err, "Tracing answers") as on_window:
         shares = _shares(data, facts)
-        notes = train_codec(library, shares, books, windows, CodecPlan(), seed, on_window)
+        notes = train_codec(library, shares, books, windows, CodecPlan(), seed, folder, on_window)
         emit(notes) if as_json else say(figures_markdown(notes))
 
 
@@ -239,6 +250,10 @@ def infini_command(
     tokens: Tokens = 300_000,
     weights: Weights = None,
     passkeys: PassKeys = 0.5,
+    longest: Longest = LONGEST,
+    silence: Annotated[
+        float, typer.Option(min=0, help="Weight of what is written without need, a pass key.")
+    ] = 0.0,
     learning_rate: Rate = 3e-3,
     validate_minutes: Minutes = 10.0,
     seed: Seed = 0,
@@ -248,7 +263,8 @@ def infini_command(
     """Infini-attention: what is written and read, between the backbone and the trained reader."""
     sources = Sources(data, facts, books, validation, weights)
     pace = Pace(tokens, learning_rate, seed, validate_minutes)
-    _retrofit(f"infini-{update}", sources, pace, folder, passkeys, backbone, as_json)
+    keys = Keys(passkeys, longest, silence)
+    _retrofit(f"infini-{update}", sources, pace, folder, keys, backbone, as_json)
 
 
 @train_app.command(name="melodi")
@@ -261,6 +277,7 @@ def melodi_command(
     tokens: Tokens = 300_000,
     weights: Weights = None,
     passkeys: PassKeys = 0.5,
+    longest: Longest = LONGEST,
     learning_rate: Rate = 1e-3,
     validate_minutes: Minutes = 10.0,
     seed: Seed = 0,
@@ -270,7 +287,7 @@ def melodi_command(
     """MELODI: what a window leaves for the long-term layer, and how the reader looks at it."""
     sources = Sources(data, facts, books, validation, weights)
     pace = Pace(tokens, learning_rate, seed, validate_minutes)
-    _retrofit("melodi", sources, pace, folder, passkeys, backbone, as_json)
+    _retrofit("melodi", sources, pace, folder, Keys(passkeys, longest), backbone, as_json)
 
 
 class Sources(NamedTuple):
@@ -281,6 +298,14 @@ class Sources(NamedTuple):
     books: Path
     validation: Path
     start: Path | None
+
+
+class Keys(NamedTuple):
+    """How often pass keys are met, in how long texts, and what their filler's silence weighs."""
+
+    share: float
+    longest: int
+    silence: float = 0.0
 
 
 class Pace(NamedTuple):
@@ -308,11 +333,12 @@ def _retrofit(
     sources: Sources,
     pace: Pace,
     folder: Path,
-    passkeys: float,
+    keys: Keys,
     backbone: str | None,
     as_json: bool,
 ) -> None:
     from app.train_retrofit import Kind, RetrofitPlan, train_retrofit
+    from memory_models.train.retrofit import Passkeys
 
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         plan = RetrofitPlan(
@@ -321,7 +347,9 @@ def _retrofit(
             sources.books,
             sources.validation,
             replace(pace.budget(), accumulate=2),
-            passkey_share=passkeys,
+            passkeys=Passkeys(most=keys.longest),
+            passkey_share=keys.share,
+            silence=keys.silence,
             start=sources.start,
         )
         notes = train_retrofit(library, plan, folder, on_step)

@@ -48,7 +48,7 @@ FASTER = {
     "melodi": MappingProxyType({"gate": 10.0}),
 }
 MOST_BESIDE = 6  # other windows around one that is asked about
-JUDGED = {"1K": 1e3, "32K": 32e3, "1M": 1e6}  # tokens
+JUDGED = {"1K": 1e3, "16K": 16e3, "32K": 32e3, "1M": 1e6}  # tokens
 NATS_WEIGH = 0.1  # of nats, of keys and of first tokens, against the share of right pass keys
 
 
@@ -64,12 +64,18 @@ class RetrofitPlan:
     probes: int = 16
     passkeys: Passkeys = field(default_factory=Passkeys)
     passkey_share: float = 0.5  # of all units
+    silence: float = 0.0  # weight of the loudness of filler, a pass key; infini only
     mix: Mix = field(default_factory=lambda: Mix(pages=0.0))
     start: Path | None = None  # weights to begin with, of this kind or of the other update
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InvalidSetting(f"Retrofit {self.kind!r} is not known; use one of {KINDS}.")
+        if self.silence < 0 or (self.silence and self.kind == "melodi"):
+            raise InvalidSetting(
+                f"Silence weighs {self.silence} for {self.kind!r}; it is at least 0, and 0 for "
+                "melodi, which writes every window alike."
+            )
 
 
 def start_retrofit(library: Library, plan: RetrofitPlan) -> Retrofit[Any, Any]:
@@ -124,16 +130,24 @@ class Episodes:
         rows = pack_rows(self._tokenizer, asked, even=even)
         return judge_rows(rows, self._retrofit.logits(rows, state))
 
-    def passkeys(self, rng: random.Random, tokens: float | None = None) -> Judged:
+    def passkeys(
+        self, rng: random.Random, tokens: float | None = None, silence: float = 0.0
+    ) -> Judged:
         """Pass keys in texts of their own, behind and before the same filler: `tokens` in all."""
         texts, asked, drawn = self._plan.passkeys.draw(rng)
         times = (drawn if tokens is None else tokens) / self._window
         before = times * rng.random()
         early = self._written(before, self._retrofit.empty())
-        own = [self._around(text, a.answer) for text, a in zip(texts, asked, strict=True)]
-        states = [self._retrofit.write(self._read(part), early) for part in own]
+        around = [self._around(text, a.answer) for text, a in zip(texts, asked, strict=True)]
+        own = [self._read(parts) for parts in around]
+        states = [self._retrofit.write(windows, early) for windows in own]
         state = self._written(times - before, self._retrofit.stacked(states))
-        return self._judge(asked, state, even=True)  # every digit is a find
+        judged = self._judge(asked, state, even=True)  # every digit is a find
+        if not (silence and isinstance(self._retrofit, InfiniRetrofit)):
+            return judged
+        texts_read = [[window.read for window in windows] for windows in own]
+        loud = self._retrofit.loudness(self._filler, texts_read, self._plan.passkeys.most)
+        return judged._replace(loss=judged.loss + silence * judged.rows * loud)
 
     def window(self, unit: Unit, rng: random.Random) -> Judged:
         """Questions about a unit's windows, with some that were read lately beside them."""
@@ -153,8 +167,10 @@ class Episodes:
         for number, unit in enumerate(drawn, start=first):
             rng = random.Random(f"{plan.budget.seed}/episode/{number}")
             is_passkey = rng.random() < plan.passkey_share
-            made = partial(self.passkeys, rng) if is_passkey else partial(self.window, unit, rng)
-            yield partial(_result, made, "key" if is_passkey else "window")
+            if is_passkey:
+                yield partial(_result, partial(self.passkeys, rng, silence=plan.silence), "key")
+            else:
+                yield partial(_result, partial(self.window, unit, rng), "window")
 
 
 def _result(make: partial[Judged], kind: str) -> UnitResult:
@@ -192,6 +208,7 @@ def train_retrofit(
         keys = {
             name: episodes.passkeys(random.Random(f"validation/{name}"), tokens)
             for name, tokens in JUDGED.items()
+            if tokens <= plan.passkeys.most
         }
         figures = {f"key_{name}": judged.right / judged.rows for name, judged in keys.items()}
         right = fmean(figures.values())
@@ -213,6 +230,8 @@ def train_retrofit(
         "window": retrofit.window,
         "data": [[share.path.name, share.weight] for share in plan.shares],
         "passkey_share": plan.passkey_share,
+        "longest": int(plan.passkeys.most),
+        "silence": plan.silence,
         "seed": plan.budget.seed,
         "tokens": progress.tokens,
         "steps": progress.step,

@@ -88,22 +88,15 @@ class Worker:
         try:
             self._library.read(job.document_id, on_progress)
         except Stopped:
-            self._put_back(job)
+            store.put_back_job(job.id)
         except Busy as error:
             log.info("%s", error)
             self._busy_until[job.id] = monotonic() + self._busy_seconds
-            self._put_back(job)
+            store.put_back_job(job.id)
         except REFUSALS as error:
             log.warning("Reading %s failed: %s", job.document_id, error)
-            self._finish(job, "failed", str(error))
+            store.set_job(job.id, status="failed", error=str(error))
         else:
-            self._finish(job, "done")
-
-    def _put_back(self, job: Job) -> None:
-        cancelled = self._library.store.job_status(job.id) == "cancelling"
-        self._finish(job, "cancelled" if cancelled else "queued")
-
-    def _finish(self, job: Job, status: str, error: str = "") -> None:
-        self.progress.pop(job.document_id, None)
-        if self._library.store.job_status(job.id) is not None:  # None: the document was deleted
-            self._library.store.set_job(job.id, status=status, error=error)
+            store.set_job(job.id, status="done", error="")
+        finally:
+            self.progress.pop(job.document_id, None)

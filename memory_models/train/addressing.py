@@ -8,7 +8,7 @@ and do not change; the gradient goes through the best match of each token to the
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -98,14 +98,12 @@ def observe_window(memory: AdaptiveMemory, text: str) -> Bundle:
 
 
 @torch.no_grad()
-def observe_questions(memory: AdaptiveMemory, places: Sequence[Place]) -> Iterator[Example]:
-    """Every question of every place."""
-    decoder, heads = memory.backbone.decoder, memory.config.address_heads
-    for number, place in enumerate(places):
-        for question in place.questions:
-            query = address_query(memory.backbone.tokenizer, question)
-            asked = read_question(decoder, memory.sink, query, heads, None)
-            yield Example(number, asked.queries.float().cpu(), asked.seen.float().cpu())
+def observe_question(memory: AdaptiveMemory, question: str) -> dict[str, Tensor]:
+    """A question's `queries` and what its tokens are weighed by, `seen`, as `Example` has them."""
+    query = address_query(memory.backbone.tokenizer, question)
+    heads = memory.config.address_heads
+    asked = read_question(memory.backbone.decoder, memory.sink, query, heads, None)
+    return {"queries": asked.queries.float().cpu(), "seen": asked.seen.float().cpu()}
 
 
 class Fitting:

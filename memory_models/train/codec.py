@@ -9,7 +9,8 @@ the codec's; no step of descent is taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,9 +29,11 @@ from memory_models.memories.adaptive import (
 from memory_models.memories.slot_reading import KeyValues
 from memory_models.memories.write_gate import WriteGate
 from memory_models.prompt import DECLINED, address_query
+from memory_models.train.observed import Observed
 from memory_models.train.reader import gather_slots, unit_loss
 from memory_models.train.units import Unit
 
+SUMS = "sums"  # what a run keeps under this name
 PLACES = 32  # every so many tokens, a place where an address key may stand
 FLOOR = 1e-5  # of the mean, added to what would be singular
 
@@ -56,6 +59,10 @@ class Moments:
         self.total = torch.zeros(heads, n)
         self.square = torch.zeros(heads, n, n)
         self.metric = torch.zeros(heads, n, n)
+
+    def sums(self) -> dict[str, Tensor]:
+        """The sums themselves, by name."""
+        return dict(vars(self))
 
     def add(self, head: int, rows: Tensor) -> None:
         """Rows of one head."""
@@ -175,6 +182,17 @@ class CodecMeasurement:
             weighted = queries[number] * weights[number, :, None].sqrt()
             self._address.metric[pair] += weighted.T @ weighted
 
+    def sums(self) -> dict[str, Tensor]:
+        """All that was counted so far, by name; the very tensors, which count on."""
+        parts = {"slots": self._slots, "address": self._address}
+        named = {f"{p}.{n}": t for p, moments in parts.items() for n, t in moments.sums().items()}
+        return named | {"usual": self._usual}
+
+    def restore(self, sums: Mapping[str, Tensor]) -> None:
+        """Count on from what `sums` said."""
+        for name, tensor in self.sums().items():
+            tensor.copy_(sums[name])
+
     def weights(self) -> dict[str, Tensor]:
         """Tensors for `SlotCodec`."""
         mean, basis, cost = self._slots.bases(self._plan.shrink)
@@ -195,16 +213,25 @@ def measure_codec(
     gate: WriteGate,
     units: Iterable[Unit],
     plan: CodecPlan,
+    kept: Observed,
     on_unit: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, Tensor], Sequence[tuple[int, int]]]:
-    """Weights of a codec from all units, and the (layer, key/value head) pairs of its addresses."""
+    """Weights of a codec from all units, and the (layer, key/value head) pairs of its addresses.
+
+    kept: where the sums stand after every unit; those that are in them are not traced again.
+    """
     measurement = CodecMeasurement(memory, plan)
+    before = kept.last(SUMS)
     done = 0
-    for unit in units:
+    if before is not None:
+        done = int(before["done"])
+        measurement.restore(before)
+    for unit in itertools.islice(units, done, None):
         measurement.add(trace(memory, gate, memory.reader, unit, plan))
         for asked in unit.asked:
             measurement.ask(asked.question)
         done += 1
+        kept.keep(SUMS, measurement.sums() | {"done": torch.tensor(done)})
         on_unit(done)
     if not done:
         raise InvalidRequest("No window with questions to measure a codec on; give more data.")

@@ -4,6 +4,9 @@ Under the linear update a text that repeats leaves a multiple of what it leaves 
 is written `times` over by one product; under the delta rule in runs that grow (`add_often`). The
 gradient flows from the answers through the reader to beta and the query maps, and through M and z
 to the key maps and write strengths.
+
+Texts of 16,000 tokens do not ask for what a million need: nothing in the loss of an answer says
+that what is not needed should not be written. `loudness` says it.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ from memory_models.train.retrofit import Repeated, Rows, answer_logits
 SINGLE = 3  # the first additions are made one by one
 GROWTH = 3  # of the number of additions in a run
 ORDER = 7  # of the series of a run, whose K is at most log(GROWTH)
+STRONGEST = 16  # tokens of a text that count as what is kept of it
+QUIET = -8.0  # loudness of a head that is quiet enough
 
 
 class InfiniRetrofit:
@@ -70,6 +75,25 @@ class InfiniRetrofit:
             else:
                 state = add_often(new, state, self.config, math.ceil(window.times))
         return state
+
+    def loudness(
+        self, filler: Sequence[KeyValues], texts: Sequence[Sequence[KeyValues]], tokens: float
+    ) -> Tensor:
+        """How strongly so many tokens of filler are written beside the strongest of each text.
+
+        The log of the ratio, at least QUIET: a mean over texts, then over layers and heads, [].
+        """
+        noise = self._strength(filler).mean(-1).log() + math.log(tokens)  # [layers,G]
+        strongest = (self._strength(text).topk(STRONGEST, -1).values for text in texts)
+        signal = torch.stack([each.sum(-1).log() for each in strongest]).mean(0)
+        return (noise - signal).clamp(min=QUIET).mean()
+
+    def _strength(self, windows: Sequence[KeyValues]) -> Tensor:
+        """Of every token of the windows, [layers,G,T], above zero."""
+        every = slice(None)
+        each = [self.learned.strength(every, window.keys) for window in windows]
+        joined = torch.cat([one.squeeze(-1) for one in each if one is not None], -1)
+        return joined.clamp(min=torch.finfo(joined.dtype).tiny)
 
     def stacked(self, states: Sequence[InfiniState]) -> InfiniState:
         """States of one row each as the rows of one."""

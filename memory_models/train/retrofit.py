@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from memory_models.decoder import Decoder, dot_attention, rotate
+from memory_models.errors import InvalidRequest
 from memory_models.evaluate.background import plant_in
 from memory_models.evaluate.tasks import FILLER, PASSKEY_QUESTION, passkey_fact
 from memory_models.prompt import build_prompt
@@ -146,6 +147,13 @@ class Passkeys:
     fewest: float = 512.0
     most: float = 1.28e6
     around: int = 5  # fillers around a key at least, and twice as many at most
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fewest <= self.most:
+            raise InvalidRequest(
+                f"Pass keys among {self.fewest:,.0f} to {self.most:,.0f} tokens of filler; the "
+                f"longest text needs {self.fewest:,.0f} or more."
+            )
 
     def draw(self, rng: random.Random) -> tuple[list[str], list[Asked], float]:
         """Texts with a key each, their questions, and the tokens of filler around them."""

@@ -16,11 +16,13 @@ from click.testing import Result
 from novels import Interrupted
 from typer.testing import CliRunner
 
+from app.calibrate import calibrate
 from app.cli import app
 from app.errors import InvalidSetting
 from app.library import Library, ReadProgress
-from app.measure import calibrate, evaluate, evaluation_json, readers, who_retrieves
+from app.measure import evaluate, evaluation_json
 from app.measure_cases import Plan, quickened, settings_of
+from app.measure_conditions import readers, who_retrieves
 from app.models import AnyMemory, new_memory
 from app.settings import Settings
 from memory_models.adapter import Adapter, LoraConfig, lora_weights, save_adapter, with_lora
@@ -287,7 +289,7 @@ def test_a_calibration_is_written_whole_or_not_at_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     verdicts = cycle([True, False])  # a random model is never right
-    monkeypatch.setattr("app.measure.is_right", lambda *_: next(verdicts))
+    monkeypatch.setattr("app.calibrate.is_right", lambda *_: next(verdicts))
     lines = [json.loads(line) for line in records.read_text("utf-8").splitlines()]
     write(records, [line | {"text": about(line["id"], 20)} for line in lines])
     folder = shutil.copytree(other_backbone, tmp_path / "uncalibrated")
@@ -343,7 +345,7 @@ def test_infini_is_measured_with_the_update_asked_for(
         made.append((kind, settings.infini_update))
         return new_memory(kind, backbone, settings)
 
-    monkeypatch.setattr("app.measure.new_memory", watched)
+    monkeypatch.setattr("app.measure_conditions.new_memory", watched)
     plan = Plan(None, None, (name,), task="passkey", tokens=(400,), limit=1)
     assert [row.memory for row in evaluate(library, plan).rows] == [name]
     assert made == [("infini", update)]

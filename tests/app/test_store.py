@@ -280,6 +280,17 @@ def test_a_cancelled_job_does_not_start(store: Store) -> None:
     assert store.job_status(job) == "cancelled"
 
 
+@pytest.mark.parametrize(("cancel", "then"), [(False, "queued"), (True, "cancelled")])
+def test_a_job_is_put_back_unless_it_was_to_stop(store: Store, cancel: bool, then: str) -> None:
+    document = shelve(store, bare_document())
+    job = store.enqueue(document.id)
+    assert store.start_job(job)
+    if cancel:
+        store.cancel_job(document.id)
+    store.put_back_job(job)
+    assert store.job_status(job) == then
+
+
 def test_two_threads_write_at_once(store: Store) -> None:
     document = shelve(store, bare_document())
     failures: list[sqlite3.Error] = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -26,13 +28,15 @@ from app.adapters import (
 )
 from app.archive import export_document, import_document
 from app.cli import app
-from app.errors import BookstateError, InvalidArchive
+from app.errors import BookstateError, InvalidArchive, InvalidSetting
 from app.library import Library
-from app.measure import readers
+from app.measure_conditions import readers
 from app.models import FITTED, caution, new_memory
 from app.settings import Settings
+from app.train_retrofit import RetrofitPlan
 from memory_models.errors import BrokenCheckpoint
 from memory_models.memories.adaptive import AdaptiveMemory
+from memory_models.train.loop import Budget
 
 PLACES = ("harbour", "mill", "inn", "garden", "church", "cellar")
 THINGS = ("key", "lamp", "boat", "letter", "clock", "gull")
@@ -77,6 +81,67 @@ def run(*arguments: str) -> str:
     result = CliRunner().invoke(app, ["train", *arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
     return result.stdout
+
+
+class _PulledPlug(Exception):
+    """What stops a run in a test."""
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "step", "at"),
+    [
+        ("gate", "app.train", "observe", 3),
+        ("addressing", "app.train", "observe_question", 3),
+        ("codec", "memory_models.train.codec", "trace", 9),
+    ],
+)
+def test_a_fit_that_was_stopped_goes_on_and_ends_the_same(
+    trainable: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    module: str,
+    step: str,
+    at: int,
+) -> None:
+    folder, records = trainable
+    monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
+    gate = ("gate", "--data", str(records), "--windows", "16", "--backbone", str(folder))
+    if command == "gate":
+        options = gate[1:]
+    else:
+        run(*gate)
+        data = ("--data", f"{records}:1:train", "--books", str(records))
+        options = (*data, "--windows", "16", "--backbone", str(folder))
+    name = {"gate": "write_gate", "addressing": "addresser", "codec": "codec"}[command]
+    installed = folder / "adapters" / f"{name}.safetensors"
+    run(command, *options)
+    undisturbed = installed.read_bytes()
+    installed.unlink()
+
+    original, calls = getattr(sys.modules[module], step), []
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == at:
+            raise _PulledPlug
+        return original(*arguments)
+
+    monkeypatch.setattr(f"{module}.{step}", counted)
+    begun = ("--folder", str(tmp_path / "run"))
+    with pytest.raises(_PulledPlug):
+        run(command, *options, *begun)
+    before = len(calls)
+    run(command, *options, *begun)
+    assert installed.read_bytes() == undisturbed
+    total = len(calls)
+    installed.unlink()
+    run(command, *options, *begun)  # all is known
+    assert len(calls) == total > before
+    assert installed.read_bytes() == undisturbed
+    (tmp_path / "run" / "run.json").write_text('{"kind": "reader"}', "utf-8")
+    refused = CliRunner().invoke(app, ["train", command, *options, *begun])
+    assert refused.exit_code != 0 and "its own folder" in refused.stderr
 
 
 def test_trained_adapters_are_installed_and_used(
@@ -172,7 +237,13 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     arguments = ["--data", f"{records}:1:train", "--books", str(records)]
     arguments += ["--validation", str(records), "--folder", str(tmp_path / "run")]
     arguments += ["--tokens", "3000", *(["--update", update] if update else [])]
+    arguments += ["--longest", "16000", *(["--silence", "0.1"] if update else [])]
     notes = json.loads(run(memory, *arguments, "--backbone", str(folder), "--json"))
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    judged = next(line for line in log if "score" in line)
+    assert notes["longest"] == 16_000 and {"key_1K", "key_16K"} <= judged.keys()
+    assert notes["silence"] == (0.1 if update else 0.0)
+    assert "key_1M" not in judged  # nor is anything longer than what is trained on judged
     assert notes["tokens"] >= 3000 and notes["kind"] == kind and notes["made_by"]["version"]
     settings = Settings(
         home=tmp_path / "home", backbone=str(folder), infini_update=update or "delta"
@@ -205,6 +276,12 @@ def test_what_cannot_be_trained_on_is_one_line(
     result = CliRunner().invoke(app, ["train", "infini", *arguments])
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
     assert said in result.stderr
+
+
+def test_only_infini_has_something_to_silence(trainable: tuple[Path, Path]) -> None:
+    _, records = trainable
+    with pytest.raises(InvalidSetting, match="it is at least 0, and 0 for melodi"):
+        RetrofitPlan("melodi", (), records, records, Budget(1000), silence=0.1)
 
 
 def test_addressing_is_trained_and_used(

@@ -217,7 +217,7 @@ def test_a_job_that_waits_for_another_process_can_be_cancelled(library: Library)
         worker.start()
         wait_for(lambda: bool(worker._busy_until))
         library.store.cancel_job(document.id)
-        assert statuses(library) == ["cancelled"]
+        wait_for(lambda: statuses(library) == ["cancelled"])
         began = time.monotonic()
         worker.stop()
         assert time.monotonic() - began < 5

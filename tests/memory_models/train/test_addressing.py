@@ -21,7 +21,7 @@ from memory_models.train.addressing import (
     Fitting,
     Place,
     fit_addresser,
-    observe_questions,
+    observe_question,
     observe_window,
     places_of,
 )
@@ -201,7 +201,7 @@ def test_what_is_observed_is_what_choosing_sees(tiny_backbone: Path) -> None:
     written = memory.write(tokens, {}).left["address"]
     assert all(torch.equal(written[name], bundles[0][1][name]) for name in written)
     book = memory.address_book(bundles)
-    example = list(observe_questions(memory, places))[2]
+    example = Example(2, **observe_question(memory, places[2].questions[0]))
     (scores,) = Fitting(memory, book, places).scores(plain, [example], torch.arange(4))
     ranked = memory.rank("What was found?", book, torch.arange(4))
     by_window = dict(zip(ranked.segments, ranked.scores.tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from memory_models.memories.infini import (
     addition,
 )
 from memory_models.memories.infini_memory import InfiniMemory
-from memory_models.train.infini import InfiniRetrofit, add_often, runs
+from memory_models.train.infini import QUIET, STRONGEST, InfiniRetrofit, add_often, runs
 from memory_models.train.retrofit import Passkeys, Repeated, judge_rows, pack_rows
 
 
@@ -111,6 +112,43 @@ def test_the_gradient_reaches_every_map(backbone: Backbone) -> None:
         assert parameter.grad is not None and bool((parameter.grad != 0).any()), name
 
 
+@torch.no_grad()
+def test_loudness_is_the_filler_beside_the_strongest_tokens(backbone: Backbone) -> None:
+    training = retrofit(backbone)
+    filler = [training.read(some_tokens(backbone, 12, 1))]
+    texts = [[training.read(some_tokens(backbone, 20, n)) for n in (2, 3)], [*filler, *filler]]
+    loud = training.loudness(filler, texts, 1000.0)
+    maps, expected = training.learned.maps, []
+    assert maps is not None
+    for layer in range(backbone.config.layers):
+        for head in range(backbone.config.kv_heads):
+
+            def strength(key: torch.Tensor, layer: int = layer, head: int = head) -> float:
+                logit = float(maps.write[layer, head] @ key + maps.bias[layer, head])
+                return 1 / (1 + math.exp(-logit))
+
+            noise = [strength(key) for key in filler[0].keys[layer, head]]
+            signal = []
+            for windows in texts:
+                own = [strength(key) for w in windows for key in w.keys[layer, head]]
+                signal.append(math.log(sum(sorted(own)[-STRONGEST:])))
+            ratio = math.log(1000 * sum(noise) / len(noise)) - sum(signal) / len(signal)
+            expected.append(max(ratio, QUIET))
+    assert float(loud) == pytest.approx(sum(expected) / len(expected), rel=1e-12)
+
+
+def test_quieter_filler_is_learnt(backbone: Backbone) -> None:
+    training = retrofit(backbone)
+    filler, text = ([training.read(some_tokens(backbone, 20, n))] for n in (1, 2))
+    before = training.loudness(filler, [text], 1000.0)
+    before.backward()
+    with torch.no_grad():
+        for parameter in training.learned.parameters():
+            if parameter.grad is not None:
+                parameter -= 0.1 * parameter.grad
+        assert training.loudness(filler, [text], 1000.0) < before
+
+
 def test_maps_at_their_start_are_the_paper_at_half_strength(backbone: Backbone) -> None:
     c = backbone.config
     maps = InfiniMaps(c.layers, c.heads, c.kv_heads, c.head_size)
@@ -165,3 +203,11 @@ def test_many_equal_additions_of_the_delta_rule_in_few_steps(strength: float, ti
     assert float((M - exact.M).norm()) < (0.07 if times > 3 else 1e-12) * float(exact.M.norm())
     if times > 3:
         assert float((M - exact.M).norm()) < 0.1 * float((exact.M - state.M).norm())
+
+
+def test_filler_is_as_long_as_asked_for() -> None:
+    rng = random.Random(0)
+    lengths = [Passkeys(rows=1, most=4000).draw(rng)[2] for _ in range(200)]
+    assert 512 <= min(lengths) < 700 and 3000 < max(lengths) <= 4000
+    with pytest.raises(InvalidRequest, match="512 or more"):
+        Passkeys(most=100)

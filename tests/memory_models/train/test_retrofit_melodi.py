@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from retrofit_parts import ASKED, WINDOW, answered_by_the_product, some_tokens
+from tiny import literal_finish, literal_norm, literal_project, literal_rope, literal_softmax
+from torch import Tensor
 
 from memory_models import backbone as backbones
 from memory_models.adapter import load_learned
 from memory_models.backbone import Backbone
-from memory_models.decoder import causal_attention
+from memory_models.decoder import Decoder, causal_attention
 from memory_models.errors import BrokenCheckpoint, InvalidRequest
 from memory_models.memories.melodi import MelodiConfig
 from memory_models.memories.melodi_retrofit import (
@@ -45,6 +49,99 @@ def some_learned(backbone: Backbone) -> MelodiRetrofit:
 
 def training_of(backbone: Backbone) -> MelodiTraining:
     return MelodiTraining(backbone.decoder, backbone.decoder, some_learned(backbone))
+
+
+# -- the literal reference -------------------------------------------------------------------------
+
+
+def literal_layer(
+    decoder: Decoder,
+    layer: int,
+    xs: Sequence[Tensor],
+    cross: Sequence[Sequence[Tensor]] = (),
+    gate: Tensor | None = None,
+) -> list[Tensor]:
+    """One layer over tokens x [D]; cross: what each token's heads [d] find in the queue, if any."""
+    c = decoder.config
+    parts = [literal_project(decoder, layer, x) for x in xs]
+    out = []
+    for t, x in enumerate(xs):
+        heads = []
+        for h in range(c.heads):
+            g = h // c.group
+            seen = range(t + 1)
+            keys = [literal_rope(parts[s][1][g], s, c.rope_theta) for s in seen]
+            values = [parts[s][2][g] for s in seen]
+            query = literal_rope(parts[t][0][h], t, c.rope_theta)
+            heads.append(literal_softmax(query, keys, values))
+        if gate is not None:
+            weights = 1 / (1 + torch.exp(-gate))  # [H,d]
+            heads = [
+                a * far + (1 - a) * near
+                for a, far, near in zip(weights, cross[t], heads, strict=True)
+            ]
+        out.append(literal_finish(decoder, layer, x, heads))
+    return out
+
+
+def literal_summary(
+    decoder: Decoder, learned: MelodiRetrofit, tokens: Tensor
+) -> list[tuple[list[Tensor], list[Tensor]]]:
+    """Long-term tokens of a window, each as the keys and values of its heads."""
+    xs = [decoder.model.embed_tokens.weight[int(t)] for t in tokens]
+    for layer in range(learned.long_layer):
+        xs = literal_layer(decoder, layer, xs)
+    mixer = learned.mixer
+    left = []
+    for wanted in mixer.queries:
+        scores = []
+        for x in xs:
+            size = math.sqrt(sum(float(c) ** 2 for c in x) / len(x) + torch.finfo(x.dtype).eps)
+            scores.append(math.exp(float(wanted @ (x / size @ mixer.keys))))
+        m = sum(score * x for score, x in zip(scores, xs, strict=True)) / sum(scores)
+        _, keys, values = literal_project(decoder, learned.long_layer, m)
+        left.append((keys, values))
+    return left
+
+
+@torch.no_grad()
+def test_equals_the_literal_formulas(backbone: Backbone) -> None:
+    decoder, learned = backbone.decoder, some_learned(backbone)
+    texts = [some_tokens(backbone, count, seed) for count, seed in ((7, 1), (4, 2))]
+    memory = RetrofitMemory(decoder, learned)
+    carry = memory.write_repeating(texts, memory.empty())
+    queue = [slot for text in texts for slot in literal_summary(decoder, learned, text)]
+    kept = carry["keys"][0].flatten(1, 2)  # [G,n*L,d]
+    for number, (keys, _) in enumerate(queue):
+        torch.testing.assert_close(kept[:, number], torch.stack(keys), atol=1e-5, rtol=1e-5)
+
+    prompt = some_tokens(backbone, 5, 3)
+    c = decoder.config
+    xs = [decoder.model.embed_tokens.weight[int(t)] for t in prompt]
+    for layer in range(c.layers):
+        if layer != learned.long_layer:
+            xs = literal_layer(decoder, layer, xs)
+            continue
+        cross = [
+            [
+                literal_softmax(
+                    query @ learned.q[h],
+                    [keys[h // c.group] for keys, _ in queue],
+                    [values[h // c.group] for _, values in queue],
+                )
+                for h, query in enumerate(literal_project(decoder, layer, x)[0])
+            ]
+            for x in xs
+        ]
+        xs = literal_layer(decoder, layer, xs, cross, learned.gate)
+    weight = decoder.lm_head.weight
+    expected = torch.stack([weight @ literal_norm(decoder.model.norm, x) for x in xs])
+    logits = memory.recall(carry).step(prompt, 5)
+    torch.testing.assert_close(logits[0], expected, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(logits[1], expected, atol=1e-3)  # without the memory
+
+
+# -- training and the product ----------------------------------------------------------------------
 
 
 def test_training_writes_and_reads_as_the_product_does(backbone: Backbone) -> None:

@@ -1,0 +1,80 @@
+"""What a fit observes, kept in its run's folder as it comes: a run that was stopped goes on.
+
+`run.json` says whose folder it is; another run is refused. Every observation is a file of tensors,
+named by what was observed, written aside and then renamed, so that none is ever half there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from memory_models.errors import BrokenCheckpoint, InvalidRequest
+
+RUN = "run.json"
+
+
+class Observed:
+    """Tensors by the text they were observed on; without a folder nothing is kept."""
+
+    def __init__(self, folder: Path | None, run: Mapping[str, Any]) -> None:
+        """run: what all observations depend on beside the text, as JSON has it."""
+        self._folder = folder
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        said = folder / RUN
+        if not said.is_file():
+            part = said.with_suffix(".part")
+            part.write_text(json.dumps(run, indent=1) + "\n", "utf-8")
+            part.replace(said)
+        found = json.loads(said.read_text("utf-8"))
+        strange = sorted(k for k in found.keys() | run.keys() if found.get(k) != run.get(k))
+        if strange:
+            was, now = ({k: side.get(k) for k in strange} for side in (found, run))
+            raise InvalidRequest(
+                f"{folder.name} was begun by a run with {was}, this one has {now}; "
+                "give each its own folder."
+            )
+
+    def of(self, text: str, observe: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """What was observed on this text before, or what is observed now."""
+        known = self.last(text)
+        if known is None:
+            known = dict(observe())
+            self.keep(text, known)
+        return known
+
+    def last(self, name: str) -> dict[str, Tensor] | None:
+        """What was kept by this name last, if anything was."""
+        file = self._file(name)
+        if file is None or not file.is_file():
+            return None
+        try:
+            return load_file(file)
+        except (OSError, SafetensorError) as error:
+            raise BrokenCheckpoint(
+                f"{file.name} of the run cannot be read ({error}); remove it and begin again."
+            ) from error
+
+    def keep(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        """Keep tensors by this name, in place of what was kept by it before."""
+        file = self._file(name)
+        if file is None:
+            return
+        part = file.with_suffix(".part")
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, part)
+        part.replace(file)
+
+    def _file(self, name: str) -> Path | None:
+        if self._folder is None:
+            return None
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+        return self._folder / f"{digest[:24]}.safetensors"
