@@ -7,11 +7,19 @@ from sqlite_utils import Database, Migrations
 migrations = Migrations("bookstate")
 
 
+def _execute(db: Database, script: str) -> None:
+    for statement in script.split(";\n"):  # executescript would end the migration's transaction
+        db.execute(statement)
+
+
 @migrations(name="0001_initial")
 def _initial(db: Database) -> None:
-    for statement in _INITIAL.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    _execute(db, _INITIAL)
+
+
+@migrations(name="0002_ids_are_never_given_twice")
+def _ids_are_never_given_twice(db: Database) -> None:
+    _execute(db, _AUTOINCREMENT)
 
 
 _INITIAL = """
@@ -120,4 +128,45 @@ CREATE TABLE summaries (
     created_at TEXT NOT NULL,
     PRIMARY KEY (document_id, chapter)
 ) STRICT
+"""
+
+# Who ends a job, or writes into a chat, of a deleted document must not meet another's by its id.
+_AUTOINCREMENT = """
+CREATE TABLE jobs_anew (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    status TEXT NOT NULL
+        CHECK (status IN ('queued', 'running', 'cancelling', 'cancelled', 'done', 'failed')),
+    error TEXT NOT NULL DEFAULT '',
+    tokens_per_second REAL NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT;
+INSERT INTO jobs_anew SELECT * FROM jobs;
+DROP TABLE jobs;
+ALTER TABLE jobs_anew RENAME TO jobs;
+CREATE INDEX jobs_by_status ON jobs (status, id);
+CREATE TABLE chats_anew (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    title TEXT NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+INSERT INTO chats_anew SELECT * FROM chats;
+CREATE TABLE messages_anew (
+    id INTEGER PRIMARY KEY,
+    chat_id INTEGER NOT NULL REFERENCES chats_anew (id) ON DELETE CASCADE,
+    role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+    text TEXT NOT NULL,
+    confidence REAL,
+    sources TEXT NOT NULL DEFAULT '[]',
+    created_at TEXT NOT NULL
+) STRICT;
+INSERT INTO messages_anew SELECT * FROM messages;
+DROP TABLE messages;
+DROP TABLE chats;
+ALTER TABLE chats_anew RENAME TO chats;
+ALTER TABLE messages_anew RENAME TO messages;
+CREATE INDEX chats_by_document ON chats (document_id, id);
+CREATE INDEX messages_by_chat ON messages (chat_id, id)
 """

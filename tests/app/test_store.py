@@ -8,11 +8,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import sqlite_utils
 from novels import bare_document, shelve
 
 from app.errors import StoreFailed, UnknownDocument
 from app.migrations import migrations
-from app.store import BOOK, Store, Summary
+from app.store import BOOK, Job, Store, Summary
 
 TABLES = {
     "documents",
@@ -37,10 +38,48 @@ def test_migrations_apply_once_and_keep_what_is_there(store: Store) -> None:
     again = Store(store.path)
     try:
         applied = [m.name for m in migrations.applied(again.db)]
-        assert applied == ["0001_initial"]
+        assert applied == ["0001_initial", "0002_ids_are_never_given_twice"]
         assert [d.title for d in again.documents()] == ["Bare"]
     finally:
         again.close()
+
+
+def test_jobs_and_chats_of_an_older_file_are_carried_over(tmp_path: Path) -> None:
+    path = tmp_path / "older.db"
+    older = sqlite_utils.Database(path)
+    migrations.apply(older, stop_before="0002_ids_are_never_given_twice")
+    older.close()
+    with sqlite3.connect(path) as db:
+        db.execute(
+            "INSERT INTO documents VALUES ('d', 's', 'Old', '', 'f', 'txt', 0, 'adaptive', '{}', "
+            "'b', 'h', 't', NULL, 1, 0, 9, 9, 0, NULL, 0, 'now', 'now')"
+        )
+        db.execute("INSERT INTO jobs VALUES (7, 'd', 'failed', 'why', 2.5, 'then', 'now')")
+        db.execute("INSERT INTO chats VALUES (4, 'd', 'About it', 'then')")
+        db.execute("INSERT INTO messages VALUES (9, 4, 'user', 'Who?', NULL, '[]', 'then')")
+    db.close()
+    store = Store(path)
+    try:
+        assert store.jobs() == [Job(7, "d", "failed", "why", 2.5, "then", "now")]
+        assert [chat.id for chat in store.chats("d")] == [4]
+        assert [message.text for message in store.messages(4)] == ["Who?"]
+        assert store.enqueue("d") == 8
+        store.remove("d")
+        assert [count(store, table) for table in ("jobs", "chats", "messages")] == [0, 0, 0]
+        assert store.db.execute("PRAGMA foreign_key_check").fetchall() == []
+    finally:
+        store.close()
+
+
+def test_what_a_deleted_document_had_is_not_another_ones(store: Store) -> None:
+    deleted = shelve(store, bare_document())
+    job, chat = store.enqueue(deleted.id), store.start_chat(deleted.id, "Who?")
+    store.remove(deleted.id)
+    kept = shelve(store, bare_document("ffffffffffff", "Kept"))
+    assert store.enqueue(kept.id) != job
+    assert store.start_chat(kept.id, "What?") != chat
+    store.set_job(job, status="failed")
+    assert [job.status for job in store.jobs()] == ["queued"]
 
 
 def test_tables_are_strict_and_refuse_other_types(store: Store) -> None:
