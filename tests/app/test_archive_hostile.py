@@ -130,10 +130,10 @@ def test_very_many_members_that_are_there_twice_are_refused_at_once(tmp_path: Pa
         warnings.simplefilter("ignore")
         for name in [MANIFEST, *(entry.member for entry in state for _ in range(2))]:
             archive.writestr(zipfile.ZipInfo(name), b"")
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(InvalidArchive, match="there twice"):
             _check_members(archive, Manifest.model_construct(state=state))
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_a_bomb(store: Store, exported: dict[str, Path], tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ gradio_client = pytest.importorskip("gradio_client")
 
 PUBLIC = {"/list_documents", "/add_document", "/status", "/ask", "/summarize"}
 EVIL = "<img src=x onerror=alert(1)> ${alert(2)} *stars*"
-READING_PATIENCE = 20
+READING_PATIENCE = 60
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from app.store import Document, Job
 from app.worker import Worker
 from ingest.book import WindowTooSmallError
 
-PATIENCE = 30  # seconds
+PATIENCE = 60  # seconds
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

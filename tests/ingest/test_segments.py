@@ -99,11 +99,11 @@ def test_a_sentence_longer_than_the_window_is_cut_at_clauses():
 
 
 def test_a_very_long_word():
-    began = time.perf_counter()
+    began = time.process_time()
     segments = check(book_of("a" * 100_000), utf8, 512)
     assert len(segments) <= 100_000 / 512 * 1.1
     check(book_of("x " + "é" * 20_000), utf8, 8)
-    assert time.perf_counter() - began < 8
+    assert time.process_time() - began < 8
 
 
 def test_white_space_only_is_no_segment_where_a_neighbour_can_take_it():
