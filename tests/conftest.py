@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
@@ -18,6 +19,8 @@ from tokenizers.trainers import BpeTrainer
 from app.library import Library
 from app.settings import Settings, read_settings
 from memory_models.decoder import Decoder, DecoderConfig
+
+settings.load_profile("ci")  # the same examples everywhere, however slow the machine
 
 CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 SENTENCES = (
