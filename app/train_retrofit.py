@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,7 @@ FASTER = {
 }
 MOST_BESIDE = 6  # other windows around one that is asked about
 JUDGED = {"1K": 1e3, "16K": 16e3, "32K": 32e3, "1M": 1e6}  # tokens
-NATS_WEIGH = 0.1  # of nats, of keys and of first tokens, against the share of right pass keys
+NATS_WEIGH = 0.1  # of the logs of nats, against the share of right pass keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,15 @@ def passkey_filler(tokenizer: Tokenizer, window: int) -> str:
     return filler_windows(measure, window)[0]
 
 
+def score(right: float, figures: Mapping[str, float], passkey_share: float) -> float:
+    """What the best weights are chosen by: nats count by how much they fell and were trained.
+
+    right: share of right pass keys.
+    """
+    nats = {"key_nats": passkey_share, "window_nats": 1 - passkey_share}
+    return right - NATS_WEIGH * sum(w * math.log(figures[name]) for name, w in nats.items())
+
+
 def train_retrofit(
     library: Library, plan: RetrofitPlan, folder: Path, on_step: OnStep
 ) -> dict[str, Any]:
@@ -215,8 +225,7 @@ def train_retrofit(
         figures["key_nats"] = fmean(float(judged.loss) / judged.rows for judged in keys.values())
         nats = [episodes.window(u, random.Random(n)).first_nats for n, u in enumerate(asked)]
         figures["window_nats"] = fmean(nats)
-        weighed = NATS_WEIGH * (figures["key_nats"] + figures["window_nats"])
-        return {**figures, "score": right - weighed}
+        return {**figures, "score": score(right, figures, plan.passkey_share)}
 
     faster = FASTER[plan.kind.partition("-")[0]]
     progress = train(

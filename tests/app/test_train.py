@@ -33,7 +33,7 @@ from app.library import Library
 from app.measure_conditions import readers
 from app.models import FITTED, caution, new_memory
 from app.settings import Settings
-from app.train_retrofit import RetrofitPlan
+from app.train_retrofit import RetrofitPlan, score
 from memory_models.errors import BrokenCheckpoint
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.train.loop import Budget
@@ -226,6 +226,14 @@ def test_trained_adapters_are_installed_and_used(
     assert gate_of is not None
     assert json.loads(found.memory_config)["gate"] == gate_of.name
     library.close()
+
+
+def test_a_retrofit_is_chosen_by_what_it_is_trained_on_most() -> None:
+    sure = {"key_nats": 0.005, "window_nats": 9.8}
+    unsure = {"key_nats": 0.013, "window_nats": 9.3}
+    assert score(1.0, sure, 0.9) > score(1.0, unsure, 0.9)
+    assert score(1.0, sure, 0.0) < score(1.0, unsure, 0.0)
+    assert score(7 / 8, sure, 0.9) < score(1.0, unsure, 0.9)
 
 
 @pytest.mark.parametrize("kind", ["infini-linear", "infini-delta", "melodi"])
