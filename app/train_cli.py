@@ -254,6 +254,9 @@ def infini_command(
     silence: Annotated[
         float, typer.Option(min=0, help="Weight of what is written without need, a pass key.")
     ] = 0.0,
+    sharpen: Annotated[
+        float, typer.Option(min=0.1, help="Multiplies the logits of write strengths at the end.")
+    ] = 1.0,
     learning_rate: Rate = 3e-3,
     validate_minutes: Minutes = 10.0,
     seed: Seed = 0,
@@ -263,7 +266,7 @@ def infini_command(
     """Infini-attention: what is written and read, between the backbone and the trained reader."""
     sources = Sources(data, facts, books, validation, weights)
     pace = Pace(tokens, learning_rate, seed, validate_minutes)
-    keys = Keys(passkeys, longest, silence)
+    keys = Keys(passkeys, longest, silence, sharpen)
     _retrofit(f"infini-{update}", sources, pace, folder, keys, backbone, as_json)
 
 
@@ -301,11 +304,12 @@ class Sources(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """How often pass keys are met, in how long texts, and what their filler's silence weighs."""
+    """How often pass keys are met, in how long texts, and how their filler is kept silent."""
 
     share: float
     longest: int
     silence: float = 0.0
+    sharpen: float = 1.0
 
 
 class Pace(NamedTuple):
@@ -350,6 +354,7 @@ def _retrofit(
             passkeys=Passkeys(most=keys.longest),
             passkey_share=keys.share,
             silence=keys.silence,
+            sharpen=keys.sharpen,
             start=sources.start,
         )
         notes = train_retrofit(library, plan, folder, on_step)

@@ -31,7 +31,7 @@ from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMaps
 from memory_models.memories.melodi import MelodiConfig
 from memory_models.memories.melodi_retrofit import MelodiRetrofit, long_layer
 from memory_models.tokenizer import Tokenizer
-from memory_models.train.infini import InfiniRetrofit
+from memory_models.train.infini import InfiniRetrofit, sharpened
 from memory_models.train.loop import Budget, UnitResult, train
 from memory_models.train.loop import Unit as Thunk
 from memory_models.train.material import Share, make_probes, read_source
@@ -66,6 +66,7 @@ class RetrofitPlan:
     passkeys: Passkeys = field(default_factory=Passkeys)
     passkey_share: float = 0.5  # of all units
     silence: float = 0.0  # weight of the loudness of filler, a pass key; infini only
+    sharpen: float = 1.0  # of the logits of write strengths, once trained; infini only
     mix: Mix = field(default_factory=lambda: Mix(pages=0.0))
     start: Path | None = None  # weights to begin with, of this kind or of the other update
 
@@ -76,6 +77,11 @@ class RetrofitPlan:
             raise InvalidSetting(
                 f"Silence weighs {self.silence} for {self.kind!r}; it is at least 0, and 0 for "
                 "melodi, which writes every window alike."
+            )
+        if self.sharpen <= 0 or (self.sharpen != 1 and self.kind == "melodi"):
+            raise InvalidSetting(
+                f"Write strengths sharpened {self.sharpen} times for {self.kind!r}; it is above 0, "
+                "and 1 for melodi, which has none."
             )
 
 
@@ -231,7 +237,7 @@ def train_retrofit(
     progress = train(
         retrofit.learned, episodes.units, plan.budget, folder, validate, on_step, faster
     )
-    best = load_file(folder / "best.safetensors")
+    best = sharpened(load_file(folder / "best.safetensors"), plan.sharpen)
     notes = {
         "kind": plan.kind,
         "backbone": backbone.name,
@@ -241,6 +247,7 @@ def train_retrofit(
         "passkey_share": plan.passkey_share,
         "longest": int(plan.passkeys.most),
         "silence": plan.silence,
+        "sharpen": plan.sharpen,
         "seed": plan.budget.seed,
         "tokens": progress.tokens,
         "steps": progress.step,

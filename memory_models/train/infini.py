@@ -12,7 +12,7 @@ that what is not needed should not be written. `loudness` says it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -110,6 +110,14 @@ class InfiniRetrofit:
             return gated(memory, local, z, self.learned.beta[layer])
 
         return answer_logits(self._reader, rows, recalled)
+
+
+def sharpened(weights: Mapping[str, Tensor], times: float) -> dict[str, Tensor]:
+    """Weights of InfiniGates with the logits of every write strength `times` as large.
+
+    What is written weakly is written more weakly still, and what is written strongly as before.
+    """
+    return {n: w * times if n in ("maps.write", "maps.bias") else w for n, w in weights.items()}
 
 
 def add_often(new: Addition, state: InfiniState, config: InfiniConfig, times: int) -> InfiniState:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from archives import edit_blob, edit_tensors, members, write
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from app.adapters import (
@@ -245,12 +246,17 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     arguments = ["--data", f"{records}:1:train", "--books", str(records)]
     arguments += ["--validation", str(records), "--folder", str(tmp_path / "run")]
     arguments += ["--tokens", "3000", *(["--update", update] if update else [])]
-    arguments += ["--longest", "16000", *(["--silence", "0.1"] if update else [])]
+    arguments += [
+        "--longest",
+        "16000",
+        *(["--silence", "0.1", "--sharpen", "1.5"] if update else []),
+    ]
     notes = json.loads(run(memory, *arguments, "--backbone", str(folder), "--json"))
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     judged = next(line for line in log if "score" in line)
     assert notes["longest"] == 16_000 and {"key_1K", "key_16K"} <= judged.keys()
     assert notes["silence"] == (0.1 if update else 0.0)
+    assert notes["sharpen"] == (1.5 if update else 1.0)
     assert "key_1M" not in judged  # nor is anything longer than what is trained on judged
     assert notes["tokens"] >= 3000 and notes["kind"] == kind and notes["made_by"]["version"]
     settings = Settings(
@@ -263,6 +269,9 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     assert caution(memory, library.backbone, settings) == FITTED
     list(library.ask(document.id, "Where was the lamp?"))
     path = folder / "adapters" / f"{kind}.safetensors"
+    if update:
+        bias = load_file(tmp_path / "run" / "best.safetensors")["maps.bias"]
+        torch.testing.assert_close(load_file(path)["maps.bias"], (1.5 * bias).half())
     path.rename(path.with_suffix(".away"))
     trained_infini.cache_clear()
     trained_melodi.cache_clear()
@@ -290,6 +299,8 @@ def test_only_infini_has_something_to_silence(trainable: tuple[Path, Path]) -> N
     _, records = trainable
     with pytest.raises(InvalidSetting, match="it is at least 0, and 0 for melodi"):
         RetrofitPlan("melodi", (), records, records, Budget(1000), silence=0.1)
+    with pytest.raises(InvalidSetting, match="1 for melodi, which has none"):
+        RetrofitPlan("melodi", (), records, records, Budget(1000), sharpen=1.5)
 
 
 def test_addressing_is_trained_and_used(

@@ -23,7 +23,14 @@ from memory_models.memories.infini import (
     addition,
 )
 from memory_models.memories.infini_memory import InfiniMemory
-from memory_models.train.infini import QUIET, STRONGEST, InfiniRetrofit, add_often, runs
+from memory_models.train.infini import (
+    QUIET,
+    STRONGEST,
+    InfiniRetrofit,
+    add_often,
+    runs,
+    sharpened,
+)
 from memory_models.train.retrofit import Passkeys, Repeated, judge_rows, pack_rows
 
 
@@ -211,3 +218,13 @@ def test_filler_is_as_long_as_asked_for() -> None:
     assert 512 <= min(lengths) < 700 and 3000 < max(lengths) <= 4000
     with pytest.raises(InvalidRequest, match="512 or more"):
         Passkeys(most=100)
+
+
+def test_sharpened_strengths_are_those_of_larger_logits(backbone: Backbone) -> None:
+    gates, c = some_gates(backbone), backbone.config
+    k = torch.randn(c.layers, c.kv_heads, 7, c.head_size, dtype=torch.float64)
+    before = gates.strength(slice(None), k)
+    assert before is not None
+    gates.load_state_dict(sharpened(gates.state_dict(), 1.5))
+    after = gates.strength(slice(None), k)
+    torch.testing.assert_close(after, (1.5 * before.logit()).sigmoid())
