@@ -225,17 +225,18 @@ def _over_plan(pace: Pace, rank: int, weights: Path | None) -> OverPlan:
 
 @train_app.command(name="mean")
 def mean_command(
-    readers: Annotated[
-        list[Path], typer.Argument(exists=True, dir_okay=False, help="reader.safetensors files.")
+    files: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, help="Of one kind: reader, infini-…, melodi."),
     ],
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """The mean of trained readers, installed as the reader."""
-    from app.train_reader import average_readers
+    """The mean of adapters of one kind, installed."""
+    from app.train_mean import average_adapters
 
     with opened(backbone) as library:
-        notes = average_readers(library, readers)
+        notes = average_adapters(library, files)
         emit(notes) if as_json else say(figures_markdown(notes))
 
 

@@ -1,10 +1,10 @@
-"""`bookstate train reader` and `mean`: who answers from windows."""
+"""`bookstate train reader`: who answers from windows."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from app.adapters import READER, codec, own_folder, write_gate
-from app.errors import InvalidSetting
 from app.library import Library
 from app.made_by import made_by
 from app.models import new_memory
@@ -24,8 +23,6 @@ from app.train import OnStep, quiet, split_windows, trained_gate
 from memory_models.adapter import (
     Adapter,
     LoraConfig,
-    averaged,
-    load_adapter,
     load_lora,
     save_adapter,
     with_lora,
@@ -168,24 +165,6 @@ def training_notes(
         "validation": max(judged, key=lambda line: float(line["score"]), default={}),
         "made_by": made_by(),
     }
-
-
-def average_readers(library: Library, files: Sequence[Path]) -> dict[str, Any]:
-    """Install the mean of trained readers for this backbone."""
-    backbone = library.backbone
-    found = [load_adapter(path, backbone.sha256) for path in files]
-    if any(a.notes.get("kind") != READER for a in found):
-        raise InvalidSetting("Not all of these are readers; give reader.safetensors files.")
-    if len({(a.notes["rank"], a.notes["scale"]) for a in found}) > 1:
-        raise InvalidSetting("These readers have other ranks or scales; average like with like.")
-    weights = averaged([a.weights for a in found])
-    shared = ("kind", "backbone", "backbone_sha256", "rank", "scale", "together")
-    notes = {name: found[0].notes[name] for name in shared} | {
-        "declining_threshold": DECLINING_THRESHOLD,
-        "mean_of": [a.notes for a in found],
-    }
-    save_adapter(own_folder(backbone) / f"{READER}.safetensors", Adapter(weights, notes))
-    return notes
 
 
 def _validation(library: Library, plan: ReaderPlan) -> Validation:

@@ -142,10 +142,8 @@ def averaged(readers: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     Means of weights that were fine-tuned from one start answer as well as the best of them, or
     better (model soups, arXiv 2203.05482); the mean of the factors would be another product.
     """
-    first = readers[0]
-    if any(other.keys() != first.keys() for other in readers):
-        raise BrokenCheckpoint("Adapters of other layers cannot be averaged; give like with like.")
-    found: dict[str, Tensor] = {}
+    _check_alike(readers)
+    first, found = readers[0], dict[str, Tensor]()
     for name in first:
         if not name.endswith(".up"):
             continue
@@ -160,6 +158,20 @@ def averaged(readers: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         found[name] = left @ (u[:, :rank] * root)
         found[other] = (root[:, None] * v[:rank]) @ right.T
     return found
+
+
+@torch.no_grad()
+def mean_weights(adapters: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of weights that act as they are, each in the first one's type (model soups)."""
+    _check_alike(adapters)
+    means = {n: torch.stack([a[n].float() for a in adapters]).mean(0) for n in adapters[0]}
+    return {name: mean.to(adapters[0][name].dtype) for name, mean in means.items()}
+
+
+def _check_alike(adapters: Sequence[Mapping[str, Tensor]]) -> None:
+    shapes = [{name: value.shape for name, value in a.items()} for a in adapters]
+    if any(other != shapes[0] for other in shapes):
+        raise BrokenCheckpoint("Adapters of other layers cannot be averaged; give like with like.")
 
 
 def eighths(weights: Mapping[str, Tensor], scale: float) -> tuple[dict[str, Tensor], float]:

@@ -35,6 +35,7 @@ from app.measure_conditions import readers
 from app.models import FITTED, caution, new_memory
 from app.settings import Settings
 from app.train_retrofit import RetrofitPlan, score
+from memory_models.adapter import Adapter, save_adapter
 from memory_models.errors import BrokenCheckpoint
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.train.loop import Budget
@@ -237,6 +238,29 @@ def test_a_retrofit_is_chosen_by_what_it_is_trained_on_most() -> None:
     assert score(7 / 8, sure, 0.9) < score(1.0, unsure, 0.9)
 
 
+def _check_means(folder: Path, path: Path, other: Path) -> None:
+    """`train mean` of an adapter and another of its kind: halfway; with what is unlike, refused."""
+    weights, notes = load_file(path), json.loads(path.with_suffix(".json").read_text("utf-8"))
+    own = other.with_name(f"own-{path.name}")
+    save_adapter(own, Adapter(weights, notes))
+    save_adapter(other, Adapter({n: w + 1 for n, w in weights.items()}, notes))
+    common = ("--backbone", str(folder), "--json")
+    mean = json.loads(run("mean", str(own), str(other), *common))
+    assert mean["mean_of"] == [notes, notes]
+    assert all(mean[name] == notes[name] for name in ("kind", "window", "reader"))
+    assert mean.get("config") == notes.get("config")
+    for name, value in load_file(path).items():
+        torch.testing.assert_close(value, weights[name] + 0.5, atol=1e-3, rtol=1e-3)
+
+    save_adapter(other, Adapter(weights, notes | {"reader": "x"}))
+    refused = CliRunner().invoke(app, ["train", "mean", str(own), str(other), *common])
+    assert refused.exit_code == 1 and "has reader 'x'" in refused.stderr
+    save_adapter(other, Adapter(weights, notes | {"kind": "codec"}))
+    refused = CliRunner().invoke(app, ["train", "mean", str(other), str(own), *common])
+    assert refused.exit_code == 1 and "a mean is of" in refused.stderr
+    save_adapter(path, Adapter(weights, notes))
+
+
 @pytest.mark.parametrize("kind", ["infini-linear", "infini-delta", "melodi"])
 def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     trainable: tuple[Path, Path], tmp_path: Path, kind: str
@@ -272,6 +296,7 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     if update:
         bias = load_file(tmp_path / "run" / "best.safetensors")["maps.bias"]
         torch.testing.assert_close(load_file(path)["maps.bias"], (1.5 * bias).half())
+    _check_means(folder, path, tmp_path / "other" / path.name)
     path.rename(path.with_suffix(".away"))
     trained_infini.cache_clear()
     trained_melodi.cache_clear()

@@ -19,6 +19,7 @@ from memory_models.adapter import (
     load_adapter,
     load_lora,
     lora_weights,
+    mean_weights,
     merged,
     save_adapter,
     with_lora,
@@ -120,6 +121,14 @@ def test_means_are_those_of_products() -> None:
     assert {key: value.shape for key, value in mean.items()} == {k: v.shape for k, v in one.items()}
     with pytest.raises(BrokenCheckpoint, match="like with like"):
         averaged([one, {}])
+
+
+def test_means_of_weights_are_taken_in_float32_and_kept_in_their_type() -> None:
+    one, two = ({"w": torch.tensor([60_000.0, x], dtype=torch.float16)} for x in (1.0, 2.0))
+    mean = mean_weights([one, two])["w"]
+    assert mean.dtype == torch.float16 and mean.tolist() == [60_000.0, 1.5]
+    with pytest.raises(BrokenCheckpoint, match="like with like"):
+        mean_weights([one, {"w": torch.zeros(3)}])
 
 
 def test_eight_bits_keep_a_small_product(tmp_path: Path) -> None:
