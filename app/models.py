@@ -49,8 +49,8 @@ UNTRAINED = (
     "carry little of the document. Use adaptive for real work."
 )
 FITTED = (
-    "This memory was fitted to the backbone in an hour or two: it finds pass keys, but its answers carry "
-    "little of the document. Use adaptive for real work."
+    "This memory was fitted to the backbone in an hour or two: it finds pass keys, but its answers "
+    "carry little of the document. Use adaptive for real work."
 )
 
 
