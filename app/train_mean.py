@@ -11,13 +11,7 @@ from app.errors import InvalidSetting
 from app.library import Library
 from app.made_by import made_by
 from app.train_reader import DECLINING_THRESHOLD
-from memory_models.adapter import (
-    Adapter,
-    averaged,
-    load_adapter,
-    mean_weights,
-    save_adapter,
-)
+from memory_models.adapter import Adapter, averaged, load_adapter, mean_weights, save_adapter
 
 RETROFITS = ("infini-linear", "infini-delta", "melodi")
 MADE = ("kind", "backbone", "backbone_sha256")  # what every adapter says of itself
