@@ -216,6 +216,8 @@ ABLATIONS = (
     "melodi_s128_l64@memory=short",
     "melodi_s128_l64@memory=long",
     "melodi_s128_l64@branching=off",
+    "melodi_s128_l64@short=1",
+    "melodi_s128_l64@short=1,branching=off",
     "melodi_s128_l64@start=pooling",
     "melodi_s128_l64@start=strided",
     "melodi_s128_l64@mix=content",
