@@ -11,13 +11,14 @@ from app.errors import InvalidSetting
 from app.library import Library
 from app.made_by import made_by
 from app.train_reader import DECLINING_THRESHOLD
+from app.train_retrofit import KINDS
 from memory_models.adapter import Adapter, averaged, load_adapter, mean_weights, save_adapter
 
-RETROFITS = ("infini-linear", "infini-delta", "melodi")
 MADE = ("kind", "backbone", "backbone_sha256")  # what every adapter says of itself
-ALIKE = {  # beside these: what a mean takes over, so all have to have the same
+# What a mean takes over, so that all have to have the same.
+ALIKE: dict[str, tuple[str, ...]] = {
     READER: (*MADE, "rank", "scale", "together"),
-    **dict.fromkeys(RETROFITS, (*MADE, "window", "reader", "config")),
+    **dict.fromkeys(KINDS, (*MADE, "window", "reader", "config")),
 }
 
 

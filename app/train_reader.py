@@ -20,13 +20,7 @@ from app.library import Library
 from app.made_by import made_by
 from app.models import new_memory
 from app.train import OnStep, quiet, split_windows, trained_gate
-from memory_models.adapter import (
-    Adapter,
-    LoraConfig,
-    load_lora,
-    save_adapter,
-    with_lora,
-)
+from memory_models.adapter import Adapter, LoraConfig, load_lora, save_adapter, with_lora
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.evaluate.data import read_records

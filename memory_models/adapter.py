@@ -143,7 +143,8 @@ def averaged(readers: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     better (model soups, arXiv 2203.05482); the mean of the factors would be another product.
     """
     _check_alike(readers)
-    first, found = readers[0], dict[str, Tensor]()
+    first = readers[0]
+    found: dict[str, Tensor] = {}
     for name in first:
         if not name.endswith(".up"):
             continue

@@ -269,12 +269,9 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     memory, _, update = kind.partition("-")
     arguments = ["--data", f"{records}:1:train", "--books", str(records)]
     arguments += ["--validation", str(records), "--folder", str(tmp_path / "run")]
-    arguments += ["--tokens", "3000", *(["--update", update] if update else [])]
-    arguments += [
-        "--longest",
-        "16000",
-        *(["--silence", "0.1", "--sharpen", "1.5"] if update else []),
-    ]
+    arguments += ["--tokens", "3000", "--longest", "16000"]
+    if update:
+        arguments += ["--update", update, "--silence", "0.1", "--sharpen", "1.5"]
     notes = json.loads(run(memory, *arguments, "--backbone", str(folder), "--json"))
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     judged = next(line for line in log if "score" in line)

@@ -23,14 +23,7 @@ from memory_models.memories.infini import (
     addition,
 )
 from memory_models.memories.infini_memory import InfiniMemory
-from memory_models.train.infini import (
-    QUIET,
-    STRONGEST,
-    InfiniRetrofit,
-    add_often,
-    runs,
-    sharpened,
-)
+from memory_models.train.infini import QUIET, STRONGEST, InfiniRetrofit, add_often, runs, sharpened
 from memory_models.train.retrofit import Passkeys, Repeated, judge_rows, pack_rows
 
 
