@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from app.library import Ingested, Library
-from app.store import Document
+from app.storage.store import Document
 
 
 def ingested_json(done: Ingested) -> dict[str, Any]:

@@ -34,6 +34,10 @@ class InvalidArchive(BookstateError):
     """An exported file that is damaged, foreign or does not fit this library."""
 
 
+class LabNotInstalled(BookstateError):
+    """A command of the laboratory without the packages it needs."""
+
+
 class InvalidSetting(BookstateError):
     """A setting outside its limits."""
 

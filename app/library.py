@@ -34,9 +34,9 @@ from app.models import (
     reader_name,
     stored_memory,
 )
-from app.recall import Scope, StateReader, scope_note
 from app.settings import Settings
-from app.store import LONGEST_TITLE, Document, Store, now, written_with
+from app.state_reader import Scope, StateReader, scope_note
+from app.storage.store import LONGEST_TITLE, Document, Store, now, written_with
 from ingest.book import Book, Segment
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress

@@ -22,8 +22,8 @@ from app.adapters import teller, write_gate
 from app.errors import NotReady
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.models import AnyMemory, new_memory
-from app.recall import Scope, StateReader
-from app.store import BOOK, Document, Summary
+from app.state_reader import Scope, StateReader
+from app.storage.store import BOOK, Document, Summary
 from ingest.segments import split_text
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest

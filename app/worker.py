@@ -12,7 +12,7 @@ from time import monotonic
 
 from app.errors import REFUSALS, Busy, StoreFailed
 from app.library import Library, ReadProgress, Stopped
-from app.store import Job
+from app.storage.store import Job
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from transformers import AutoModelForCausalLM
 
 from app.library import Library
 from app.settings import read_settings
+from lab.evaluate.cases.planted import FACTS, plant
+from lab.evaluate.scores import contains
 from memory_models import backbone as backbones
-from memory_models.evaluate.planted import FACTS, plant
-from memory_models.evaluate.scores import contains
 
 STORY = """
 The morning the surveyors came, old Marten was mending nets on the slip. Nobody had told him that

@@ -15,7 +15,7 @@ from app.answers import Answer
 from app.documents_json import document_json
 from app.errors import REFUSALS
 from app.library import Stopped
-from app.recall import Scope
+from app.state_reader import Scope
 from app.summaries import Summarizer
 from app.ui.desk import MODEL, Desk
 from app.ui.inputs import upload_box

@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from app.errors import REFUSALS
-from app.recall import Scope
-from app.store import Message
+from app.state_reader import Scope
+from app.storage.store import Message
 from app.ui.desk import MODEL, Desk, private
 from app.ui.inputs import choice_list
 from app.ui.texts import NOT_OPEN, chapter_choices, evidence_html, note

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.errors import NotReady
 from app.library import Library, Stopped
-from app.store import Document, Job
+from app.storage.store import Document, Job
 from app.ui.turns import Turns
 from app.worker import Worker
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from app.errors import REFUSALS
 from app.models import MEMORY_NOTES, caution
-from app.store import Document, Job
+from app.storage.store import Document, Job
 from app.ui.desk import OPEN, Desk, private
 from app.ui.inputs import upload_box
 from app.ui.texts import MEMORY_NAMES, NO_DOCUMENTS, note, progress_html, ratio, size, status

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app.models import MEMORY_NOTES
-from app.store import Document
+from app.storage.store import Document
 from app.ui import charts
 from app.ui.desk import Desk, private
 from app.ui.texts import MEMORY_NAMES, NOT_OPEN, facts_html, note, ratio, size

@@ -9,7 +9,7 @@ import gradio as gr
 
 from app.errors import REFUSALS
 from app.library import Stopped
-from app.store import BOOK, Document, Summary
+from app.storage.store import BOOK, Document, Summary
 from app.summaries import Summarizer
 from app.ui.desk import MODEL, Desk, private
 from app.ui.inputs import choice_list

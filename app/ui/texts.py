@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from app.cli.progress import pace_text
 from app.library import ReadProgress
-from app.progress import pace_text
-from app.store import BOOK, Document, Job, Summary
+from app.storage.store import BOOK, Document, Job, Summary
 from ingest.book import Chapter
 
 SENTENCE = "Read a book once, keep its memory state, ask for ever."

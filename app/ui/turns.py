@@ -14,7 +14,7 @@ from typing import Any
 from app.answers import Answer, AnswerStream
 from app.errors import REFUSALS
 from app.library import Library
-from app.recall import Scope
+from app.state_reader import Scope
 
 NOTHING_SAID = "(Stopped before the first word.)"
 TITLE_LENGTH = 60

@@ -13,7 +13,7 @@ quantizer of a normal number; one of no bits is its mean. No scale is stored wit
 
 Address keys have a basis of their own, in the metric of questions, at `ADDRESS_BITS` a number.
 
-`bookstate train codec` measures all of it (`memory_models/train/codec.py`).
+`bookstate train codec` measures all of it (`lab/train/memories/codec.py`).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import torch
 
+from lab.papers.train import Recipe
 from memory_models.decoder import DecoderConfig
 from memory_models.errors import InvalidRequest
 from memory_models.memories.infini import InfiniConfig
@@ -25,7 +26,6 @@ from memory_models.papers.melodi import MelodiSystem, MelodiVariant
 from memory_models.papers.memorizing import MemorizingConfig, MemorizingSystem
 from memory_models.papers.rmt import RmtSystem
 from memory_models.papers.system import AnySystem
-from memory_models.papers.train import Recipe
 
 
 @dataclass(frozen=True, slots=True)

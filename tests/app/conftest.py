@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from novels import KINDS, Shelf, kind_settings, novel
 
-from app.archive import export_document
+from app.exchange.archive import export_document
 from app.library import Library
-from app.store import Store
+from app.storage.store import Store
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from novels import KINDS, QUESTION, Shelf
 from app.answers import NOT_SUPPORTED, Answer
 from app.errors import InvalidQuestion
 from app.models import Confidence
-from app.recall import Scope
+from app.state_reader import Scope
 from memory_models.errors import ModelError
 from memory_models.generate import Trace
 

@@ -14,7 +14,7 @@ from click.testing import Result
 from novels import QUESTION, novel
 from typer.testing import CliRunner
 
-from app.cli import app
+from app.cli.main import app
 
 INGESTED = {
     "id",
@@ -319,7 +319,7 @@ def test_the_program_itself_keeps_the_streams_apart(known: str) -> None:
 def test_asking_imports_nothing_slow_that_it_does_not_need(known: str) -> None:
     """A new process owes its first word within seconds."""
     script = (
-        "import sys; from app.cli import app; app(sys.argv[1:], standalone_mode=False); "
+        "import sys; from app.cli.main import app; app(sys.argv[1:], standalone_mode=False); "
         f"print(*(name for name in {SLOW} if name in sys.modules))"
     )
     command = [sys.executable, "-c", script, "ask", known, QUESTION, "--json"]

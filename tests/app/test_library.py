@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from novels import KINDS, QUESTION, Interrupted, kind_settings, novel, read_novel
 
-from app.archive import export_document
 from app.errors import Busy, InvalidSetting, NotReady, UnknownDocument
+from app.exchange.archive import export_document
 from app.library import Library, ReadProgress
-from app.recall import Scope
 from app.settings import Settings
-from app.store import Store
+from app.state_reader import Scope
+from app.storage.store import Store
 from ingest.book import EmptyDocument
 
 

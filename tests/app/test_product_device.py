@@ -10,7 +10,7 @@ from elsewhere import ELSEWHERE, a_device_elsewhere, move
 from novels import KINDS, QUESTION, Shelf, kind_settings, novel
 
 from app.library import Library
-from app.recall import Scope
+from app.state_reader import Scope
 from app.summaries import Summarizer
 
 

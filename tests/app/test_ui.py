@@ -19,9 +19,9 @@ from torch import Tensor
 from app.answers import Answer
 from app.errors import AlreadyServed, InvalidSetting, NotReady
 from app.library import Library
-from app.recall import Scope
 from app.settings import Settings
-from app.store import BOOK, Job, Summary
+from app.state_reader import Scope
+from app.storage.store import BOOK, Job, Summary
 from app.ui import charts, server
 from app.ui.chat_tab import ONLY, WHOLE, ChatTab
 from app.ui.desk import Desk

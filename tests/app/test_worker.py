@@ -11,7 +11,7 @@ import pytest
 from novels import novel
 
 from app.library import Library, OnProgress
-from app.store import Document, Job
+from app.storage.store import Document, Job
 from app.worker import Worker
 from ingest.book import WindowTooSmallError
 

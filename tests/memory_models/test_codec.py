@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from lab.train.memories.codec import Moments
 from memory_models import backbone as backbones
 from memory_models.address import key_heads
 from memory_models.backbone import Backbone
@@ -26,7 +27,6 @@ from memory_models.memories.codec import (
 )
 from memory_models.memories.slots import pack_coded, pack_mask, unpack, unpack_mask
 from memory_models.memory import from_bytes, to_bytes
-from memory_models.train.codec import Moments
 
 HEADS = ((1, 0), (2, 1))
 

@@ -1,0 +1,63 @@
+"""`bookstate doctor`: check the installation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import typer
+
+from app.cli.common import Json, emit, refusing, say
+from app.errors import StoreFailed
+from app.library import quiet
+from app.models import backbone_folder, load_backbone, read_calibration, reader_name
+from app.settings import Settings, read_settings
+from app.storage.store import Store
+from memory_models.backbone import is_present
+
+commands = typer.Typer()
+
+
+@commands.command()
+def doctor(as_json: Json = False) -> None:
+    """Check the installation: data folder, database, backbone, calibration, device."""
+    with refusing():
+        checks = list(_checks(read_settings()))
+        if as_json:
+            emit([{"check": name, "ok": ok, "detail": detail} for name, ok, detail in checks])
+        else:
+            for name, ok, detail in checks:
+                say(f"{'ok ' if ok else 'BAD'}  {name:12} {detail}")
+        if not all(ok for _, ok, _ in checks):
+            raise typer.Exit(1)
+
+
+def _checks(settings: Settings) -> Iterator[tuple[str, bool, str]]:
+    import torch
+
+    from memory_models.backbone import best_device, best_dtype
+
+    database = _database_check(settings.database)  # makes the folder where there is none
+    yield "data folder", settings.home.is_dir(), str(settings.home)
+    yield database
+    device = best_device()
+    dtype = str(best_dtype(device)).removeprefix("torch.")
+    yield "device", True, f"{device}, {dtype}, {torch.get_num_threads()} threads"
+    folder = backbone_folder(settings)
+    if not is_present(folder):
+        yield "backbone", False, f"{folder.name} is not here; run `bookstate models pull default`"
+        return
+    backbone = load_backbone(settings, quiet)
+    yield "backbone", True, f"{backbone.name} {backbone.sha256[:12]}"
+    measured = read_calibration(backbone, reader_name(backbone, settings)).measured
+    yield "calibration", measured, "measured" if measured else "guessed; run `bookstate calibrate`"
+
+
+def _database_check(file: Path) -> tuple[str, bool, str]:
+    try:
+        with closing(Store(file)) as store:
+            found = store.quick_check()
+    except StoreFailed as error:
+        return "database", False, str(error)
+    return "database", found == "ok", f"{file.name}: {found}"

@@ -1,0 +1,27 @@
+"""Commands that move a document between libraries: export and import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from app.cli.common import DocumentId, Existing, Json, opened, show_document
+from app.exchange.archive import export_document, import_document
+
+commands = typer.Typer()
+
+
+@commands.command()
+def export(document_id: DocumentId, out: Path, as_json: Json = False) -> None:
+    """Write a document with its state to one file."""
+    with opened() as library:
+        document = export_document(library.store, document_id, out)
+        show_document(library, document, as_json=as_json)
+
+
+@commands.command(name="import")
+def import_(file: Existing, as_json: Json = False) -> None:
+    """Take in a file that `export` wrote; it is checked before anything is stored."""
+    with opened() as library:
+        show_document(library, import_document(library.store, file), as_json=as_json)

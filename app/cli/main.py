@@ -1,0 +1,35 @@
+"""The command line: thin commands over `Library`, one file for each group.
+
+With --json, standard output holds exactly one JSON value (one a line for --questions) and all else
+goes to standard error. Exit code 0 done, 1 refused with a one-line reason, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from app.cli import doctor, documents, exchange, models, questions, serve
+from app.cli.lab import WithLab
+
+app = typer.Typer(
+    name="bookstate",
+    help="Read a book once, keep its memory state, ask for ever.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    cls=WithLab,
+)
+for group in (serve, documents, questions, exchange, doctor):
+    app.add_typer(group.commands)
+app.add_typer(models.commands, name="models")
+
+
+def main() -> None:
+    """Entry point of `bookstate` and `python -m app`."""
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
+    )
+    app()

@@ -1,0 +1,29 @@
+"""`bookstate serve`: the web page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.common import Backbone, opened
+
+commands = typer.Typer()
+
+
+@commands.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 7860,
+    auth_file: Annotated[
+        Path | None, typer.Option(help="Lines of user:password, each may log in.")
+    ] = None,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open")] = True,
+    backbone: Backbone = None,
+) -> None:
+    """Open the web UI."""
+    from app.ui.server import serve_ui  # gradio takes seconds to import
+
+    with opened(backbone) as library:
+        serve_ui(library, host, port, auth_file, open_browser=open_browser)

@@ -1,0 +1,248 @@
+"""What the blobs of a foreign state must look like before any of them is stored.
+
+Every part of every memory has a layout: tensor names, dtypes and shapes. A shape is written in
+words; a word stands for the same number in all blobs of the document, except those in `_OWN`,
+which each blob has for itself, and the number 1. Needs neither torch nor the backbone: whether the
+state fits the backbone is checked again when it is opened (`app/state_reader.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import InvalidArchive
+from memory_models.memories.adaptive import AdaptiveConfig
+from memory_models.memories.infini import InfiniConfig
+from memory_models.memories.melodi import MelodiConfig
+from memory_models.memory import FORMAT_VERSION
+
+MemoryConfig = AdaptiveConfig | InfiniConfig | MelodiConfig
+Array = NDArray[Any]
+Layout = Mapping[str, tuple[str, str]]  # tensor name -> (dtypes allowed, shape in words)
+
+LONGEST_HEADER = 1 << 16  # bytes
+_OWN = ("slots", "tokens", "held", "eighths", "bytes", "words")
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "I8": np.dtype("i1"),
+    "I16": np.dtype("<i2"),
+    "I32": np.dtype("<i4"),
+    "U8": np.dtype("u1"),
+    "I64": np.dtype("<i8"),
+    "F16": np.dtype("<f2"),
+    "F32": np.dtype("<f4"),
+    "BF16": np.dtype("<u2"),  # numpy has none; looked at as bits
+}
+_PLACES = {"counts": ("I16", "layers heads"), "places": ("I16", "slots")}
+_SLOTS: Mapping[float, Layout] = {
+    4: _PLACES
+    | {"keys": ("U8", "slots half"), "values": ("U8", "slots half")}
+    | {"key_scale": ("F16", "slots"), "value_scale": ("F16", "slots")}
+    | {"key_mean": ("F16", "layers heads size")},
+    8: _PLACES
+    | {"keys": ("I8", "slots size"), "values": ("I8", "slots size")}
+    | {"key_scale": ("F16", "slots"), "value_scale": ("F16", "slots")},
+    16: _PLACES | {"keys": ("BF16", "slots size"), "values": ("BF16", "slots size")},
+}
+_ADDRESS_SCALE = {"address_scale": ("F16", "pairs tokens")}
+_ADDRESS: Mapping[float, Layout] = {
+    4: {"address_keys": ("U8", "pairs tokens half"), "address_mean": ("F16", "pairs size")}
+    | _ADDRESS_SCALE,
+    8: {"address_keys": ("I8", "pairs tokens size")} | _ADDRESS_SCALE,
+    16: {"address_keys": ("I8", "pairs tokens size")} | _ADDRESS_SCALE,
+}
+_CODED_SLOTS: Layout = {"kept": ("U8", "layers heads eighths"), "codes": ("U8", "bytes")}
+_CODED_ADDRESS: Layout = {"address_codes": ("U8", "pairs tokens row")}
+_WORDS: Layout = {"words": ("I32", "words"), "word_counts": ("U8", "words")}
+_INFINI = {"M": ("F32", "layers 1 heads size size"), "z": ("F32", "layers 1 heads size")}
+_MELODI = {
+    "z": ("F32 BF16 F16", "layers 1 short width"),
+    "keys": ("F32 BF16 F16", "1 heads held long size"),
+    "values": ("F32 BF16 F16", "1 heads held long size"),
+    "windows_written": ("I64", "1"),
+}
+
+
+def expected_blobs(config: MemoryConfig, chapters: Sequence[int]) -> list[tuple[str, int]]:
+    """(part, segment) of all blobs of a finished state, sorted; chapters: one a segment."""
+    last = len(chapters) - 1
+    if isinstance(config, AdaptiveConfig):
+        return [(part, n) for part in ("address", "slots") for n in range(last + 1)]
+    ends = [n for n in range(last) if chapters[n] != chapters[n + 1]]
+    return [("carry", last), *(("snapshot", n) for n in ends)]
+
+
+@dataclass(slots=True)
+class StateCheck:
+    """Checks the blobs of one document, one after the other. Raises InvalidArchive.
+
+    tokens: of each segment; kv_bytes: of the backbone's plain cache for one token.
+    """
+
+    config: MemoryConfig
+    tokens: Sequence[int]
+    kv_bytes: int
+    _sizes: dict[str, int] = field(default_factory=dict)
+
+    def check(self, part: str, segment: int, blob: bytes) -> None:
+        """Refuse a blob that is not what this memory leaves at this place."""
+        where = f"{part} {segment}"
+        layout = self._layout(part)
+        tensors = read_tensors(blob, where)
+        if tensors.keys() != layout.keys():
+            raise InvalidArchive(
+                f"The state's part {where} holds the tensors {sorted(tensors)}, but "
+                f"{sorted(layout)} are expected; export the document again."
+            )
+        sizes = self._sizes | self._given(segment)
+        for name, (dtypes, words) in layout.items():
+            dtype, array = tensors[name]
+            if dtype not in dtypes.split():
+                raise InvalidArchive(
+                    f"The state's part {where} has {name} in {dtype}, but {dtypes} is expected; "
+                    "export the document again."
+                )
+            _bind(sizes, words, array.shape, f"{where} has {name}")
+            _check_finite(dtype, array, f"{where} has {name}")
+        if 2 * sizes.get("half", 0) not in (0, sizes.get("size")):
+            raise InvalidArchive(
+                f"The state's part {where} has slots of {2 * sizes['half']} numbers, but heads of "
+                f"{sizes.get('size')}; export the document again."
+            )
+        self._check_values(segment, {name: array for name, (_, array) in tensors.items()}, where)
+        self._sizes = {word: size for word, size in sizes.items() if word not in _OWN}
+        self._check_cache(where)
+
+    def _layout(self, part: str) -> Layout:
+        if isinstance(self.config, AdaptiveConfig):
+            bits, coded = self.config.slot_bits, bool(self.config.codec)
+            if part == "slots":
+                return _CODED_SLOTS if coded else _SLOTS[bits]
+            address = _CODED_ADDRESS if coded else _ADDRESS[bits]
+            return {**address, **_WORDS} if self.config.words else address
+        return _INFINI if isinstance(self.config, InfiniConfig) else _MELODI
+
+    def _given(self, segment: int) -> dict[str, int]:
+        if not isinstance(self.config, MelodiConfig):
+            return {"tokens": self.tokens[segment]}
+        held = min(segment + 1, self.config.queue)
+        short = 0 if self.config.parallel else self.config.short
+        return {"short": short, "long": self.config.long, "held": held}
+
+    def _check_values(self, segment: int, arrays: Mapping[str, Array], where: str) -> None:
+        tokens = self.tokens[segment]
+        if "counts" in arrays:
+            counts, places = arrays["counts"], arrays["places"]
+            fits = int(counts.min()) >= 0 and int(counts.max()) <= tokens
+            fits = fits and int(counts.sum(dtype=np.int64)) == len(places)
+            if not fits or int(places.min()) < 0 or int(places.max()) >= tokens:
+                raise InvalidArchive(
+                    f"The state's part {where} has slot counts and places that contradict one "
+                    f"another or its {tokens} tokens; export the document again."
+                )
+        if "kept" in arrays:
+            eighths, over = arrays["kept"].shape[2], -tokens % 8
+            beyond = arrays["kept"][:, :, -1] >> (8 - over)  # bits behind the last token
+            if eighths != -(-tokens // 8) or (over and int(beyond.max()) > 0):
+                raise InvalidArchive(
+                    f"The state's part {where} marks slots of tokens that its {tokens} tokens do "
+                    "not have; export the document again."
+                )
+        if "windows_written" in arrays and int(arrays["windows_written"][0]) != segment + 1:
+            raise InvalidArchive(
+                f"The state's part {where} counts {int(arrays['windows_written'][0])} windows, but "
+                f"{segment + 1} had been read there; export the document again."
+            )
+        if "M" in arrays and float(arrays["z"].min()) < 0:
+            raise InvalidArchive(
+                f"The state's part {where} has negative sums in z, which no reading leaves; "
+                "export the document again."
+            )
+
+    def _check_cache(self, where: str) -> None:
+        words = ("layers", "heads", "size")
+        if not all(word in self._sizes for word in words):
+            return
+        found = math.prod(self._sizes[word] for word in words) * 4
+        if found != self.kv_bytes:
+            raise InvalidArchive(
+                f"The state's part {where} is of a backbone with {found} cache bytes a token, the "
+                f"document names {self.kv_bytes}; export the document again."
+            )
+
+
+def read_tensors(blob: bytes, where: str) -> dict[str, tuple[str, Array]]:
+    """Name -> (dtype, array) of a safetensors blob, every byte accounted for."""
+    size = int.from_bytes(blob[:8], "little")
+    if len(blob) < 8 or size > min(LONGEST_HEADER, len(blob) - 8):
+        raise _not_safetensors(where, "its header does not fit")
+    try:
+        header = json.loads(blob[8 : 8 + size])
+        version = header.pop("__metadata__")
+        tensors = {name: _tensor(entry) for name, entry in header.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _not_safetensors(where, "its header is not in order") from error
+    if version != {"bookstate": str(FORMAT_VERSION)}:
+        raise InvalidArchive(
+            f"The state's part {where} is marked {version}, this program reads format "
+            f"{FORMAT_VERSION}; export the document again with this version."
+        )
+    found, end = {}, 0
+    for name, (dtype, shape, start, stop) in sorted(tensors.items(), key=lambda t: t[1][2:]):
+        count = math.prod(shape)
+        if start != end or stop - start != count * _DTYPES[dtype].itemsize:
+            raise _not_safetensors(where, f"{name} is not where its header says")
+        end = stop
+        if 8 + size + stop > len(blob):
+            raise _not_safetensors(where, f"{name} is cut off")
+        flat = np.frombuffer(blob, _DTYPES[dtype], count, offset=8 + size + start)
+        found[name] = (dtype, flat.reshape(shape))
+    if 8 + size + end != len(blob):
+        raise _not_safetensors(where, "it has surplus bytes")
+    return found
+
+
+def _tensor(entry: dict[str, Any]) -> tuple[str, tuple[int, ...], int, int]:
+    """(dtype, shape, start, stop) of one header entry; raises where it is not one."""
+    dtype, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
+    numbers = [*shape, start, stop]
+    if len(entry) != 3 or dtype not in _DTYPES or any(type(n) is not int for n in numbers):
+        raise ValueError(f"not a tensor: {entry}")
+    if min(shape, default=1) < 1 or len(shape) > 8 or not 0 <= start <= stop:
+        raise ValueError(f"impossible shape or place: {entry}")
+    return dtype, tuple(shape), start, stop
+
+
+def _not_safetensors(where: str, why: str) -> InvalidArchive:
+    return InvalidArchive(f"The state's part {where} is damaged: {why}; export the document again.")
+
+
+def _bind(sizes: dict[str, int], words: str, shape: tuple[int, ...], what: str) -> None:
+    """Give every word of a shape its number, or refuse another number than it has already."""
+    names = words.split()
+    fits = len(names) == len(shape)
+    for word, number in zip(names, shape, strict=False):
+        fits = fits and number == (1 if word == "1" else sizes.setdefault(word, number))
+    if not fits:
+        known = ", ".join(str(sizes.get(word, word)) for word in names)
+        raise InvalidArchive(
+            f"The state's part {what} of shape {list(shape)}, but [{known}] is expected; "
+            "export the document again."
+        )
+
+
+def _check_finite(dtype: str, array: Array, what: str) -> None:
+    if dtype == "BF16":
+        finite = bool(((array & 0x7F80) != 0x7F80).all())
+    else:
+        finite = dtype[0] in "IU" or bool(np.isfinite(array).all())
+    if not finite:
+        raise InvalidArchive(
+            f"The state's part {what} with numbers that are not finite; read the document again."
+        )

@@ -1,0 +1,225 @@
+"""The database file: a connection for each thread, and transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from app.errors import StoreFailed, UnknownDocument
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Imports inside behave as if `module`, where nobody has imported it yet, were not there."""
+    hide = module not in sys.modules
+    if hide:
+        sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hide:
+            del sys.modules[module]
+
+
+with _hidden("pandas"):  # sqlite_utils would import it, for half a second, to know its timestamps
+    from sqlite_utils import Database
+    from sqlite_utils.db import Table
+
+    from app.storage.migrations import migrations
+
+
+PATIENCE_SECONDS = 30  # with whoever else writes
+OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)  # not a file's
+
+
+def now() -> str:
+    """The present moment, ISO-8601 UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    """What SQLite says of the file ends as StoreFailed; what it says of our statements does not."""
+    try:
+        yield
+    except OWN_FAULTS:
+        raise
+    except sqlite3.OperationalError as error:
+        raise StoreFailed(
+            f"{file} could not be used ({error}); see that its disk has room, that its folder may "
+            "be written and that no other program locks it, then try again."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise StoreFailed(
+            f"{file} is damaged or no database ({error}); put a copy in its place, or move it away "
+            "to begin anew."
+        ) from error
+
+
+class _Cursor(sqlite3.Cursor):
+    """A cursor whose every step refuses in words."""
+
+    connection: _Connection
+
+    def execute(self, *arguments: Any) -> Self:
+        with _refusing(self.connection.file):
+            return super().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Self:
+        with _refusing(self.connection.file):
+            return super().executemany(*arguments)
+
+    def fetchone(self) -> Any:
+        with _refusing(self.connection.file):
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _refusing(self.connection.file):
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with _refusing(self.connection.file):
+            return super().__next__()
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that knows its file and hands out such cursors."""
+
+    file: Path
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+    def execute(self, *arguments: Any) -> Any:
+        return self.cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        return self.cursor().executemany(*arguments)
+
+
+class DatabaseFile:
+    """One database file; every thread gets its own connection.
+
+    Whatever SQLite has against the file is raised as StoreFailed, wherever it is noticed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreFailed(
+                f"The data folder {path.parent} cannot be made ({error.strerror}); name another by "
+                "BOOKSTATE_HOME."
+            ) from error
+        self._local = threading.local()
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._opening = threading.Lock()
+        try:
+            migrations.apply(self.db)
+        except StoreFailed:
+            self.close()
+            raise
+
+    @property
+    def db(self) -> Database:
+        """This thread's connection."""
+        if not hasattr(self._local, "db"):
+            connection = self._connect()
+            self._close_finished()
+            with self._opening:
+                self._opened.append((threading.current_thread(), connection))
+            self._local.db = Database(connection)
+        db: Database = self._local.db
+        return db
+
+    def _connect(self) -> _Connection:
+        with _refusing(self.path):
+            connection = sqlite3.connect(
+                self.path, timeout=PATIENCE_SECONDS, check_same_thread=False, factory=_Connection
+            )
+        connection.file = self.path
+        try:
+            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+                connection.execute(f"PRAGMA {pragma}").close()
+        except StoreFailed:
+            connection.close()
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Close every connection this store opened."""
+        for _, connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
+
+    def _close_finished(self) -> None:
+        """Close the connections of threads that have ended; a web server's come and go."""
+        with self._opening:
+            ended = [pair for pair in self._opened if not pair[0].is_alive()]
+            self._opened = [pair for pair in self._opened if pair[0].is_alive()]
+        for _, connection in ended:
+            connection.close()
+
+    def quick_check(self) -> str:
+        """What SQLite finds wrong in the file first, or "ok"."""
+        return str(self.db.execute("PRAGMA quick_check(1)").fetchone()[0])
+
+    @contextmanager
+    def writing(self) -> Iterator[Database]:
+        """A write transaction that takes the lock at its start, so it cannot fail half-way."""
+        db = self.db
+        if db.conn.in_transaction:
+            yield db
+            return
+        db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.conn.execute("COMMIT")
+        except BaseException:
+            if db.conn.in_transaction:  # a full disk rolls back by itself
+                db.conn.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Everything read inside is of one moment, whatever other processes write meanwhile."""
+        if self.db.conn.in_transaction:
+            yield
+            return
+        self.db.conn.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.db.conn.execute("ROLLBACK")
+
+    def _table(self, name: str) -> Table:
+        return self.db.table(name)
+
+    def check_there(self, document_id: str) -> None:
+        """Raise UnknownDocument once the document was deleted."""
+        if not self._table("documents").count_where("id = ?", [document_id]):
+            raise UnknownDocument(f"The document {document_id!r} has been deleted.")
+
+    def _count(self, table: str, document_id: str) -> int:
+        return int(self._table(table).count_where("document_id = ?", [document_id]))
+
+    def _insert(self, table: str, row: Mapping[str, Any]) -> int:
+        """Add a row to a table that is numbered by SQLite; returns its number."""
+        key = self._table(table).insert(dict(row)).last_pk
+        assert isinstance(key, int)
+        return key
+
+    def _set(self, table: str, key: str | int, values: Mapping[str, Any]) -> bool:
+        columns = {**values, "updated_at": now()}
+        sets = ", ".join(f"{name} = ?" for name in columns)
+        with self.writing() as db:
+            done = db.execute(f"UPDATE {table} SET {sets} WHERE id = ?", [*columns.values(), key])
+            return bool(done.rowcount)

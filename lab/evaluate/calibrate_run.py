@@ -1,0 +1,102 @@
+"""`bookstate calibrate`: addressing heads and confidence, fitted with the harness of `evaluate`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+from app.errors import InvalidSetting
+from app.library import Library, OnProgress, ReadProgress, quiet
+from app.models import CALIBRATION, Confidence, calibration_json, parse_calibration, reader_name
+from lab.evaluate.calibrate import ConfidenceFit, choose_heads, fit_confidence, is_right
+from lab.evaluate.cases.case import Window, planted_cases
+from lab.evaluate.cases.planted import plant
+from lab.evaluate.cases.records import read_records
+from lab.evaluate.plan import Plan, cases_of, measure_of
+from lab.evaluate.run import outcomes_of
+
+PLANTED_WINDOWS = 66
+CONFIDENCE_CONDITIONS = ("adaptive", "wrong")
+
+
+def confidence_fit(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> ConfidenceFit:
+    """Fit confidence on the plan's questions and on facts planted in its documents."""
+    assert plan.data is not None
+    measure = measure_of(library)
+    cases = cases_of(measure, plan, *plan.distractors)
+    asked = outcomes_of(library, cases, CONFIDENCE_CONDITIONS, on_progress)
+    texts = [record.text for record in read_records(plan.data, plan.split)]
+    joined = "\n\n".join(texts)
+    ranges = measure.split(joined)
+    strange = [Window(1, s, e, joined[s:e]) for s, e in ranges[-PLANTED_WINDOWS:]]
+    planted = plant(joined[: ranges[min(PLANTED_WINDOWS, len(ranges)) - 1][1]])
+    facts = planted_cases(planted, measure.split, strange)
+    told = outcomes_of(library, facts, CONFIDENCE_CONDITIONS, on_progress)
+    book, wrong = ([*asked[name], *told[name]] for name in CONFIDENCE_CONDITIONS)
+    right = [
+        is_right(outcome, case.question.answers)
+        for outcome, case in zip(book, [*cases, *facts], strict=True)
+    ]
+    return fit_confidence(book, right, wrong)
+
+
+def calibrate(
+    library: Library,
+    heads_plan: Plan | None,
+    confidence_plan: Plan,
+    on_progress: OnProgress = quiet,
+) -> dict[str, Any]:
+    """Find addressing heads on one plan, fit confidence on another, and write calibration.json.
+
+    The file is written once, when both are done. Without a plan for the heads they stay as they
+    are. Confidence is that of whoever answers: the trained reader where there is one and adapters
+    are in use, else the backbone.
+    """
+    backbone = library.backbone
+    known = calibration_json(backbone)
+    notes = (
+        dict(known)
+        if heads_plan is None and known
+        else _found_heads(library, heads_plan, on_progress)
+    )
+    reader = reader_name(backbone, library.settings)
+    library.calibration = parse_calibration(notes, reader, backbone.name)
+    try:
+        fit = confidence_fit(library, confidence_plan, on_progress)
+    finally:
+        del library.calibration  # what is in the file counts
+    names = [f.name for f in fields(Confidence)]
+    confidence = {name: value for name, value in asdict(fit).items() if name in names}
+    assert confidence_plan.data is not None
+    fitted = {"data": confidence_plan.data.name, "split": confidence_plan.split, **asdict(fit)}
+    if reader:
+        notes["reader_confidence"] = {**notes.get("reader_confidence", {}), reader: confidence}
+        fits = notes.get("reader_confidence_fit", {})
+        notes["reader_confidence_fit"] = {**fits, reader: fitted}
+    else:
+        notes |= {"confidence": confidence, "confidence_fit": fitted}
+    part = backbone.folder / f".{CALIBRATION}.part"
+    part.write_text(json.dumps(notes, indent=1), "utf-8")
+    part.replace(backbone.folder / CALIBRATION)
+    return notes
+
+
+def _found_heads(library: Library, plan: Plan | None, on_progress: OnProgress) -> dict[str, Any]:
+    if plan is None or plan.data is None:
+        raise InvalidSetting(
+            f"{library.backbone.name} has no addressing heads yet; calibrate them too."
+        )
+    cases = cases_of(measure_of(library), plan, *plan.distractors)
+    window, choice = library.settings.window, None
+    found = choose_heads(library.backbone, cases, window, key_heads=3, most=6)
+    for done, choice in found:  # noqa: B007 - the last one counts
+        on_progress(ReadProgress("", done, len(cases), 0.0, None))
+    assert choice is not None
+    return {
+        "address_heads": [list(head) for head in choice.heads],
+        "confidence": asdict(Confidence.uncalibrated()),
+        "backbone": library.backbone.name,
+        "backbone_sha256": library.backbone.sha256,
+        "addressing": {"data": plan.data.name, "split": plan.split, **asdict(choice)},
+    }

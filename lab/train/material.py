@@ -1,0 +1,80 @@
+"""What the reader is trained on, from files of records: sources, and probes to validate with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lab.evaluate.cases.babi import TASKS
+from lab.evaluate.cases.records import Record, held_out, read_records
+from lab.train.answering.babi import read_tales
+from lab.train.examples import Material, Source, Split
+from lab.train.validation import Probe
+from memory_models.errors import BadData
+
+WHOLE = 0.95  # of a passage must stand in the window that is to answer from it
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A file of records, the split to train on, and how often it is drawn.
+
+    kind: `questions` about its texts; `facts`, short texts to be put into windows of books;
+    `stories` of bAbI, to be scattered over windows of a book.
+    """
+
+    path: Path
+    split: str | None
+    weight: float
+    kind: Literal["questions", "facts", "stories"] = "questions"
+
+
+def read_source(share: Share) -> Material:
+    """Records that may be trained on: those of the split, without the one in eight held out.
+
+    Files that name a validation split hold nothing else out.
+    """
+    if share.kind == "stories":
+        return read_tales(share.path, share.weight, TASKS)
+    read = read_records(share.path, share.split, unanswerable=True)
+    records = [r for r in read if any(q.answers for q in r.questions)]
+    has_validation = any(r.split == "val" for r in read_records(share.path))
+    kept = [r for r in records if has_validation or not held_out(r.id)]
+    if not kept:
+        raise BadData(f"{share.path.name} has no record with questions to train on.")
+    return Source(tuple(kept), share.weight, planted=share.kind == "facts")
+
+
+def make_probes(records: Sequence[Record], split: Split, count: int, seed: int = 1) -> list[Probe]:
+    """Questions spread over the records, each with the window that holds its whole passage."""
+    rng = random.Random(seed)
+    probes: list[Probe] = []
+    usable = [r for r in records if any(q.gold for q in r.questions)]
+    if len(usable) < 2:
+        raise BadData("Validation needs two records with located passages; choose another file.")
+    for attempt in range(20 * count):
+        record = usable[attempt % len(usable)]
+        question = rng.choice([q for q in record.questions if q.gold])
+        assert question.gold is not None
+        start, end = question.gold
+        windows = split(record.text)
+        best = max(windows, key=lambda w: min(w[1], end) - max(w[0], start))
+        if min(best[1], end) - max(best[0], start) < WHOLE * (end - start):
+            continue
+        other = rng.choice([r for r in usable if r.id != record.id])
+        a, b = rng.choice(split(other.text))
+        probes.append(
+            Probe(
+                question.question,
+                question.answers,
+                record.text[best[0] : best[1]],
+                record.text[start:end],
+                other.text[a:b],
+            )
+        )
+        if len(probes) == count:
+            return probes
+    raise BadData(f"Only {len(probes)} of {count} probes found; ask for fewer.")

@@ -1,0 +1,88 @@
+"""Validation while the reader trains: short answers, free-running, as the product makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from lab.evaluate.scores import mean, token_f1
+from memory_models.decoder import Decoder
+from memory_models.generate import Decoding, Mixture, Trace, generate, score
+from memory_models.memories.adaptive import AdaptiveMemory
+from memory_models.memory import Bundle
+from memory_models.prompt import DECLINED, build_prompt
+
+LONGEST = 24  # tokens of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A question with a text that answers it and one of the same length that does not."""
+
+    question: str
+    answers: tuple[str, ...]
+    window: str
+    passage: str
+    strange: str
+
+
+class Validation:
+    """Asks all probes of one state each: the window's kept slots, the whole passage, a stranger."""
+
+    def __init__(
+        self, memory: AdaptiveMemory, page: AdaptiveMemory, probes: Sequence[Probe]
+    ) -> None:
+        self._memory = memory
+        self._page = page
+        self._probes = probes
+
+    @cached_property
+    def _states(self) -> list[dict[str, Bundle]]:
+        encode = self._memory.backbone.tokenizer.encode
+        return [
+            {
+                name: m.write(torch.tensor(encode(text)[: m.window]), {}).left["slots"]
+                for name, m, text in (
+                    ("window", self._memory, probe.window),
+                    ("page", self._page, probe.passage),
+                    ("strange", self._memory, probe.strange),
+                )
+            }
+            for probe in self._probes
+        ]
+
+    def __call__(self, reader: Decoder) -> dict[str, float]:
+        """F1 and first-token nats by state; `score` is the mean F1 of window and page, less a
+        penalty for answering strangers and for declining the book."""
+        memory = self._memory
+        memory.reader = reader
+        figures: dict[str, list[float]] = {}
+        for probe, states in zip(self._probes, self._states, strict=True):
+            for name, slots in states.items():
+                answer, first = self._ask(probe, slots)
+                figures.setdefault(f"{name}_f1", []).append(token_f1(answer, probe.answers))
+                figures.setdefault(f"{name}_first_nats", []).append(first)
+                declined = float(answer.startswith(DECLINED[:6]))
+                figures.setdefault(f"{name}_declined", []).append(declined)
+        means = {name: mean(values) for name, values in figures.items()}
+        means["score"] = (means["window_f1"] + means["page_f1"]) / 2
+        return means
+
+    def _ask(self, probe: Probe, slots: Bundle) -> tuple[str, float]:
+        memory = self._memory
+        tokenizer = memory.backbone.tokenizer
+        prompt = build_prompt(tokenizer, probe.question)
+        alone = torch.zeros(1)
+        mixture = Mixture(memory.recall({0: slots}, alone))
+        mixture.prefill(prompt.tokens, prompt.question)
+        said = Trace()
+        for _ in generate(mixture, tokenizer.chat.stops, Decoding(LONGEST), said):
+            pass
+        gold = probe.answers[0].strip()
+        target = tokenizer.encode(gold[:1].upper() + gold[1:])
+        reading = memory.recall({0: slots}, alone)
+        forced = score(reading, prompt.tokens, prompt.question, target)
+        return tokenizer.decode(said.tokens).strip(), -forced.log_probs[0]

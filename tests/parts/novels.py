@@ -1,0 +1,142 @@
+"""Little novels, written for the tests, and ways to read them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.library import Library
+from app.settings import Settings
+from app.storage.store import Document, Store, now
+from ingest.book import Book, Chapter, Page, Segment
+
+NOUNS = [
+    "lamp",
+    "key",
+    "boat",
+    "letter",
+    "gull",
+    "storm",
+    "cellar",
+    "clock",
+    "garden",
+    "lantern",
+    "violin",
+    "map",
+    "coat",
+    "bell",
+]
+NAMES = ["Mara", "Tobias", "Ilse", "Anton", "Greta", "Joren", "Petra", "Wim"]
+DEEDS = [
+    "found",
+    "hid",
+    "lost",
+    "mended",
+    "painted",
+    "sold",
+    "carried",
+    "forgot",
+    "borrowed",
+    "buried",
+]
+PLACES = ["in the harbour", "by the mill", "under the stairs", "at the inn", "behind the church"]
+
+
+def novel(chapters: int = 3, sentences: int = 6, seed: int = 0) -> bytes:
+    """A Markdown book with a heading for every chapter."""
+    chance = random.Random(seed)
+    parts = []
+    for number in range(1, chapters + 1):
+        lines = [
+            f"{chance.choice(NAMES)} {chance.choice(DEEDS)} the {chance.choice(NOUNS)} "
+            f"{chance.choice(PLACES)}."
+            for _ in range(sentences)
+        ]
+        parts.append(f"# Chapter {number}\n\n" + " ".join(lines) + "\n\n")
+    return "".join(parts).encode()
+
+
+QUESTION = "Who found the key in the harbour?"
+
+
+def read_novel(library: Library, seed: int = 0, memory: str | None = None) -> Document:
+    """Add a novel of three chapters and return its document."""
+    return library.add(novel(seed=seed), f"novel{seed}.md", memory=memory).document
+
+
+KINDS = ("adaptive", "infini-linear", "infini-delta", "melodi")
+
+
+def kind_settings(home: Path, backbone: Path, kind: str) -> Settings:
+    """Settings under which new documents get the memory called `kind` in the tests."""
+    memory, _, update = kind.partition("-")
+    return Settings.model_validate(
+        {
+            "home": home,
+            "backbone": str(backbone),
+            "memory": memory,
+            "infini_update": update or "delta",
+            "window": 32,
+            "windows": 4,
+            "share": 0.25,
+            "answer_tokens": 12,
+            "threads": 1,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A library for each kind of memory over one data folder, with the same novel in all."""
+
+    libraries: dict[str, Library]
+    documents: dict[str, Document]
+
+
+class Interrupted(Exception):
+    """Raised by a test inside a reading."""
+
+
+def bare_document(document_id: str = "0123456789ab", title: str = "Bare") -> Document:
+    """A document of two segments that nobody has read, for tests without a model."""
+    moment = now()
+    return Document(
+        id=document_id,
+        source_sha256=document_id.ljust(64, "0"),
+        title=title,
+        author="",
+        file_name="bare.txt",
+        format="text",
+        paged=False,
+        memory="adaptive",
+        memory_config="{}",
+        backbone="tiny",
+        backbone_sha256="b" * 64,
+        tokenizer_sha256="c" * 64,
+        adapter=None,
+        segments=2,
+        segments_done=0,
+        tokens=8,
+        kv_cache_bytes=80,
+        state_bytes=0,
+        state_sha256=None,
+        seconds=0.0,
+        created_at=moment,
+        updated_at=moment,
+    )
+
+
+def shelve(store: Store, document: Document) -> Document:
+    """Store a bare document with its text."""
+    text = "One day.\nTwo days.\n"
+    book = Book(
+        document.title,
+        text,
+        (Chapter("First", 0, 9), Chapter("Second", 9, 19)),
+        (Page(1, "i", 0, 9), Page(2, "1", 9, 19)),
+        "text",
+    )
+    segments = [Segment(0, 0, 0, 9, 1, 1, 4), Segment(1, 1, 9, 19, 2, 2, 4)]
+    store.add_document(document, book, segments)
+    return document
