@@ -23,7 +23,7 @@ from memory_models.memories.melodi import MelodiConfig
 from memory_models.memories.melodi_retrofit import MelodiRetrofit
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import to_bytes
-from memory_models.prompt import DECLINED
+from memory_models.prompt import ABSTAINED
 
 READER, WRITE_GATE, ADDRESSER, CODEC = "reader", "write_gate", "addresser", "codec"
 RETRIEVAL_READER, TELLER = "retrieval_reader", "teller"  # trained over the reader, kept apart
@@ -156,7 +156,7 @@ class TrainedReader:
 
     name: str
     decoder: Decoder
-    declines_with: int  # first token of declining
+    abstain_token: int  # first token of declining
 
 
 @lru_cache(maxsize=2)
@@ -191,5 +191,5 @@ def _merged(backbone: Backbone, decoder: Decoder, found: Adapter) -> TrainedRead
     return TrainedReader(
         hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16],
         merged(decoder, found.weights, float(found.notes["scale"])),
-        backbone.tokenizer.encode(DECLINED)[0],
+        backbone.tokenizer.encode(ABSTAINED)[0],
     )

@@ -9,13 +9,13 @@ from typing import Any
 
 from app.models import Confidence
 from memory_models.generate import (
-    Declining,
+    Abstention,
     Decoding,
     Mixture,
     Trace,
+    answerability_logit,
     generate,
     sigmoid,
-    support_logit,
 )
 from memory_models.memory import Reading
 from memory_models.prompt import Prompt
@@ -67,7 +67,7 @@ class AnswerStream:
         decoding: Decoding,
         confidence: Confidence,
         note: str = "",
-        declining: Declining | None = None,
+        declining: Abstention | None = None,
     ) -> None:
         self.note = note  # what a person must know about the part of the book that was asked
         self._tokenizer = tokenizer
@@ -111,12 +111,13 @@ class AnswerStream:
             return 0.0
         c = self._confidence
         evidence = c.gain * self.trace.gain + c.log_prob * self.trace.log_prob
-        return sigmoid(c.bias + evidence + c.support * support_logit(self.trace.support))
+        answerable = c.support * answerability_logit(self.trace.answerability)
+        return sigmoid(c.bias + evidence + answerable)
 
     @property
     def declined(self) -> bool:
         """True where the reader says that the document does not answer."""
-        return self._declining is not None and self.trace.support < self._declining.threshold
+        return self._declining is not None and self.trace.answerability < self._declining.threshold
 
     @property
     def supported(self) -> bool:

@@ -40,7 +40,7 @@ from app.storage.store import LONGEST_TITLE, Document, Store, now, written_with
 from ingest.book import Book, Segment
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
-from memory_models.generate import Declining, Decoding
+from memory_models.generate import Abstention, Decoding
 from memory_models.memory import from_bytes, to_bytes
 from memory_models.prompt import build_prompt
 
@@ -108,11 +108,11 @@ class Library:
         return read_calibration(self.backbone, reader_name(self.backbone, self.settings))
 
     @property
-    def declining(self) -> Declining | None:
+    def declining(self) -> Abstention | None:
         """How the trained reader declines, where there is one."""
         reader = trained_reader(self.backbone) if self.settings.adapters else None
         threshold = self.calibration.confidence.declining
-        return Declining(reader.declines_with, threshold) if reader else None
+        return Abstention(reader.abstain_token, threshold) if reader else None
 
     # Add
 
@@ -317,7 +317,7 @@ class Library:
             self._declining(memory),
         )
 
-    def _declining(self, memory: AnyMemory) -> Declining | None:
+    def _declining(self, memory: AnyMemory) -> Abstention | None:
         """The threshold is fitted on adaptive states; others decline where that is likelier."""
         if not memory.has_reader or self.declining is None:
             return None

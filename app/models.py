@@ -34,7 +34,8 @@ from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.codec import CODED_BITS
 from memory_models.memories.infini import InfiniConfig, InfiniGates
 from memory_models.memories.infini_memory import InfiniMemory
-from memory_models.memories.melodi import MelodiConfig, MelodiMemory, MelodiMixers
+from memory_models.memories.melodi import MelodiConfig, MelodiMixers
+from memory_models.memories.melodi_memory import MelodiMemory
 from memory_models.memories.melodi_retrofit import RetrofitMemory
 
 CALIBRATION = "calibration.json"

@@ -30,7 +30,7 @@ from memory_models.errors import InvalidRequest
 from memory_models.generate import Decoding, Mixture, Trace, generate, generate_each
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Bundle, Reading
-from memory_models.prompt import DECLINED, TELL, build_prompt
+from memory_models.prompt import ABSTAINED, TELL, build_prompt
 from memory_models.tokenizer import Tokenizer
 
 REQUEST = "What happens in the text above? Who does what?"  # of a backbone without a teller
@@ -45,7 +45,7 @@ TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St", "Miss", "Sir", "Lady", "Lord"
 WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
 ROWS = 4  # windows that speak at once, each beside itself without memory
 CONTRAST = 0.5  # with what would be said without memory; EXPERIMENTS.md, 2026-11-23: summaries
-REFUSAL = DECLINED.rstrip(".").lower()
+REFUSAL = ABSTAINED.rstrip(".").lower()
 
 
 class Summarizer:

@@ -1,17 +1,17 @@
 """The Llama-family decoder, top to bottom: embeddings, layers, norm, logits.
 
-Axis legend, used in every memory as well:
-    B batch, T tokens of this call, S keys (tokens seen), D model width,
-    H query heads, G key/value heads, R = H / G query heads a group, d head size.
+Axis legend, which all files of `memory_models` use:
+    B batch, T tokens of this call, S keys (tokens seen), D model width, V vocabulary,
+    H query heads, G key/value heads, R = H / G query heads per key/value head, d head size.
 
 Parameter names are Hugging Face's, so a checkpoint loads strictly and without renaming.
-Covered exactly: Llama, SmolLM2, Mistral, Qwen2 (bias on q, k, v), Qwen3 (RMS norm on q and k).
+Implemented exactly: Llama, SmolLM2, Mistral, Qwen2 (bias on q, k, v), Qwen3 (RMS norm on q and k).
 
 What differs from the usual implementations:
-  * No cache and no mask in here. A layer hands its *unrotated* queries, keys and values to the
-    caller's `Attend`, which owns positions, masks, caches and memories. Every memory is one
-    `Attend` (plus what it writes), and the decoder itself stays stateless.
-  * Rotary angles are computed in float32 for the positions asked for, never tabulated.
+  * The decoder is stateless and has no cache and no mask. A layer passes its *unrotated* queries,
+    keys and values to the caller's `Attend`, which owns positions, masks, caches and memories.
+    Every memory is one `Attend`, plus what it writes.
+  * Rotary angles are computed in float32 for the positions of each call; there is no table.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from memory_models.errors import BrokenCheckpoint, UnsupportedModel
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""(layer, q [B,H,T,d], k [B,G,T,d], v [B,G,T,d]), all before RoPE -> [B,H,T,d]."""
+"""Attention: (layer, q [B,H,T,d], k [B,G,T,d], v [B,G,T,d]), all before RoPE -> [B,H,T,d]."""
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 NEEDED = (
@@ -55,7 +55,7 @@ class RopeScaling:
 
 @dataclass(frozen=True, slots=True)
 class DecoderConfig:
-    """Shape of a decoder. Built from a Hugging Face `config.json` by `from_json`."""
+    """Shape of a decoder; `from_json` makes it from a Hugging Face `config.json`."""
 
     family: str
     vocab_size: int
@@ -77,22 +77,23 @@ class DecoderConfig:
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
             raise UnsupportedModel(
-                f"{self.heads} query heads do not divide into {self.kv_heads} key/value heads; "
-                "the checkpoint's config.json is inconsistent."
+                f"{self.heads} query heads cannot be divided among {self.kv_heads} key/value heads;"
+                " the checkpoint's config.json is inconsistent, so fetch the checkpoint again."
             )
         if self.head_size % 2:
             raise UnsupportedModel(
-                f"Head size {self.head_size} is odd; rotary embedding needs even."
+                f"Head size {self.head_size} is odd, and rotary embeddings need an even one; use "
+                "another backbone."
             )
 
     @property
     def group(self) -> int:
-        """R, query heads that share one key/value head."""
+        """R, the number of query heads that share one key/value head."""
         return self.heads // self.kv_heads
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """Bytes of the plain 16-bit KV cache for one token, the yardstick for every state."""
+        """Bytes that one token takes in a 16-bit KV cache; states are compared with this."""
         return self.layers * self.kv_heads * self.head_size * 2 * 2
 
     @classmethod
@@ -102,7 +103,11 @@ class DecoderConfig:
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> DecoderConfig:
-        """Translate a Hugging Face configuration; refuse by name what is missing or not exact."""
+        """The shape that a Hugging Face configuration describes.
+
+        Raises UnsupportedModel for what the decoder does not implement, and BrokenCheckpoint for
+        missing entries.
+        """
         family = raw.get("model_type", "")
         if family not in FAMILIES:
             raise UnsupportedModel(
@@ -113,8 +118,11 @@ class DecoderConfig:
         if raw.get("mlp_bias"):
             raise UnsupportedModel("Feed-forward biases (mlp_bias) are not supported.")
         if raw.get("use_sliding_window"):
-            raise UnsupportedModel("Sliding-window attention is not supported; read with windows.")
-        _check_whole(raw, NEEDED)
+            raise UnsupportedModel(
+                "Sliding-window attention (use_sliding_window) is not supported; use another "
+                "backbone."
+            )
+        _check_complete(raw, NEEDED)
         rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
         heads = int(raw["num_attention_heads"])
         bias = bool(raw.get("attention_bias", False))
@@ -138,7 +146,7 @@ class DecoderConfig:
         )
 
 
-def _check_whole(raw: dict[str, Any], needed: tuple[str, ...]) -> None:
+def _check_complete(raw: dict[str, Any], needed: tuple[str, ...]) -> None:
     missing = [name for name in needed if raw.get(name) is None]
     if missing:
         raise BrokenCheckpoint(
@@ -154,7 +162,7 @@ def _rope_scaling(rope: dict[str, Any]) -> RopeScaling | None:
         raise UnsupportedModel(
             f"Rotary scaling {kind!r} is not supported; only default and llama3."
         )
-    _check_whole(rope, SCALED_BY)
+    _check_complete(rope, SCALED_BY)
     return RopeScaling(
         factor=float(rope["factor"]),
         low_freq_factor=float(rope["low_freq_factor"]),
@@ -164,7 +172,10 @@ def _rope_scaling(rope: dict[str, Any]) -> RopeScaling | None:
 
 
 class Rope:
-    """Rotary position embedding (RoFormer, arXiv 2104.09864), halves convention."""
+    """Rotary position embedding (RoFormer, arXiv 2104.09864).
+
+    Channel i is paired with channel i + d/2, as in Hugging Face's Llama.
+    """
 
     def __init__(self, config: DecoderConfig) -> None:
         half = torch.arange(0, config.head_size, 2, dtype=torch.float32) / config.head_size
@@ -174,20 +185,20 @@ class Rope:
         self.inverse_frequency = inverse  # [d/2]
 
     def angles(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """positions [...] -> cos, sin [..., d] in float32."""
+        """positions [...] -> cos, sin [...,d] in float32."""
         inverse = self.inverse_frequency.to(positions.device)
-        phase = positions.to(torch.float32).unsqueeze(-1) * inverse  # [..., d/2]
-        phase = torch.cat((phase, phase), dim=-1)
+        phase = positions.to(torch.float32).unsqueeze(-1) * inverse  # [...,d/2]
+        phase = torch.cat((phase, phase), dim=-1)  # [...,d]
         return phase.cos(), phase.sin()
 
     def __call__(self, x: Tensor, positions: Tensor) -> Tensor:
-        """Rotate x [..., T, d] to positions that broadcast to [..., T]; keeps x's dtype."""
+        """Rotate x [...,T,d] to positions that broadcast to [...,T]; keeps x's dtype."""
         cos, sin = self.angles(positions)
         return rotate(x, cos, sin)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Apply angles [..., T, d] to x [..., T, d]."""
+    """Rotate x [...,T,d] by angles whose cos and sin broadcast to [...,T,d]."""
     first, second = x.chunk(2, dim=-1)
     swapped = torch.cat((-second, first), dim=-1)
     return x * cos.to(x.dtype) + swapped * sin.to(x.dtype)
@@ -205,7 +216,7 @@ def _scale_llama3(inverse: Tensor, s: RopeScaling) -> Tensor:
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square norm, computed in float32 as the checkpoints were trained."""
+    """Root-mean-square norm over the last axis, in float32 as the checkpoints were trained."""
 
     def __init__(self, width: int, eps: float) -> None:
         super().__init__()
@@ -219,7 +230,7 @@ class RMSNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """Projections around the caller's `Attend`."""
+    """The query, key, value and output projections around the caller's `Attend`."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -237,7 +248,7 @@ class Attention(nn.Module):
         """x [B,T,D] -> q [B,H,T,d], k [B,G,T,d], v [B,G,T,d], before RoPE."""
         B, T, _ = x.shape
         d = self.config.head_size
-        q = self.q_proj(x).view(B, T, self.config.heads, d)
+        q = self.q_proj(x).view(B, T, self.config.heads, d)  # [B,T,H,d]; k and v [B,T,G,d]
         k = self.k_proj(x).view(B, T, self.config.kv_heads, d)
         v = self.v_proj(x).view(B, T, self.config.kv_heads, d)
         if self.config.qk_norm:
@@ -245,14 +256,15 @@ class Attention(nn.Module):
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
+        """x [B,T,D], normalised -> [B,T,D]."""
         B, T, _ = x.shape
         mixed = attend(layer, *self.project(x))  # [B,H,T,d]
-        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(B, T, -1))
+        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(B, T, -1))  # of [B,T,H*d]
         return out
 
 
 class FeedForward(nn.Module):
-    """SwiGLU."""
+    """The SwiGLU feed-forward network, [...,D] -> [...,D]."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -267,7 +279,10 @@ class FeedForward(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Pre-norm attention and feed-forward, both residual."""
+    """Attention, then the feed-forward network: each on normed input, with a residual connection.
+
+    x [B,T,D] -> [B,T,D].
+    """
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -283,7 +298,7 @@ class DecoderLayer(nn.Module):
 
 
 class DecoderStack(nn.Module):
-    """Everything under the `model.` prefix of a checkpoint."""
+    """The modules that a checkpoint names with the prefix `model.`."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -313,7 +328,7 @@ class Decoder(nn.Module):
         return self.lm_head.weight.device
 
     def layer(self, index: int) -> DecoderLayer:
-        """The layer at `index`, typed."""
+        """The layer at `index`, counted from 0."""
         layer = self.model.layers[index]
         assert isinstance(layer, DecoderLayer)
         return layer
@@ -331,20 +346,21 @@ class Decoder(nn.Module):
         return x
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """hidden [...,D] -> [...,vocabulary], final norm included."""
+        """The last layer's output [...,D] -> logits [...,V]; applies the final norm."""
         out: Tensor = self.lm_head(self.model.norm(hidden))
         return out
 
     def forward(self, tokens: Tensor, attend: Attend | None = None) -> Tensor:
-        """tokens [B,T] -> logits [B,T,vocabulary]; without `attend`, plain causal attention."""
+        """tokens [B,T] -> logits [B,T,V]; without `attend`, with plain causal attention."""
         return self.logits(self.hidden(tokens, attend or causal_attention(self.rope)))
 
 
 def padded(tokens: Tensor, most: int | None = None, octave: Literal[4, 8] = 8) -> Tensor:
-    """tokens [B,T] -> [B,P] with zeros behind, T <= P <= most: one of `octave` lengths an octave.
+    """Pad tokens [B,T] at the end with zeros to [B,P], where T <= P <= most.
 
-    Causal attention never looks back from them. On a CPU every length of a bfloat16 product that
-    was not met before leaves kernels in memory, some 2 MB for all of a layer; texts have them all.
+    P takes only `octave` different values between one power of two and the next. On a CPU, each new
+    length of a bfloat16 matrix product leaves compiled kernels in memory, about 2 MB per layer, and
+    segments come in every length. Causal attention keeps the padding from the real tokens.
     """
     T = tokens.shape[1]
     step = 1 << max(3, (T - 1).bit_length() - octave.bit_length())
@@ -354,7 +370,7 @@ def padded(tokens: Tensor, most: int | None = None, octave: Literal[4, 8] = 8) -
 
 
 def causal_attention(rope: Rope, start: int = 0) -> Attend:
-    """The plain decoder's attention: positions start, start + 1, ..., each sees those before it."""
+    """The plain decoder's attention: tokens at positions start, start + 1, ..., causally masked."""
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         positions = torch.arange(start, start + q.shape[2], device=q.device)
@@ -365,5 +381,5 @@ def causal_attention(rope: Rope, start: int = 0) -> Attend:
 
 
 def dot_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Causal softmax attention of rotated q [B,H,T,d] over k, v [B,G,T,d] -> [B,H,T,d]."""
+    """Causal softmax attention of q [B,H,T,d] over k, v [B,G,T,d] -> [B,H,T,d]; q, k rotated."""
     return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)

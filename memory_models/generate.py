@@ -1,15 +1,19 @@
-"""Answering from a state: rows are mixed by how well each explains what was said so far.
+"""Answer generation from a memory state, as a mixture of experts over the rows of a `Reading`.
 
-Each row of a `Reading` conditions on one addressed window (or on a whole recurrent state). Their
-next-token distributions are mixed with weights that start from the address score and from how much
-likelier the row makes the *question*, and are then updated by Bayes' rule with every token said:
-a window that does not explain the answer fades, and nothing dilutes the one that does. The last row
-sees no memory; the gap to it is the evidence that the memory supports the answer.
+Axis legend: C rows with memory, V vocabulary. Each of the first C rows conditions on one addressed
+window (or on a whole recurrent state). The last row sees no memory (memory off).
 
-A trained reader says `DECLINED` of a window that does not answer. The odds that it does not then
-weigh the rows beside the address, and the question's likelihood counts no more
-(`weigh_by_support`). `Mixture.support` is the largest chance of a row to answer: below
-`Declining.threshold` the whole answer is declined, else declining is ruled out.
+The next-token distributions of the C rows are mixed. A row's weight starts from its address score
+and from how much likelier the row makes the *question* than memory off does. Bayes' rule then
+updates the weights with every generated token, so a window that does not explain the answer fades
+and does not dilute the one that does. How much likelier the mixture makes the answer than memory
+off does is the evidence that the memory supports it.
+
+The answer adapter is trained to abstain, that is to say `ABSTAINED`, where a window does not answer
+the question. With an `Abstention`, each row's odds of answering replace the question's likelihood
+in the weights (`weigh_by_answerability`). `Mixture.answerability` is the largest probability of
+answering over the rows: below `Abstention.threshold` the whole answer is `ABSTAINED`, otherwise
+abstaining is ruled out.
 """
 
 from __future__ import annotations
@@ -25,14 +29,14 @@ from memory_models.errors import InvalidRequest
 from memory_models.memory import Reading
 
 QUESTION_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
-SUPPORT_WEIGHT = 0.25  # of a row's log-odds to answer; 2026-11-23: rows that vote
-PLAUSIBLE = 0.1  # of the likeliest token's probability, for a token to be contrasted
-BESIDE_SUPPORT = 0.5  # of the address beside them
+ANSWERABILITY_WEIGHT = 0.25  # of a row's log-odds of answering; 2026-11-23: rows that vote
+PRIOR_WEIGHT = 0.5  # of the address score, where answerability is weighed too
+PLAUSIBLE = 0.1  # a token is contrasted if it has this fraction of the likeliest one's probability
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How tokens are chosen. temperature 0 is greedy and deterministic."""
+    """How tokens are chosen. Temperature 0 is greedy and deterministic."""
 
     max_tokens: int = 64
     temperature: float = 0.0
@@ -47,31 +51,33 @@ class Decoding:
 
 
 @dataclass(frozen=True, slots=True)
-class Declining:
-    """How a trained reader declines. token: the first one of `DECLINED`."""
+class Abstention:
+    """When a decoder with the answer adapter abstains. token: the first token of `ABSTAINED`."""
 
     token: int
-    threshold: float  # least support that is answered; 0 never declines
+    threshold: float  # the answer abstains where answerability is below this; 0 never abstains
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold < 1:
-            raise InvalidRequest(f"Declining threshold {self.threshold} is outside 0 to 1.")
+            raise InvalidRequest(
+                f"The abstention threshold is {self.threshold}; it must be at least 0 and below 1."
+            )
 
 
 @dataclass(slots=True)
 class Trace:
-    """What is known about an answer while it is made."""
+    """What is known about an answer; it grows with every generated token."""
 
     tokens: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)  # of the mixture, per token
     off_log_probs: list[float] = field(default_factory=list)  # of memory off, per token
-    weights: list[float] = field(default_factory=list)  # posterior of each row
-    stopped: bool = False  # ended by a stop token, not by the limit
-    support: float = 1.0  # the largest chance that a row answers rather than declines
+    weights: list[float] = field(default_factory=list)  # [C] posterior weight of each row
+    stopped: bool = False  # True: ended by a stop token; False: by the limit
+    answerability: float = 1.0  # largest probability over the rows of answering, not abstaining
 
     @property
     def gain(self) -> float:
-        """Nats per token by which the memory makes the answer likelier; 0 for an empty answer."""
+        """Nats per token by which the memory raises the answer's log-probability; 0 if empty."""
         n = len(self.log_probs)
         return (sum(self.log_probs) - sum(self.off_log_probs)) / n if n else 0.0
 
@@ -82,80 +88,92 @@ class Trace:
 
 
 class Mixture:
-    """The rows of a reading as one next-token distribution."""
+    """One next-token distribution, mixed from the rows of a reading."""
 
-    def __init__(self, reading: Reading, declining: Declining | None = None) -> None:
+    def __init__(self, reading: Reading, abstention: Abstention | None = None) -> None:
         self._reading = reading
-        self._declining = declining
-        self.support = 1.0
+        self._abstention = abstention
+        self.answerability = 1.0
         self.log_weights = reading.prior.float().log_softmax(0)  # [C]
-        self.next: Tensor = torch.empty(0)  # [vocabulary] log-probabilities of the mixture
-        self.next_off: Tensor = torch.empty(0)  # the same of memory off
-        self._rows: Tensor = torch.empty(0)  # [C,vocabulary]
+        self.next: Tensor = torch.empty(0)  # [V] next-token log-probabilities of the mixture
+        self.next_off: Tensor = torch.empty(0)  # [V] the same for memory off
+        self._rows: Tensor = torch.empty(0)  # [C,V] the same for each row
 
     def prefill(self, prompt: Sequence[int], question: slice) -> None:
-        """Read the prompt; weigh rows by how much they make prompt[question] likelier."""
+        """Read the prompt and set the rows' weights.
+
+        A row weighs more the likelier it makes prompt[question]; with an `Abstention`, the surer it
+        is to answer.
+        """
         if not prompt:
             raise InvalidRequest("The prompt is empty; there is nothing to continue.")
         tokens = torch.tensor(prompt)
-        if self._declining is not None:
-            self._decide(self._reading.step(tokens, last=1)[:, -1], self._declining)
+        if self._abstention is not None:
+            self._decide(self._reading.step(tokens, last=1)[:, -1], self._abstention)
             return
         first = max(question.start, 1)
         logits = self._reading.step(tokens, last=len(prompt) - first + 1)
-        log_probs = logits.log_softmax(-1)  # [C+1,last,vocabulary]; column j predicts first + j
-        asked = tokens[first : question.stop].to(log_probs.device)
+        log_probs = logits.log_softmax(-1)  # [C+1,last,V]; column j predicts token first + j
+        asked = tokens[first : question.stop].to(log_probs.device)  # [Tq]
         likelihood = log_probs[:, : len(asked)].gather(
             2, asked.view(1, -1, 1).expand(log_probs.shape[0], -1, 1)
-        )
+        )  # [C+1,Tq,1]
         gains = likelihood.sum(dim=(1, 2))  # [C+1]
-        gains = gains[:-1] - gains[-1]
+        gains = gains[:-1] - gains[-1]  # [C] over memory off
         prior = self._reading.prior.to(gains.device) + QUESTION_WEIGHT * gains
         self.log_weights = prior.log_softmax(0)
         self._set(log_probs[:, -1])
 
-    def _decide(self, logits: Tensor, declining: Declining) -> None:
-        """Rule declining out and weigh rows by how surely they answer, or rule all else out."""
-        log_probs = logits.log_softmax(-1)  # [C+1,vocabulary]
-        refusals = log_probs[:-1, declining.token]
-        self.support = float(1 - refusals.exp().min())
-        self.log_weights = weigh_by_support(self._reading.prior.to(refusals.device), refusals)
-        if self.support < declining.threshold:
+    def _decide(self, logits: Tensor, abstention: Abstention) -> None:
+        """Decide from logits [C+1,V] whether to abstain, and weigh the rows by answerability.
+
+        Abstaining leaves only `abstention.token` possible; otherwise that token is ruled out.
+        """
+        log_probs = logits.log_softmax(-1)  # [C+1,V]
+        abstains = log_probs[:-1, abstention.token]  # [C]
+        self.answerability = float(1 - abstains.exp().min())
+        self.log_weights = weigh_by_answerability(self._reading.prior.to(abstains.device), abstains)
+        if self.answerability < abstention.threshold:
             self._set(log_probs)
             self.next = torch.full_like(self.next, float("-inf"))
-            self.next[declining.token] = 0.0
+            self.next[abstention.token] = 0.0
         else:
-            rows = without(log_probs[:-1], declining.token)
+            rows = without(log_probs[:-1], abstention.token)
             self._set(torch.cat((rows, log_probs[-1:])))
 
     def _set(self, log_probs: Tensor) -> None:
+        """Mix the rows' next-token log-probabilities [C+1,V]."""
         self._rows, self.next_off = log_probs[:-1], log_probs[-1]
         self.next = (self.log_weights[:, None] + self._rows).logsumexp(0)
 
     def say(self, token: int) -> tuple[float, float]:
-        """Commit to a token without computing what follows; its log-probability here and off."""
+        """Commit to a token and reweigh the rows by it, without computing what follows.
+
+        Returns the token's log-probability under the mixture and under memory off.
+        """
         said = float(self.next[token]), float(self.next_off[token])
         self.log_weights = (self.log_weights + self._rows[:, token]).log_softmax(0)
         return said
 
     def advance(self, token: int) -> None:
-        """Feed a token that was said."""
+        """Feed a committed token to the decoder, which gives the next distribution."""
         logits = self._reading.step(torch.tensor([token]), last=1)
         self._set(logits[:, 0].log_softmax(-1))
 
 
-def weigh_by_support(prior: Tensor, refusals: Tensor) -> Tensor:
-    """Log-weights [C] of rows whose reader can decline.
+def weigh_by_answerability(prior: Tensor, abstains: Tensor) -> Tensor:
+    """Log-weights [C] of rows that can abstain.
 
-    prior [C]: of the addresses; refusals [C]: log-probability with which each row declines.
+    prior [C]: log-weights from the address scores; abstains [C]: each row's log-probability of
+    abstaining.
     """
-    sure = refusals.clamp(math.log(1e-6), -1e-6)
-    odds = torch.log1p(-sure.exp()) - sure
-    return (BESIDE_SUPPORT * prior + SUPPORT_WEIGHT * odds).log_softmax(0)
+    inside = abstains.clamp(math.log(1e-6), -1e-6)
+    log_odds = torch.log1p(-inside.exp()) - inside  # of answering
+    return (PRIOR_WEIGHT * prior + ANSWERABILITY_WEIGHT * log_odds).log_softmax(0)
 
 
 def without(log_probs: Tensor, token: int) -> Tensor:
-    """The distribution [...,vocabulary] given that it is not `token`."""
+    """The distributions [...,V] conditioned on the token not being `token`."""
     rest = log_probs.clone()
     rest[..., token] = float("-inf")
     return rest.log_softmax(-1)
@@ -164,12 +182,12 @@ def without(log_probs: Tensor, token: int) -> Tensor:
 def generate(
     mixture: Mixture, stops: frozenset[int], decoding: Decoding, trace: Trace
 ) -> Iterator[int]:
-    """Yield the answer's tokens one by one, after `mixture.prefill`; fills `trace` as it goes.
+    """Yield the answer's tokens one by one and record them in `trace`; call `prefill` first.
 
-    Closing the iterator stops the generation; the trace then holds what was said.
+    Closing the iterator stops the generation; the trace then holds the tokens so far.
     """
     random = torch.Generator().manual_seed(decoding.seed)
-    trace.support = mixture.support
+    trace.answerability = mixture.answerability
     for _ in range(decoding.max_tokens):
         token = _choose(mixture.next, trace.tokens, decoding, random)
         said, off = mixture.say(token)
@@ -192,14 +210,15 @@ def generate_each(
     contrast: float = 0.0,
     banned: Callable[[Sequence[int]], list[int]] = lambda said: [],
 ) -> list[list[int]]:
-    """Greedy continuations of the prompt by every row with memory, each from its row alone.
+    """Greedy continuations of the prompt, one for each row with memory, without mixing.
 
-    banned: tokens that a row may not say next, given what it has said.
+    banned: given the tokens of a row so far, the tokens it may not generate next.
 
-    With a contrast the second half of the rows are to see no memory: they say what the first half
-    says, and what they would have said themselves counts less (`contrasted`).
+    With a contrast above 0, the second half of the C rows must see no memory. They are fed the same
+    tokens as the first half, whose logits are contrasted with theirs (`contrasted`); only the first
+    half's continuations are returned.
     """
-    logits = reading.step(torch.tensor(prompt), last=1)[:, -1]  # [C+1,vocabulary]
+    logits = reading.step(torch.tensor(prompt), last=1)[:, -1]  # [C+1,V]
     count = (logits.shape[0] - 1) // (2 if contrast else 1)
     said: list[list[int]] = [[] for _ in range(count)]
     running = [True] * count
@@ -208,7 +227,7 @@ def generate_each(
         for row in range(count):
             repeats = _would_repeat(said[row], decoding.no_repeat)
             scores[row, [*repeats, *banned(said[row])]] = float("-inf")
-        if contrast:  # after the ban, which may leave none that was likely
+        if contrast:  # after the bans: they may rule out every token that was likely
             scores = contrasted(scores, logits[count : 2 * count], contrast)
         tokens = scores.argmax(-1).tolist()
         for row, token in enumerate(tokens):
@@ -223,10 +242,11 @@ def generate_each(
 
 
 def contrasted(seen: Tensor, unseen: Tensor, weight: float) -> Tensor:
-    """(1 + weight) log p(seen) - weight log p(unseen), of logits [C,vocabulary].
+    """Context-aware decoding (arXiv 2305.14739) of logits [C,V] with and without memory.
 
-    Only among tokens with a tenth of the likeliest one's probability, lest noise be praised
-    (context-aware decoding, arXiv 2305.14739).
+    The score is (1 + weight) log p(seen) - weight log p(unseen). Tokens with less than `PLAUSIBLE`
+    of the likeliest one's probability get minus infinity, because ratios of tiny probabilities are
+    noise.
     """
     seen, unseen = seen.log_softmax(-1), unseen.log_softmax(-1)
     unlikely = seen < seen.amax(-1, keepdim=True) + math.log(PLAUSIBLE)
@@ -245,7 +265,7 @@ def _choose(log_probs: Tensor, said: list[int], decoding: Decoding, random: torc
 
 
 def _would_repeat(said: list[int], run: int) -> list[int]:
-    """Tokens that would complete a run of `run` tokens that was said before."""
+    """Tokens that would repeat a run of `run` tokens that already occurs in `said`."""
     if run < 1 or len(said) < run:
         return []
     tail = said[len(said) - run + 1 :]
@@ -258,48 +278,48 @@ def score(
     prompt: Sequence[int],
     question: slice,
     answer: Sequence[int],
-    declining: Declining | None = None,
+    abstention: Abstention | None = None,
 ) -> Trace:
-    """Teacher-forced: the log-probabilities of a given answer, in one pass over all its tokens.
+    """Teacher-forced log-probabilities of a given answer, in one pass over all its tokens.
 
-    The same mixture as `Mixture.prefill` followed by feeding the answer token by token; where the
-    reader can decline, given that it does not.
+    Equal to `Mixture.prefill` followed by feeding the answer token by token. With an `Abstention`
+    the probabilities are conditioned on not abstaining; the threshold plays no part.
     """
     if not answer:
         raise InvalidRequest("The answer to score is empty.")
     tokens = torch.tensor([*prompt, *answer[:-1]])
     first = max(question.start, 1)
     logits = reading.step(tokens, last=len(tokens) - first + 1)
-    log_probs = logits.log_softmax(-1)  # [C+1,last,vocabulary]; column j predicts first + j
-    targets = torch.tensor([*tokens[first:].tolist(), answer[-1]]).to(log_probs.device)
-    rows = targets.view(1, -1, 1).expand(log_probs.shape[0], -1, 1)
-    found = log_probs.gather(2, rows).squeeze(2)  # [C+1,last]
-    prior = reading.prior.to(found.device)
-    said = found[:, -len(answer) :]
-    if declining is None:
-        gains = found[:, : question.stop - first].sum(1)
+    log_probs = logits.log_softmax(-1)  # [C+1,last,V]; column j predicts token first + j
+    targets = torch.tensor([*tokens[first:].tolist(), answer[-1]]).to(log_probs.device)  # [last]
+    index = targets.view(1, -1, 1).expand(log_probs.shape[0], -1, 1)  # [C+1,last,1]
+    found = log_probs.gather(2, index).squeeze(2)  # [C+1,last]
+    prior = reading.prior.to(found.device)  # [C]
+    said = found[:, -len(answer) :]  # [C+1,A], A tokens of the answer
+    if abstention is None:
+        gains = found[:, : question.stop - first].sum(1)  # [C+1]
         weights = (prior + QUESTION_WEIGHT * (gains[:-1] - gains[-1])).log_softmax(0)
-        support = 1.0
+        answerability = 1.0
     else:
-        refusals = log_probs[:-1, -len(answer), declining.token]  # [C]
-        support = float(1 - refusals.exp().min())
-        weights = weigh_by_support(prior, refusals)
+        abstains = log_probs[:-1, -len(answer), abstention.token]  # [C]
+        answerability = float(1 - abstains.exp().min())
+        weights = weigh_by_answerability(prior, abstains)
         said = said.clone()
-        said[:-1, 0] -= torch.log1p(-refusals.exp().clamp_max(1 - 1e-6))
-    evidence = weights[:, None] + said[:-1].cumsum(1)  # [C,answer]
-    spoken = torch.cat((evidence.new_zeros(1), evidence.logsumexp(0))).diff()
+        said[:-1, 0] -= torch.log1p(-abstains.exp().clamp_max(1 - 1e-6))
+    evidence = weights[:, None] + said[:-1].cumsum(1)  # [C,A] log joint of row and answer so far
+    per_token = torch.cat((evidence.new_zeros(1), evidence.logsumexp(0))).diff()  # [A]
     return Trace(
         tokens=list(answer),
-        log_probs=spoken.tolist(),
+        log_probs=per_token.tolist(),
         off_log_probs=said[-1].tolist(),
         weights=evidence[:, -1].softmax(0).tolist(),
-        support=support,
+        answerability=answerability,
     )
 
 
-def support_logit(support: float) -> float:
-    """Log-odds of answering, within what single-precision probabilities can tell apart."""
-    inside = min(max(support, 1e-6), 1 - 1e-6)
+def answerability_logit(answerability: float) -> float:
+    """Log-odds of answering, clamped to what float32 probabilities can tell apart."""
+    inside = min(max(answerability, 1e-6), 1 - 1e-6)
     return math.log(inside / (1 - inside))
 
 

@@ -1,4 +1,4 @@
-"""The one prompt of the product: a user turn that asks for a short answer from the document."""
+"""The product's only prompt: a user turn that asks for a short answer from the document."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from memory_models.tokenizer import Tokenizer
 
 INSTRUCTION = "Answer the question from the document in at most ten words."  # EXPERIMENTS.md
 CUE = "\nAnswer:"
-DECLINED = "Not in the document."  # what a trained reader says where a window does not answer
-TELL = "What happens here, and who does what?"  # asked of a window, for summaries
+ABSTAINED = "Not in the document."  # the answer adapter's answer where a window does not answer
+TELL = "What happens here, and who does what?"  # the question that a window is summarized with
 LONGEST_QUESTION = 512  # tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Token ids, and where in them the question stands."""
+    """A prompt's token ids, and the slice of them that is the question."""
 
     tokens: list[int]
     question: slice
 
 
 def build_prompt(tokenizer: Tokenizer, question: str, passage: str = "") -> Prompt:
-    """The user turn that asks `question`; `passage` only where evaluation shows the page itself.
+    """The user turn that asks `question`, up to where the assistant's answer begins.
 
+    passage: text placed before the instruction; only evaluation uses it, to show the page itself.
     Raises InvalidRequest for an empty question or one of more than 512 tokens.
     """
     asked = tokenizer.encode(question.strip())
@@ -32,8 +33,7 @@ def build_prompt(tokenizer: Tokenizer, question: str, passage: str = "") -> Prom
         raise InvalidRequest("The question is empty; ask something.")
     if len(asked) > LONGEST_QUESTION:
         raise InvalidRequest(
-            f"The question has {len(asked)} tokens, at most {LONGEST_QUESTION} are taken; "
-            "shorten it."
+            f"The question has {len(asked)} tokens and the limit is {LONGEST_QUESTION}; shorten it."
         )
     lead = f"{passage}\n\n{INSTRUCTION}\nQuestion: " if passage else f"{INSTRUCTION}\nQuestion: "
     before = [*tokenizer.chat.opening, *tokenizer.encode(lead)]
@@ -42,5 +42,5 @@ def build_prompt(tokenizer: Tokenizer, question: str, passage: str = "") -> Prom
 
 
 def address_query(tokenizer: Tokenizer, question: str) -> list[int]:
-    """The question's tokens as addressing reads them."""
+    """The token ids of a question in the form that addressing is calibrated for."""
     return tokenizer.encode(f"Question: {question.strip()}")

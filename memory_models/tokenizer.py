@@ -1,7 +1,7 @@
 """Text to token ids and back, from `tokenizer.json` or a sentencepiece `tokenizer.model`.
 
-Text is always encoded as text: a book that happens to contain `<|im_end|>` gets the characters'
-tokens, never the control token. Control tokens enter through `ChatFormat` alone.
+Text is always encoded as plain text: a book that happens to contain `<|im_end|>` gets the tokens of
+these characters, never the control token. Only `ChatFormat` adds control tokens.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from memory_models.errors import BrokenCheckpoint, UnsupportedModel
 
 
 class Vocabulary(Protocol):
-    """What either kind of tokenizer file offers."""
+    """The interface of both kinds of tokenizer file."""
 
     def encode(self, text: str) -> list[int]: ...
     def decode(self, ids: Sequence[int]) -> str: ...
-    def control(self, piece: str) -> int | None: ...
+    def control(self, piece: str) -> int | None: ...  # id of a control token; None if unknown
 
 
 class JsonVocabulary:
@@ -69,7 +69,10 @@ class SentencePieceVocabulary:
 
 @dataclass(frozen=True, slots=True)
 class ChatFormat:
-    """One user turn as token ids: `opening` + the user's text + `closing` + the answer + `stop`."""
+    """One user turn as token ids: `opening`, the user's text, `closing`, the answer, a stop token.
+
+    stops: the ids that end an answer.
+    """
 
     name: str
     opening: tuple[int, ...]
@@ -79,7 +82,7 @@ class ChatFormat:
 
 @dataclass(frozen=True, slots=True)
 class _Markup:
-    """Strings of a chat format; pieces in `controls` become control tokens."""
+    """The strings of a chat format; those listed in `controls` become control tokens."""
 
     name: str
     opening: tuple[str, ...]
@@ -141,7 +144,10 @@ class Tokenizer:
 
     @classmethod
     def from_folder(cls, folder: Path) -> Tokenizer:
-        """Open `tokenizer.json`, or else `tokenizer.model`, in `folder`."""
+        """Open `tokenizer.json` in `folder`, or else `tokenizer.model`.
+
+        Raises BrokenCheckpoint where there is neither.
+        """
         for name, kind in (
             ("tokenizer.json", JsonVocabulary),
             ("tokenizer.model", SentencePieceVocabulary),
@@ -155,11 +161,11 @@ class Tokenizer:
         )
 
     def encode(self, text: str) -> list[int]:
-        """Ids of plain text; nothing is added and control words stay ordinary characters."""
+        """Ids of plain text; no token is added, and control words are encoded as characters."""
         return self.vocabulary.encode(text)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of ids, control tokens left out."""
+        """The text of ids, without control tokens."""
         return self.vocabulary.decode(ids)
 
     def count(self, text: str) -> int:
@@ -167,7 +173,7 @@ class Tokenizer:
         return len(self.vocabulary.encode(text))
 
     def user_turn(self, text: str) -> list[int]:
-        """Ids of one whole user turn, up to where the assistant begins."""
+        """Ids of one whole user turn, up to where the assistant's answer begins."""
         return [*self.chat.opening, *self.encode(text), *self.chat.closing]
 
 
@@ -180,7 +186,7 @@ def _detect_chat_format(vocabulary: Vocabulary) -> ChatFormat:
                 closing=_ids(vocabulary, markup.closing, markup.controls),
                 stops=frozenset(i for i in map(vocabulary.control, markup.stops) if i is not None),
             )
-    raise UnsupportedModel("No chat format fits this tokenizer.")
+    raise UnsupportedModel("No chat format fits this tokenizer; use another backbone.")
 
 
 def _ids(

@@ -1,10 +1,10 @@
-"""The words of each window, kept beside its address keys: names and rare words find their place.
+"""A word index over the windows of a document, which finds names and rare words.
 
-Attention heads match what a question means, and miss what only its letters tell: a name, a word
-that stands once in a book. Each window leaves the hashes of its words and how often it says them,
-some 1 KB. A question's words are weighed as in BM25 (Robertson and Zaragoza, 2009): by how few
-windows of the book say them, and little more where a window says one often; windows are of one
-length, so nothing is corrected for it.
+Addressing heads match the meaning of a question. They miss what only the spelling gives: a name, or
+a word that occurs once in a book. So each window also stores the hashes of its words and their
+counts, about 1 KB. Windows are scored by BM25 (Robertson and Zaragoza, 2009): a question's word
+counts more the fewer windows contain it, and little more where a window repeats it. There is no
+length normalisation, because windows have about the same length.
 """
 
 from __future__ import annotations
@@ -20,41 +20,44 @@ from torch import Tensor
 
 from memory_models.memory import Bundle
 
-SATURATION = 1.2  # k1: a word said n times counts n (k1 + 1) / (n + k1)
-MOST = 255  # times that are counted
+SATURATION = 1.2  # BM25's k1: a word that occurs n times counts n (k1 + 1) / (n + k1)
+MOST = 255  # occurrences of a word in a window that are counted
 _WORD = re.compile(r"\w+")
 
 
 def hashes(text: str) -> Iterable[int]:
-    """Signed 32-bit hashes of the words of a text in lower case, in their order."""
+    """Signed 32-bit hashes of the lower-cased words of a text, in reading order."""
     for word in _WORD.findall(text.lower()):
         code = zlib.crc32(word.encode(errors="surrogatepass"))
         yield code - (code >> 31 << 32)
 
 
 def pack_words(text: str) -> dict[str, Tensor]:
-    """A window's words as tensors to store; a window without words says the empty one."""
-    said = Counter(hashes(text)) or Counter({0: 1})
-    found = sorted(said)
-    often = [min(said[word], MOST) for word in found]
+    """A window's word hashes [N] and counts [N] as tensors to store.
+
+    A window without words stores the hash 0, so that no tensor is empty.
+    """
+    found = Counter(hashes(text)) or Counter({0: 1})
+    words = sorted(found)
+    counts = [min(found[word], MOST) for word in words]
     return {
-        "words": torch.tensor(found, dtype=torch.int32),
-        "word_counts": torch.tensor(often, dtype=torch.uint8),
+        "words": torch.tensor(words, dtype=torch.int32),
+        "word_counts": torch.tensor(counts, dtype=torch.uint8),
     }
 
 
 @dataclass(frozen=True)
 class WordIndex:
-    """The words of all windows of one document."""
+    """The words of all windows of one document; N entries, one for each word of each window."""
 
     windows: int
-    words: Tensor  # [N] int32
+    words: Tensor  # [N] int32, hashes
     counts: Tensor  # [N] float32
-    owners: Tensor  # [N]: which window says it
+    owners: Tensor  # [N] index of the window that contains the word
 
     @classmethod
     def from_bundles(cls, bundles: Sequence[Bundle]) -> WordIndex:
-        """Join what `pack_words` made for each window."""
+        """Join the tensors that `pack_words` made for each window."""
         lengths = torch.tensor([len(bundle["words"]) for bundle in bundles])
         return cls(
             len(bundles),
@@ -64,14 +67,14 @@ class WordIndex:
         )
 
     def scores(self, question: str, rows: Tensor) -> Tensor:
-        """BM25 [len(rows)] of a question; only the windows in `rows` tell how rare a word is."""
+        """BM25 scores [len(rows)] of the windows `rows`; rarity is counted among these windows."""
         inside = torch.zeros(self.windows)
         inside[rows] = 1
         total = torch.zeros(self.windows)
         for word in set(hashes(question)):
             at = self.words == word
-            owners, often = self.owners[at], self.counts[at]
-            saying = float(inside[owners].sum())
-            rarity = torch.log1p(torch.tensor((len(rows) - saying + 0.5) / (saying + 0.5)))
-            total[owners] += rarity * often * (SATURATION + 1) / (often + SATURATION)
+            owners, counts = self.owners[at], self.counts[at]
+            containing = float(inside[owners].sum())  # windows of `rows` with the word
+            rarity = torch.log1p(torch.tensor((len(rows) - containing + 0.5) / (containing + 0.5)))
+            total[owners] += rarity * counts * (SATURATION + 1) / (counts + SATURATION)
         return total[rows]

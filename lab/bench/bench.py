@@ -31,7 +31,7 @@ from lab.evaluate.cases.records import Record, read_records
 from lab.evaluate.conditions import opened_page, plain_reading
 from lab.evaluate.scores import contains
 from memory_models.decoder import causal_attention
-from memory_models.generate import Declining, Decoding, Mixture, Trace, generate
+from memory_models.generate import Abstention, Decoding, Mixture, Trace, generate
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Reading
 from memory_models.prompt import Prompt, build_prompt
@@ -129,12 +129,12 @@ def _fact_answers(
     )
 
 
-def _guessing(declining: Declining) -> Declining:
+def _guessing(declining: Abstention) -> Abstention:
     """With nothing shown a reader may not decline: memory off is its best guess."""
     return replace(declining, threshold=0.0)
 
 
-def told(library: Library, shown: str, question: str, declining: Declining | None) -> str:
+def told(library: Library, shown: str, question: str, declining: Abstention | None) -> str:
     """An answer with a text in the prompt, or, for a trained reader, kept whole as a window."""
     if declining is None:
         prompt = build_prompt(library.backbone.tokenizer, question, shown)
@@ -162,7 +162,7 @@ def asked(library: Library, document_id: str, question: str) -> str:
 
 
 def generated(
-    library: Library, reading: Reading, prompt: Prompt, declining: Declining | None = None
+    library: Library, reading: Reading, prompt: Prompt, declining: Abstention | None = None
 ) -> str:
     """A greedy continuation of a prompt under the product's decoding."""
     mixture = Mixture(reading, declining)

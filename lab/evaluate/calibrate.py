@@ -20,7 +20,7 @@ from lab.evaluate.scores import contains
 from memory_models.address import Head, question_queries, standardize
 from memory_models.backbone import Backbone
 from memory_models.errors import InvalidRequest
-from memory_models.generate import support_logit
+from memory_models.generate import answerability_logit
 from memory_models.memories.adaptive import QUERY_DISTANCE, read_tokens
 from memory_models.prompt import address_query
 
@@ -174,7 +174,7 @@ def fit_confidence(
         )
     outcomes = [*book, *wrong]
     features = torch.tensor(
-        [[1.0, o.gain, o.log_prob, support_logit(o.support)] for o in outcomes],
+        [[1.0, o.gain, o.log_prob, answerability_logit(o.support)] for o in outcomes],
         dtype=torch.float64,
     )  # [n,4]
     can_decline = any(o.support < 1 for o in outcomes)

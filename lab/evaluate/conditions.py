@@ -32,7 +32,7 @@ from torch import Tensor
 from lab.evaluate.cases.case import Case, Split, Window
 from lab.evaluate.cases.passages import Cutter, Index, page_of
 from memory_models.backbone import Backbone
-from memory_models.generate import BESIDE_SUPPORT, SUPPORT_WEIGHT, Declining
+from memory_models.generate import ANSWERABILITY_WEIGHT, PRIOR_WEIGHT, Abstention
 from memory_models.memories.adaptive import (
     WORD_WEIGHT,
     AdaptiveConfig,
@@ -53,7 +53,7 @@ class Reader:
     """Who answers, and how it declines where it was trained to."""
 
     backbone: Backbone
-    declining: Declining | None = None
+    declining: Abstention | None = None
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -283,7 +283,7 @@ class _Windowed:
         if addresser := self._states.memory.addresser:
             newer["addresser"] = addresser.name
         if self.reader.declining is not None:
-            newer["weighing"] = (BESIDE_SUPPORT, SUPPORT_WEIGHT)
+            newer["weighing"] = (PRIOR_WEIGHT, ANSWERABILITY_WEIGHT)
         return json.dumps(newer, sort_keys=True) if newer else ""
 
     def _document(self, case: Case) -> tuple[Window, ...]:

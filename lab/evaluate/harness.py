@@ -25,7 +25,7 @@ from lab.evaluate.scores import (
 from memory_models.backbone import Backbone
 from memory_models.errors import BadData
 from memory_models.generate import Decoding, Mixture, Trace, generate, score
-from memory_models.prompt import DECLINED
+from memory_models.prompt import ABSTAINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def run_case(condition: Condition, case: Case, decoding: Decoding) -> Outcome:
     for _ in generate(mixture, tokenizer.chat.stops, decoding, said):
         pass
     answer = tokenizer.decode(said.tokens).strip()
-    first = (*case.question.answers, DECLINED)[0]
+    first = (*case.question.answers, ABSTAINED)[0]
     target = [*tokenizer.encode(first), *sorted(tokenizer.chat.stops)[-1:]]
     asked = opened.prompt.tokens, opened.prompt.question
     forced = score(opened.reading(), *asked, target, declining)
@@ -114,7 +114,7 @@ def run_case(condition: Condition, case: Case, decoding: Decoding) -> Outcome:
         kv_cache_bytes=opened.kv_cache_bytes,
         rank=opened.rank,
         weight_on_gold=sum(on_gold) if opened.segments and opened.rank is not None else None,
-        support=said.support,
+        support=said.answerability,
     )
 
 
@@ -122,7 +122,7 @@ def judged(outcome: Outcome, condition: Condition, case: Case) -> Outcome:
     """The outcome with declining decided, and its text scored as scores are defined now."""
     declining = condition.reader.declining
     declines = declining is not None and outcome.support < declining.threshold
-    answer = DECLINED if declines else outcome.answer
+    answer = ABSTAINED if declines else outcome.answer
     return replace(outcome, answer=answer, **text_scores(answer, case.question))
 
 

@@ -2,7 +2,7 @@
 
 A unit is one window of at most `window` tokens, or a few of one document that are read apart and
 seen together, and the questions asked of them. Questions whose passage lies elsewhere in the same
-document, or in another one, are asked too: the answer then is `DECLINED`. So the reader learns to
+document, or in another one, are asked too: the answer then is `ABSTAINED`. So the reader learns to
 answer, to find, and to say that the windows do not say.
 """
 
@@ -18,7 +18,7 @@ from typing import Protocol
 from lab.evaluate.cases.records import Question, Record
 from lab.evaluate.scores import normalize
 from memory_models.errors import BadData
-from memory_models.prompt import DECLINED
+from memory_models.prompt import ABSTAINED
 
 Split = Callable[[str], Sequence[tuple[int, int]]]
 LATEST_START = 1500  # characters by which a document's windows are shifted at most
@@ -212,7 +212,7 @@ def to_answer(question: str, answer: str) -> Asked:
 
 def to_decline(question: str) -> Asked:
     """A question that the windows do not answer."""
-    return Asked(question.strip(), DECLINED, declined=True)
+    return Asked(question.strip(), ABSTAINED, declined=True)
 
 
 def sentence_start(text: str, near: int) -> int:

@@ -13,7 +13,7 @@ from memory_models.decoder import Decoder
 from memory_models.generate import Decoding, Mixture, Trace, generate, score
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Bundle
-from memory_models.prompt import DECLINED, build_prompt
+from memory_models.prompt import ABSTAINED, build_prompt
 
 LONGEST = 24  # tokens of an answer
 
@@ -65,7 +65,7 @@ class Validation:
                 answer, first = self._ask(probe, slots)
                 figures.setdefault(f"{name}_f1", []).append(token_f1(answer, probe.answers))
                 figures.setdefault(f"{name}_first_nats", []).append(first)
-                declined = float(answer.startswith(DECLINED[:6]))
+                declined = float(answer.startswith(ABSTAINED[:6]))
                 figures.setdefault(f"{name}_declined", []).append(declined)
         means = {name: mean(values) for name, values in figures.items()}
         means["score"] = (means["window_f1"] + means["page_f1"]) / 2

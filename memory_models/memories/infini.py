@@ -1,8 +1,9 @@
 """Infini-attention: one compressive memory for each layer and key/value head (arXiv 2404.07143).
 
-Axis legend as in decoder.py: B batch, T tokens of a segment, H query heads, G key/value heads,
-R = H / G, d head size, D model width. For every layer, batch row and key/value head the state is
-M [d,d] and z [d], both zero at the start. With sigma(x) = ELU(x) + 1 and Q, K, V before RoPE:
+Axis legend as in decoder.py; here also F features of a key or query in the memory (F = d for sigma)
+and P >= T tokens of a segment with its padding. For every layer, batch row and key/value head the
+state is M [F,d] and z [F], both zero at the start. With sigma(x) = ELU(x) + 1 and Q, K, V before
+RoPE:
 
   retrieval                      A_mem = sigma(Q) M / (sigma(Q) z + eps)
   update, `linear`               M <- M + sigma(K)^T V
@@ -12,31 +13,32 @@ M [d,d] and z [d], both zero at the start. With sigma(x) = ELU(x) + 1 and Q, K, 
 
 A_dot is the backbone's causal attention inside the segment, RoPE from position 0. A segment reads
 the memory of the segments before it, then writes. beta is one scalar for each layer and query head;
-the gated A goes through the output projection. Query heads g R .. g R + R - 1 read the memory of
-key/value head g, as they read its keys. Nothing is detached: the gradient reaches the writers of
-all segments that the caller keeps in the graph.
+the gated A goes through the output projection. Query heads gR .. gR + R - 1 read the memory of
+key/value head g, as they read its keys. Nothing is detached: gradients reach the writes of all
+segments that the caller keeps in the graph.
 
 What differs from the paper:
-  * It retrofits a pretrained decoder: beta starts at -3 (memory weighs 0.05), so that the first
-    steps stay near the backbone.
-  * eps in both denominators (the paper has none), and a head whose memory is still empty (z all
-    zero) gives exactly A_dot, not (1 - sigmoid(beta)) A_dot: an empty state *is* the backbone.
-  * Grouped queries (the paper writes one memory for each query head, H = G).
+  * A pretrained decoder is retrofitted: beta starts at -3 (the memory's weight is 0.05), so that
+    training starts near the backbone.
+  * Both denominators have eps (the paper has none). A head whose memory is still empty (z all zero)
+    gives exactly A_dot, not (1 - sigmoid(beta)) A_dot, so an empty state gives the backbone's
+    logits.
+  * Queries are grouped (the paper has one memory for each query head, H = G).
   * M, z and everything read from them are computed in float32 or wider, under autocast too.
-  * sigma is computed as exp(x) below zero, the same function without the cancellation in ELU + 1.
+  * sigma is computed as exp(x) below zero, which is the same function without ELU's cancellation.
   * A question is a segment that reads and does not write.
 
-What a retrofit may add (`InfiniMaps`, by `bookstate train infini`), beside the faithful form:
-  * Every head has its own [d,d] map of the queries and keys that go to the memory; attention inside
-    the segment keeps the backbone's. The feature map was never trained for these keys.
-  * A write strength for each token and head, s = sigmoid(w K + b): M and z get s sigma(K). What is
-    written without it fills 64 channels within a page.
-  * `parallel` segments write and do not read: they can be read in any order, and what they leave
-    under `linear` is a sum over segments.
+What a retrofit may add to the paper's form (`InfiniMaps`, trained by `bookstate train infini`):
+  * Each head has its own [d,d] map of the queries and keys that go to the memory, because sigma was
+    not trained for the backbone's keys. Attention inside the segment keeps the backbone's own.
+  * Each token and key/value head has a write strength, s = sigmoid(w K + b), and M and z get
+    s sigma(K). Without it, one page of text fills the 64 channels of a head.
+  * `parallel` segments write and do not read. They can be read in any order, and under `linear` the
+    state is a sum over segments.
 
-What follows from the equations and surprises: under `delta` a known key/value pair leaves M as it
-is but still enters z, so repeating it shrinks what is read back; and only `linear` states can be
-subtracted, M_end - M_start being the memory of the chapter between.
+Two consequences of the equations: under `delta`, writing a known key/value pair again leaves M as
+it is but adds to z, so what is read back shrinks; and only `linear` states can be subtracted, where
+M_end - M_start is the memory of what was read in between.
 """
 
 from __future__ import annotations
@@ -54,24 +56,28 @@ from memory_models.memories.slot_reading import KeyValues
 
 UPDATES = ("linear", "delta")
 Feature = Callable[[Tensor], Tensor]
-"""Keys and queries [*,d] -> what they are to the memory [*,F], at least zero; F is d for sigma."""
+"""The memory's feature map: keys or queries [*,d] -> features [*,F], none of them negative."""
 
 
 @dataclass(frozen=True, slots=True)
 class InfiniConfig:
-    """How a memory is written; 2,048 is the paper's segment."""
+    """How a memory is written."""
 
-    window: int = 2048
+    window: int = 2048  # tokens of a segment; the paper's value
     update: Literal["linear", "delta"] = "linear"
     eps: float = 1e-6
-    parallel: bool = False  # segments do not read what those before them wrote
-    maps: str = ""  # the trained maps by their hash, empty for the paper's form
+    parallel: bool = False  # True: segments do not read what earlier segments wrote
+    maps: str = ""  # hash of the trained `InfiniMaps`; empty for the paper's form
 
     def __post_init__(self) -> None:
         if self.window < 1:
-            raise InvalidRequest(f"An Infini window of {self.window} tokens; use at least 1.")
+            raise InvalidRequest(
+                f"The Infini window is {self.window} tokens; it must be at least 1."
+            )
         if self.update not in UPDATES:
-            raise InvalidRequest(f"Infini update {self.update!r}; use one of {', '.join(UPDATES)}.")
+            raise InvalidRequest(
+                f"Infini update {self.update!r} is not known; use one of {', '.join(UPDATES)}."
+            )
         if not self.eps > 0:
             raise InvalidRequest(f"Infini eps is {self.eps}; it must be above 0, such as 1e-6.")
 
@@ -79,12 +85,12 @@ class InfiniConfig:
 class InfiniState(NamedTuple):
     """The compressive memory of a batch, float32 or wider."""
 
-    M: Tensor  # [layers,B,G,d,d], key channel by value channel
-    z: Tensor  # [layers,B,G,d]
+    M: Tensor  # [layers,B,G,F,d], features of keys by channels of values
+    z: Tensor  # [layers,B,G,F]
 
     @classmethod
     def empty(cls, decoder: Decoder, batch: int, features: int | None = None) -> InfiniState:
-        """The state before anything was read; `features` is F, the head size without it."""
+        """The state before anything was read; `features` is F, by default the head size d."""
         c = decoder.config
         dtype = torch.promote_types(decoder.dtype, torch.float32)
         shape = (c.layers, batch, c.kv_heads, features or c.head_size)
@@ -97,18 +103,22 @@ class InfiniState(NamedTuple):
 
 
 class InfiniMaps(nn.Module):
-    """What a retrofit learns beside beta; it starts as the paper's form with half the strength."""
+    """What a retrofit trains in addition to beta.
+
+    At the start it is the paper's form with all write strengths at one half.
+    """
 
     def __init__(self, layers: int, heads: int, kv_heads: int, size: int) -> None:
+        """heads: H; kv_heads: G; size: d."""
         super().__init__()
         self.q = nn.Parameter(torch.eye(size).repeat(layers, heads, 1, 1))  # [layers,H,d,d]
         self.k = nn.Parameter(torch.eye(size).repeat(layers, kv_heads, 1, 1))  # [layers,G,d,d]
-        self.write = nn.Parameter(torch.zeros(layers, kv_heads, size))
-        self.bias = nn.Parameter(torch.zeros(layers, kv_heads))
+        self.write = nn.Parameter(torch.zeros(layers, kv_heads, size))  # w [layers,G,d]
+        self.bias = nn.Parameter(torch.zeros(layers, kv_heads))  # b [layers,G]
 
 
 class InfiniGates(nn.Module):
-    """beta [layers,H]: how much of each query head comes from memory, before the sigmoid."""
+    """beta [layers,H]: each query head's weight of the memory, before the sigmoid; and the maps."""
 
     def __init__(
         self, layers: int, heads: int, start: float = -3.0, maps: InfiniMaps | None = None
@@ -118,15 +128,18 @@ class InfiniGates(nn.Module):
         self.maps = maps
 
     def queries(self, layer: int, q: Tensor) -> Tensor:
-        """What reads the memory, of q [B,H,T,d]."""
+        """Queries to the memory, made from the layer's q [B,H,T,d]; same shape."""
         return q if self.maps is None else q @ self.maps.q[layer].to(q.dtype)
 
     def keys(self, layer: int | slice, k: Tensor) -> Tensor:
-        """What is written, of k [B,G,T,d]; of all layers' k [layers,G,T,d] with a full slice."""
+        """Keys for the memory, made from k [B,G,T,d]; same shape.
+
+        With a full slice as `layer`, from the k of all layers, [layers,G,T,d].
+        """
         return k if self.maps is None else k @ self.maps.k[layer].to(k.dtype)
 
     def strength(self, layer: int | slice, k: Tensor) -> Tensor | None:
-        """How strongly it is written [*,G,T,1], in float32 or wider; None is 1."""
+        """Write strengths [*,G,T,1] of k [*,G,T,d], in float32 or wider; None means 1 for all."""
         if self.maps is None:
             return None
         wide = k.to(torch.promote_types(k.dtype, torch.float32))
@@ -140,7 +153,7 @@ def sigma(x: Tensor) -> Tensor:
 
 
 def retrieve(q: Tensor, M: Tensor, z: Tensor, eps: float, feature: Feature = sigma) -> Tensor:
-    """A_mem = sigma(Q) M / (sigma(Q) z + eps).
+    """Read the memory: A_mem = sigma(Q) M / (sigma(Q) z + eps).
 
     q [B,H,T,d] before RoPE, M [B,G,F,d], z [B,G,F] -> [B,H,T,d] in M's dtype.
     """
@@ -163,19 +176,19 @@ def update(
 ) -> InfiniState:
     """Write k, v [*,G,T,d], before RoPE, into M [*,G,F,d] and z [*,G,F].
 
-    Axes of size one before G are written into every row of M and z.
-    strength [*,G,T,1]: of each key; 1 where there is none.
+    Axes before G are broadcast: with size one, k and v are written into every row of M and z.
+    strength [*,G,T,1]: write strength of each key; None means 1.
     """
     return add(addition(k, v, M.dtype, strength, feature), InfiniState(M, z), config)
 
 
 class Addition(NamedTuple):
-    """What a segment writes, as far as it does not depend on the memory."""
+    """The part of a segment's write that does not depend on the memory."""
 
     features: Tensor  # sigma(K) [*,G,T,F]
-    written: Tensor  # s sigma(K), as strongly as it is written, [*,G,T,F]
+    written: Tensor  # s sigma(K) [*,G,T,F], with the write strength s
     product: Tensor  # (s sigma(K))^T V [*,G,F,d]
-    total: Tensor  # of s sigma(K) over t [*,G,F]
+    total: Tensor  # sum over t of s sigma(K) [*,G,F]
 
 
 def addition(
@@ -185,7 +198,10 @@ def addition(
     strength: Tensor | None = None,
     feature: Feature = sigma,
 ) -> Addition:
-    """What k, v [*,G,T,d], before RoPE, write; strength [*,G,T,1] as in `update`."""
+    """What k, v [*,G,T,d], before RoPE, add to a memory; strength [*,G,T,1] as in `update`.
+
+    dtype: of the memory, in which everything is computed.
+    """
     with torch.autocast(k.device.type, enabled=False):
         features = feature(k.to(dtype))
         written = features if strength is None else features * strength.to(dtype)
@@ -196,8 +212,9 @@ def addition(
 def add(new: Addition, state: InfiniState, config: InfiniConfig) -> InfiniState:
     """The memory after an addition.
 
-    The delta rule is W^T (V - diag(1 / n) F M) = W^T V - (diag(1 / n) W)^T F M, with n = F z + eps:
-    a product of [F,F] with M instead of T retrievals.
+    With X = sigma(K), W = s sigma(K) and n = X z + eps, the delta rule's addition is
+    W^T (V - diag(1 / n) X M) = W^T V - (diag(1 / n) W)^T X M: one product of a [F,F] matrix with M
+    instead of T retrievals.
     """
     M, z = state
     with torch.autocast(M.device.type, enabled=False):
@@ -212,10 +229,11 @@ def add(new: Addition, state: InfiniState, config: InfiniConfig) -> InfiniState:
 def gated(
     memory: Tensor, local: Tensor, z: Tensor, beta: Tensor, lead: Tensor | None = None
 ) -> Tensor:
-    """A = sigmoid(beta) A_mem + (1 - sigmoid(beta)) A_dot, or A_dot where nothing is written.
+    """A = sigmoid(beta) A_mem + (1 - sigmoid(beta)) A_dot, or A_dot where the memory is empty.
 
-    memory, local [B,H,T,d], z [B,G,F] as it was read, beta [H] -> [B,H,T,d] in local's dtype.
-    lead [B,H,T,1] is added to beta: what a query itself says for the memory.
+    memory: A_mem, local: A_dot, both [B,H,T,d]; z [B,G,F] that was read; beta [H].
+    lead [B,H,T,1]: a part of the gate that depends on the query, added to beta.
+    Returns A [B,H,T,d] in local's dtype.
     """
     logit = beta.to(memory.dtype)[:, None, None]  # [H,1,1]
     gate = (logit if lead is None else logit + lead).sigmoid()
@@ -232,19 +250,21 @@ def infini_segment(
     state: InfiniState,
     config: InfiniConfig,
 ) -> tuple[Tensor, InfiniState]:
-    """Read one segment with the memory of those before it, then write it.
+    """Read one segment with the memory of earlier ones, then write it into the memory.
 
-    tokens [B,T], 0 < T <= window -> hidden [B,T,D] for `decoder.logits`, and the next state.
+    tokens [B,T] with 0 < T <= window -> hidden [B,T,D] for `decoder.logits`, and the next state.
+    Raises InvalidRequest for another length and for a state of another batch.
     """
     B, T = tokens.shape
     check_length(T, config)
     if state.z.shape[1] != B:
         raise InvalidRequest(
-            f"{B} rows of tokens with a state of {state.z.shape[1]} rows; give one state for each."
+            f"There are {B} rows of tokens and {state.z.shape[1]} rows in the state; "
+            "give a state with one row for each."
         )
-    tokens = padded(tokens, config.window, octave=4)  # [B,P]; few, for constant memory
+    tokens = padded(tokens, config.window, octave=4)  # [B,P]; few lengths, to keep memory constant
     places = torch.arange(tokens.shape[1], device=tokens.device)
-    real = (places < T).to(state.z.dtype).unsqueeze(1)  # [P,1]
+    real = (places < T).to(state.z.dtype).unsqueeze(1)  # [P,1], 0 for padding
     cos, sin = decoder.rope.angles(places)
     after: list[InfiniState] = []
 
@@ -270,34 +290,41 @@ def write_layer(
     config: InfiniConfig,
     real: Tensor,
 ) -> InfiniState:
-    """Write k, v [B,G,P,d] of a layer into its state; real [P,1]: 1 where a token is, else 0."""
+    """Write k, v [B,G,P,d] of one layer into its state.
+
+    real [P,1]: 1 for a token and 0 for padding, which is then not written.
+    """
     strength = gates.strength(layer, k)
     strength = real if strength is None else strength * real
     return update(gates.keys(layer, k), v, state.M, state.z, config, strength)
 
 
 def addition_of(gates: InfiniGates, read: KeyValues, dtype: torch.dtype) -> Addition:
-    """What a segment that was read in parallel writes into every layer and row of a state."""
+    """What a segment that was read in parallel writes, [layers,1,G,...]: the same for every row."""
     every = slice(None)
     keys, values = gates.keys(every, read.keys), read.values  # [layers,G,T,d]
-    strength = gates.strength(every, read.keys)
+    strength = gates.strength(every, read.keys)  # [layers,G,T,1]
     row = None if strength is None else strength.unsqueeze(1)
     return addition(keys.unsqueeze(1), values.unsqueeze(1), dtype, row)
 
 
 def repeated(new: Addition, times: float, config: InfiniConfig) -> Addition:
-    """An addition to the linear memory as if it were made so often."""
+    """The addition that has the same effect on a `linear` memory as `new` made `times` times.
+
+    Raises InvalidRequest for `delta`, where a repetition adds something else.
+    """
     if times == 1.0:
         return new
     if config.update != "linear":
         raise InvalidRequest(
-            f"Only the 'linear' update writes {times} times at once; write as often as that."
+            f"Only the 'linear' update can write a segment {times} times at once; "
+            "write it that many times."
         )
     return new._replace(product=new.product * times, total=new.total * times)
 
 
 def subtract(end: InfiniState, start: InfiniState) -> InfiniState:
-    """The memory of what a `linear` state read between `start` and `end`: M_end - M_start."""
+    """The memory of what was read between two `linear` states, M_end - M_start."""
     return InfiniState(end.M - start.M, end.z - start.z)
 
 
@@ -305,6 +332,6 @@ def check_length(tokens: int, config: InfiniConfig) -> None:
     """Raise InvalidRequest for a segment that is empty or longer than the window."""
     if not 0 < tokens <= config.window:
         raise InvalidRequest(
-            f"A segment of {tokens} tokens; an Infini window takes 1 to {config.window}, "
-            "so split the text or read with a larger window."
+            f"A segment has {tokens} tokens and an Infini window takes 1 to {config.window}; "
+            "split the text or use a larger window."
         )

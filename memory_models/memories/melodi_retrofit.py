@@ -38,13 +38,12 @@ from memory_models.errors import InvalidRequest
 from memory_models.memories.melodi import (
     ContentMixer,
     MelodiConfig,
-    MelodiReading,
     MelodiState,
     Slots,
     check_window,
-    open_carry,
     projected,
 )
+from memory_models.memories.melodi_memory import MelodiReading, open_carry
 from memory_models.memory import Bundle, Written
 
 GATE_START = 0.4  # memory weighs 0.6

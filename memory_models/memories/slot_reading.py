@@ -1,7 +1,11 @@
-"""Kept slots in front of a prompt: what each row of a batch attends to, and the reading over it.
+"""Generation over kept slots: what each row of a batch attends to in front of the prompt.
 
-A row conditions on one window, or on several that were read apart and lie one behind the other, the
-last of them where a single one lies: right in front of the prompt. The last row sees no memory.
+Axis legend as in decoder.py; here also C rows with memory, N slots in front of the prompt (at most,
+over rows and heads) and n slots of one window and head.
+
+A row conditions on one window, or on several that were read independently. Its last window is
+placed right in front of the prompt; each earlier one is placed one window's length before the next.
+The sink stands in front of the first. Row C sees the sink only (memory off).
 """
 
 from __future__ import annotations
@@ -26,29 +30,32 @@ class KeyValues(NamedTuple):
 
 
 class LayerContext(NamedTuple):
-    """What one layer's rows may attend to beside the prompt; row C is memory off."""
+    """What each row attends to in front of the prompt, at one layer."""
 
     keys: Tensor  # [C+1,G,N,d], rotated
     values: Tensor  # [C+1,G,N,d]
-    bias: Tensor  # [C+1,G,N], minus infinity where padded
-    owner: Tensor  # [C,G,N] index into the segments; their number for the sink and the padding
+    bias: Tensor  # [C+1,G,N], 0 for a slot, minus infinity for padding
+    owner: Tensor  # [C,G,N] index into the segments; their number for the sink and for padding
 
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """The rows of a reading, layer by layer."""
+    """What each row attends to in front of the prompt, at all layers."""
 
     layers: list[LayerContext]
-    segments: tuple[int, ...]
+    segments: tuple[int, ...]  # every segment that some row conditions on
     rows: int  # C
 
 
 class _Placed(NamedTuple):
-    """A window (or the sink) at its place in a row: (layer, head) after (layer, head)."""
+    """A window, or the sink, rotated to its place in a row.
+
+    One tensor for each (layer, head), ordered by layer, then head.
+    """
 
     keys: tuple[Tensor, ...]  # [n,d] each, rotated
     values: tuple[Tensor, ...]  # [n,d] each
-    owner: int
+    owner: int  # as in `LayerContext`
 
 
 def lay_out(
@@ -58,11 +65,16 @@ def lay_out(
     rows: Sequence[Sequence[int]],
     window: int,
 ) -> Contexts:
-    """The sink, then the kept slots of each row's windows, `window` places apart."""
+    """Place the sink and the kept slots of each row's windows.
+
+    opened: the slots of each segment; rows: the segments of each row, in order; window: the
+    distance in positions between one window of a row and the next.
+    """
     segments = tuple(opened)
-    first = sink.keys.shape[2]
+    first = sink.keys.shape[2]  # position of a window's first token in a row of one window
 
     def place(segment: int, back: int) -> _Placed:
+        """A segment's window, `back` positions before where a single one stands."""
         slots = opened[segment]
         counts = [count for layer in slots.counts for count in layer]
         keys = decoder.rope(slots.keys, slots.places + first - back)
@@ -71,11 +83,11 @@ def lay_out(
 
     def place_sink(back: int) -> _Placed:
         places = torch.arange(first, device=sink.keys.device) - back
-        keys = decoder.rope(sink.keys, places).flatten(0, 1)
+        keys = decoder.rope(sink.keys, places).flatten(0, 1)  # [layers*G,first,d]
         return _Placed(keys.unbind(), sink.values.flatten(0, 1).unbind(), len(segments))
 
     placed = []
-    for row in (*rows, ()):  # the last is memory off
+    for row in (*rows, ()):  # the last row is memory off
         backs = [window * (len(row) - 1 - n) for n in range(len(row))]
         windows = [place(segment, back) for segment, back in zip(row, backs, strict=True)]
         placed.append([place_sink(max(backs, default=0)), *windows])
@@ -88,11 +100,15 @@ def lay_out(
 
 
 def _join(placed: Sequence[Sequence[_Placed]], heads: range, nobody: int) -> LayerContext:
-    """The heads of one layer, padded to the one with most slots."""
+    """One layer's context: its `heads` of every row, padded to the head with the most slots.
+
+    nobody: the owner of the sink and of padding.
+    """
     cells = [(row, head) for row in placed for head in heads]
     shape = (len(placed), len(heads))
 
     def pad(parts: Iterable[Tensor], filler: float) -> Tensor:
+        """One tensor [n,*] for each cell -> [C+1,G,N,*]."""
         padded: Tensor = pad_sequence(list(parts), batch_first=True, padding_value=filler)
         return padded.view(*shape, *padded.shape[1:])
 
@@ -111,30 +127,33 @@ def _join(placed: Sequence[Sequence[_Placed]], heads: range, nobody: int) -> Lay
 
 
 class SlotReading:
-    """A prompt and its continuation over rows of windows (see `Reading`)."""
+    """A `Reading` over the slots of `contexts`; the prompt starts at position `place`."""
 
     def __init__(self, decoder: Decoder, contexts: Contexts, prior: Tensor, place: int) -> None:
         self.prior = prior
         self._decoder = decoder
         self._contexts = contexts
         self._place = place
-        self._own: list[tuple[Tensor, Tensor]] = []  # the prompt's keys and values, a layer each
-        self._mass = self._nothing()
+        self._own: list[tuple[Tensor, Tensor]] = []  # [C+1,G,S,d] prompt's k, v of each layer
+        self._mass = self._no_mass()
 
-    def _nothing(self) -> Tensor:
-        """Attention mass of each row on each segment and, last, on nothing: [C,segments+1]."""
+    def _no_mass(self) -> Tensor:
+        """Zero attention mass of each row on each segment and, last, on no segment: [C,segments+1].
+
+        The last column takes the mass on the sink; `attended` leaves it out.
+        """
         rows, segments = self._contexts.rows, len(self._contexts.segments)
         return torch.zeros(rows, segments + 1, device=self._decoder.device)
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, last: int) -> Tensor:
-        """tokens [T] -> logits [C+1,last,vocabulary] in float32."""
+        """tokens [T] or [C+1,T] -> logits [C+1,last,V] of the last tokens, in float32."""
         decoder = self._decoder
         rows = self._contexts.rows + 1
         tokens = tokens.to(decoder.device).expand(rows, -1)
         places = torch.arange(self._place, self._place + tokens.shape[1], device=decoder.device)
         cos, sin = decoder.rope.angles(places)
-        self._mass = self._nothing()
+        self._mass = self._no_mass()
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             own = self._extend(layer, rotate(k, cos, sin), v)
@@ -145,6 +164,7 @@ class SlotReading:
         return decoder.logits(hidden[:, hidden.shape[1] - last :]).float()
 
     def _extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Append k, v [C+1,G,T,d] to the layer's; returns all of them so far, [C+1,G,S,d]."""
         if layer == len(self._own):
             self._own.append((k, v))
         else:
@@ -153,22 +173,29 @@ class SlotReading:
         return self._own[layer]
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, context: LayerContext) -> Tensor:
+        """One softmax of q [B,H,T,d] over the context's slots and k, v [B,G,S,d] -> [B,H,T,d].
+
+        B = C+1. Adds the attention on each slot to its segment's mass.
+        """
         B, H, T, d = q.shape
         G, S, N = k.shape[1], k.shape[2], context.keys.shape[2]
-        grouped = q.reshape(B, G, H // G * T, d) * d**-0.5
+        grouped = q.reshape(B, G, H // G * T, d) * d**-0.5  # [B,G,R*T,d]
         remote = (grouped @ context.keys.transpose(2, 3)).float() + context.bias.unsqueeze(2)
         local = (grouped @ k.transpose(2, 3)).float().view(B, G, H // G, T, S)
         later = torch.ones(T, S, dtype=torch.bool, device=q.device).triu(S - T + 1)
-        local = local.masked_fill(later, float("-inf")).view(B, G, -1, S)
+        local = local.masked_fill(later, float("-inf")).view(B, G, -1, S)  # [B,G,R*T,S]
         weights = torch.cat((remote, local), dim=-1).softmax(-1)  # [B,G,R*T,N+S]
-        looked = weights[:-1, :, :, :N].mean(dim=2) / G  # [C,G,N]
-        self._mass.scatter_add_(1, context.owner.flatten(1), looked.flatten(1))
+        mass = weights[:-1, :, :, :N].mean(dim=2) / G  # [C,G,N]
+        self._mass.scatter_add_(1, context.owner.flatten(1), mass.flatten(1))
         weights = weights.to(v.dtype)
-        out = weights[..., :N] @ context.values + weights[..., N:] @ v
+        out = weights[..., :N] @ context.values + weights[..., N:] @ v  # [B,G,R*T,d]
         return out.view(B, H, T, d)
 
     def attended(self, weights: Sequence[float]) -> dict[int, float]:
-        """Segment -> mean attention mass per layer that the latest step gave to its slots."""
+        """Segment -> attention mass on its slots in the latest step, averaged over layers.
+
+        weights [C]: of the rows, whose masses are added up with them.
+        """
         mass = self._mass.cpu() / len(self._contexts.layers)  # [C,segments+1]
         total = (torch.tensor(weights)[:, None] * mass).sum(0).tolist()
         return dict(zip(self._contexts.segments, total, strict=False))

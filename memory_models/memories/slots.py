@@ -1,19 +1,21 @@
-"""Kept slots as stored tensors: by a trained codec, or 4, 8 or 16 bits a number without one.
+"""How kept slots are stored: by a trained codec, or without one at 4, 8 or 16 bits a number.
 
-A slot is one (layer, key/value head, token) with its key and value. The slots of a window lie flat,
-ordered by layer, head and place, with their counts beside them:
+Axis legend as in decoder.py; here also N kept slots of a window. A slot is the key and value of one
+token at one layer and key/value head. Its place is the token's index in the window. The slots of a
+window are stored flat, ordered by layer, head and place:
 
     counts [layers,G] int16, places [N] int16, keys [N,d], values [N,d],
     and for 4 and 8 bits key_scale [N], value_scale [N] float16.
 
-That is 2 d + 6 bytes a slot at 8 bits, against 4 d for the 16-bit KV cache.
+That is 2d + 6 bytes a slot at 8 bits, where the 16-bit KV cache takes 4d.
 
-At 4 bits a row is first turned by a Hadamard matrix, which spreads outlying channels over all, and
-keys are stored less their head's mean over the window (`key_mean` [layers,G,d] float16): keys are
-mostly that mean, and what tells them apart is the rest. Two numbers a byte: d + 6 bytes a slot.
+At 4 bits each row is multiplied by a Hadamard matrix, which spreads outlier channels over all
+channels, and two numbers share a byte: d + 6 bytes a slot. From keys, their head's mean over the
+window is subtracted first and stored (`key_mean` [layers,G,d] float16), because keys are mostly
+that mean and differ only in the small rest.
 
 With a codec (1 to 3 bits, `memory_models/memories/codec.py`) a window is two tensors: the mask of
-kept slots `kept` [layers,G,T/8], a bit a token, and `codes` [bytes], slot after slot.
+kept slots `kept` [layers,G,T/8], one bit a token, and `codes` [bytes], slot after slot.
 """
 
 from __future__ import annotations
@@ -34,14 +36,17 @@ _POWERS = tuple(1 << place for place in range(8))
 
 
 class Quantized(NamedTuple):
-    """int8 rows with a scale each: row = codes * scale."""
+    """Rows as int8 codes and one scale for each: row = codes * scale."""
 
     codes: Tensor  # [...,d] int8
     scale: Tensor  # [...] float16
 
 
 def quantize(rows: Tensor, bits: int = 8) -> Quantized:
-    """Symmetric codes per row of [...,d]; the scale is rounded first, so codes fit what is kept."""
+    """Quantize each row of [...,d] symmetrically to `bits` bits (at most 8).
+
+    The scale is rounded to float16 before the codes are computed, so that they fit the stored one.
+    """
     most = 2 ** (bits - 1) - 1
     wide = rows.float()
     scale = (wide.abs().amax(-1) / most).clamp(6.2e-5, 65504.0).half()  # smallest normal float16
@@ -50,13 +55,13 @@ def quantize(rows: Tensor, bits: int = 8) -> Quantized:
 
 
 def dequantize(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """Inverse of `quantize` up to rounding, [...,d]."""
+    """codes [...,d], scale [...] -> rows [...,d]: the inverse of `quantize` up to rounding."""
     return (codes.float() * scale.float().unsqueeze(-1)).to(dtype)
 
 
 @cache
 def hadamard(d: int) -> Tensor:
-    """Orthogonal [d,d]: a Hadamard matrix over the largest power of two in d, block-diagonal."""
+    """An orthogonal matrix [d,d]: Hadamard blocks of the largest power of two that divides d."""
     size = d & -d
     matrix = torch.ones(1, 1)
     while matrix.shape[0] < size:
@@ -66,21 +71,21 @@ def hadamard(d: int) -> Tensor:
 
 
 def pack_nibbles(codes: Tensor) -> Tensor:
-    """int8 codes in -7..7, [N,d] with d even -> uint8 [N,d/2]."""
+    """int8 codes [N,d] in -7..7, with d even -> uint8 [N,d/2]."""
     shifted = (codes + 8).to(torch.uint8)
     both: Tensor = shifted[:, ::2] | (shifted[:, 1::2] << 4)
     return both
 
 
 def unpack_nibbles(packed: Tensor) -> Tensor:
-    """Inverse of `pack_nibbles`."""
-    both = torch.stack((packed & 15, packed >> 4), dim=-1).flatten(1)
+    """uint8 [N,d/2] -> int8 codes [N,d]: the inverse of `pack_nibbles`."""
+    both = torch.stack((packed & 15, packed >> 4), dim=-1).flatten(1)  # [N,d]
     codes: Tensor = both.to(torch.int8) - 8
     return codes
 
 
 def pack_mask(mask: Tensor) -> Tensor:
-    """bool [...,T] -> uint8 [...,T/8 rounded up], the first token in the lowest bit."""
+    """bool [...,T] -> uint8 [...,T/8], rounded up; the first token is in the lowest bit."""
     T = mask.shape[-1]
     whole = torch.nn.functional.pad(mask, (0, -T % 8))
     eight = whole.unflatten(-1, (-1, 8)).to(torch.uint8)  # [...,T/8,8]
@@ -89,7 +94,7 @@ def pack_mask(mask: Tensor) -> Tensor:
 
 
 def unpack_mask(packed: Tensor) -> Tensor:
-    """Inverse of `pack_mask`, padded: bool [...,8 n]."""
+    """uint8 [...,n] -> bool [...,8n]: the inverse of `pack_mask`, with its padding."""
     return (packed[..., None] & _powers(packed.device)).ne(0).flatten(-2)
 
 
@@ -98,7 +103,7 @@ def _powers(device: torch.device) -> Tensor:
 
 
 def pack_coded(keys: Tensor, values: Tensor, kept: Tensor, code: SlotCode) -> dict[str, Tensor]:
-    """Slots of one window by a codec; shapes as for `pack`."""
+    """The kept slots of one window as tensors to store, by a codec; shapes as for `pack`."""
     keys, values, kept = keys.cpu(), values.cpu(), kept.cpu()
     rows = torch.cat((keys[kept], values[kept]), dim=1)  # [N,2d]
     counts = kept.sum(-1).flatten().tolist()
@@ -106,16 +111,17 @@ def pack_coded(keys: Tensor, values: Tensor, kept: Tensor, code: SlotCode) -> di
 
 
 def pack(keys: Tensor, values: Tensor, kept: Tensor, bits: float) -> dict[str, Tensor]:
-    """Slots of one window as tensors to store, without a codec.
+    """The kept slots of one window as tensors to store, without a codec.
 
-    keys, values: unrotated, [layers,G,T,d]; kept: mask [layers,G,T]; bits: 4, 8 or 16.
+    keys, values: unrotated, [layers,G,T,d]; kept: mask [layers,G,T]; bits: 4, 8 or 16. Raises
+    InvalidRequest for other bits.
     """
     if bits not in PLAIN_BITS:
         raise InvalidRequest(
-            f"Slots of {bits} bits are not known; choose one of {PLAIN_BITS}, or train a codec."
+            f"Slots of {bits} bits a number need a codec; train one, or choose one of {PLAIN_BITS}."
         )
     bits = int(bits)
-    places = kept.nonzero()[:, 2]  # row-major: by layer, head, place
+    places = kept.nonzero()[:, 2]  # [N], row-major: by layer, head, place
     packed = {"counts": kept.sum(-1).to(torch.int16), "places": places.to(torch.int16)}
     if bits == 4:
         packed["key_mean"] = keys.float().mean(2).half()
@@ -132,7 +138,7 @@ def pack(keys: Tensor, values: Tensor, kept: Tensor, bits: float) -> dict[str, T
 
 
 def slot_shape(packed: Bundle) -> tuple[int, int, int] | None:
-    """(layers, G, d) of packed slots; None where only a codec can tell."""
+    """(layers, G, d) of packed slots; None where they were packed by a codec, which hides d."""
     if "codes" in packed:
         return None
     layers, heads = packed["counts"].shape
@@ -141,16 +147,19 @@ def slot_shape(packed: Bundle) -> tuple[int, int, int] | None:
 
 
 class Slots(NamedTuple):
-    """Slots of one window, dequantised, in flat order."""
+    """The kept slots of one window, dequantized, ordered by layer, head and place."""
 
-    counts: list[list[int]]  # [layers][G]
-    places: Tensor  # [N]
+    counts: list[list[int]]  # [layers][G] slots of each head
+    places: Tensor  # [N] token's index in the window
     keys: Tensor  # [N,d], unrotated
     values: Tensor  # [N,d]
 
 
 def unpack(packed: Bundle, dtype: torch.dtype, code: SlotCode | None = None) -> Slots:
-    """Inverse of `pack` or `pack_coded`; refuses tensors that contradict one another."""
+    """Slots from stored tensors: the inverse of `pack` and `pack_coded`, up to rounding.
+
+    Raises BrokenState where the tensors contradict one another, or where their codec is missing.
+    """
     if "codes" in packed:
         return _unpack_coded(packed, dtype, code)
     counts, places = packed["counts"], packed["places"].long()
@@ -169,7 +178,10 @@ def unpack(packed: Bundle, dtype: torch.dtype, code: SlotCode | None = None) -> 
 
 def _unpack_coded(packed: Bundle, dtype: torch.dtype, code: SlotCode | None) -> Slots:
     if code is None:
-        raise BrokenState("These slots need the codec they were written with; it is not installed.")
+        raise BrokenState(
+            "These slots need the codec that they were written with, which is not installed; "
+            "install it or read the document again."
+        )
     kept = unpack_mask(packed["kept"])  # [layers,G,T]
     counts = kept.sum(-1)
     rows = code.decode(packed["codes"].cpu(), counts.flatten().tolist()).to(packed["kept"].device)
@@ -178,11 +190,11 @@ def _unpack_coded(packed: Bundle, dtype: torch.dtype, code: SlotCode | None) -> 
 
 
 def _rows(packed: Bundle, name: str) -> Tensor:
-    """[N,d] in float32, or as stored at 16 bits."""
+    """The keys or values [N,d] (name: "key" or "value"), in float32, or as stored at 16 bits."""
     stored = packed[f"{name}s"]
     if stored.dtype == torch.uint8:
-        turned = dequantize(unpack_nibbles(stored), packed[f"{name}_scale"], torch.float32)
-        return turned @ hadamard(turned.shape[1]).T.to(turned.device)
+        rows = dequantize(unpack_nibbles(stored), packed[f"{name}_scale"], torch.float32)
+        return rows @ hadamard(rows.shape[1]).T.to(rows.device)
     if stored.dtype == torch.int8:
         return dequantize(stored, packed[f"{name}_scale"], torch.float32)
     return stored

@@ -22,7 +22,7 @@ from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.slot_reading import SlotReading
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import Written
-from memory_models.prompt import DECLINED, TELL, build_prompt
+from memory_models.prompt import ABSTAINED, TELL, build_prompt
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -250,7 +250,7 @@ def test_a_teller_is_asked_where_there_is_one(
     told = Summarizer(library).windows(document, [0, 1])
     assert seen[0] == build_prompt(library.backbone.tokenizer, TELL).tokens
     assert told != plain
-    monkeypatch.setattr(library.backbone.tokenizer, "decode", lambda _: DECLINED)
+    monkeypatch.setattr(library.backbone.tokenizer, "decode", lambda _: ABSTAINED)
     assert Summarizer(library).windows(document, [0, 1]) == ["", ""]
 
 

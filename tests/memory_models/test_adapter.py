@@ -14,28 +14,28 @@ from memory_models import backbone as backbones
 from memory_models.adapter import (
     Adapter,
     LoraConfig,
-    averaged,
-    eighths,
+    average_lora,
     load_adapter,
     load_lora,
     lora_weights,
     mean_weights,
     merged,
     save_adapter,
+    to_float8,
     with_lora,
 )
 from memory_models.decoder import Decoder, causal_attention
 from memory_models.errors import BrokenCheckpoint, InvalidRequest
 from memory_models.generate import (
-    BESIDE_SUPPORT,
-    SUPPORT_WEIGHT,
-    Declining,
+    ANSWERABILITY_WEIGHT,
+    PRIOR_WEIGHT,
+    Abstention,
     Decoding,
     Mixture,
     Trace,
     generate,
     score,
-    weigh_by_support,
+    weigh_by_answerability,
 )
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory, read_scored, read_tokens
 from memory_models.memories.write_gate import WriteGate, features
@@ -115,19 +115,19 @@ def test_means_are_those_of_products() -> None:
     def product(weights: dict[str, Tensor]) -> Tensor:
         return weights[f"{name}.up"] @ weights[f"{name}.down"]
 
-    torch.testing.assert_close(product(averaged([one])), product(one))
-    mean = averaged([one, two])
+    torch.testing.assert_close(product(average_lora([one])), product(one))
+    mean = average_lora([one, two])
     torch.testing.assert_close(product(mean), (product(one) + product(two)) / 2)
     assert {key: value.shape for key, value in mean.items()} == {k: v.shape for k, v in one.items()}
-    with pytest.raises(BrokenCheckpoint, match="like with like"):
-        averaged([one, {}])
+    with pytest.raises(BrokenCheckpoint, match="are alike"):
+        average_lora([one, {}])
 
 
 def test_means_of_weights_are_taken_in_float32_and_kept_in_their_type() -> None:
     one, two = ({"w": torch.tensor([60_000.0, x], dtype=torch.float16)} for x in (1.0, 2.0))
     mean = mean_weights([one, two])["w"]
     assert mean.dtype == torch.float16 and mean.tolist() == [60_000.0, 1.5]
-    with pytest.raises(BrokenCheckpoint, match="like with like"):
+    with pytest.raises(BrokenCheckpoint, match="are alike"):
         mean_weights([one, {"w": torch.zeros(3)}])
 
 
@@ -137,7 +137,7 @@ def test_eight_bits_keep_a_small_product(tmp_path: Path) -> None:
         "layers.0.mlp.up_proj.up": torch.randn(90, 1, generator=generator) * 0.02,
         "layers.0.mlp.up_proj.down": torch.randn(1, 70, generator=generator) * 0.02,
     }
-    small, scale = eighths(factors, 2.0)
+    small, scale = to_float8(factors, 2.0)
     path = tmp_path / "teller.safetensors"
     save_adapter(path, Adapter(small, NOTES | {"scale": scale}))
     found = load_adapter(path, "a" * 64)
@@ -253,7 +253,7 @@ SAYS = [[0.1, 0.8, 0.1], [0.96, 0.02, 0.02], [0.9, 0.05, 0.05]]
 
 
 def first_token(threshold: float) -> tuple[int, Trace, Mixture]:
-    mixture = Mixture(Rows(SAYS), Declining(0, threshold))
+    mixture = Mixture(Rows(SAYS), Abstention(0, threshold))
     mixture.prefill([1, 1], slice(0, 1))
     trace = Trace()
     token = next(generate(mixture, frozenset(), Decoding(max_tokens=1), trace))
@@ -265,20 +265,20 @@ def test_a_window_that_answers_outweighs_many_that_decline() -> None:
     plain.prefill([1, 1], slice(0, 1))
     assert int(plain.next.argmax()) == 0
     token, trace, mixture = first_token(threshold=0.5)
-    assert token == 1 and trace.support == pytest.approx(0.9)
+    assert token == 1 and trace.answerability == pytest.approx(0.9)
     first = float(mixture.log_weights.exp()[0])  # by now that of a row that said the token
     assert first > 0.75
-    share = 1 / (1 + ((0.9 / 0.1) / (0.04 / 0.96)) ** -SUPPORT_WEIGHT)
+    share = 1 / (1 + ((0.9 / 0.1) / (0.04 / 0.96)) ** -ANSWERABILITY_WEIGHT)
     said = share * 0.8 / 0.9 + (1 - share) * 0.02 / 0.04
     assert trace.log_probs[0] == pytest.approx(math.log(said), abs=1e-5)
 
 
 def test_rows_are_weighed_by_their_odds_of_answering() -> None:
-    weights = weigh_by_support(torch.tensor([0.0, 1.0]), torch.tensor([0.1, 0.2]).log())
-    odds = BESIDE_SUPPORT * -1.0 + SUPPORT_WEIGHT * math.log((0.9 / 0.1) / (0.8 / 0.2))
+    weights = weigh_by_answerability(torch.tensor([0.0, 1.0]), torch.tensor([0.1, 0.2]).log())
+    odds = PRIOR_WEIGHT * -1.0 + ANSWERABILITY_WEIGHT * math.log((0.9 / 0.1) / (0.8 / 0.2))
     assert float(weights[0] - weights[1]) == pytest.approx(odds, abs=1e-5)
-    certain = weigh_by_support(torch.zeros(2), torch.tensor([float("-inf"), 0.0]))
-    surest = SUPPORT_WEIGHT * 2 * math.log(1e6)  # odds are clamped, so that sums stay finite
+    certain = weigh_by_answerability(torch.zeros(2), torch.tensor([float("-inf"), 0.0]))
+    surest = ANSWERABILITY_WEIGHT * 2 * math.log(1e6)  # odds are clamped, so that sums stay finite
     assert float(certain[0] - certain[1]) == pytest.approx(surest, abs=0.01)
 
 
@@ -290,9 +290,9 @@ def test_without_support_the_whole_answer_is_declined() -> None:
 
 
 def test_scoring_equals_generating_where_the_reader_can_decline() -> None:
-    forced = score(Rows(SAYS), [1, 1], slice(0, 1), [1, 2], Declining(0, 0.5))
+    forced = score(Rows(SAYS), [1, 1], slice(0, 1), [1, 2], Abstention(0, 0.5))
     _, trace, mixture = first_token(threshold=0.5)
     mixture.advance(1)
     assert forced.log_probs[0] == pytest.approx(trace.log_probs[0], abs=1e-5)
     assert forced.log_probs[1] == pytest.approx(float(mixture.next[2]), abs=1e-5)
-    assert forced.support == pytest.approx(0.9)
+    assert forced.answerability == pytest.approx(0.9)

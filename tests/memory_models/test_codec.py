@@ -210,6 +210,6 @@ def test_coded_addresses_find_what_plain_ones_find(backbone: Backbone) -> None:
 
 def test_codecs_that_are_not_whole_are_refused(backbone: Backbone) -> None:
     codec = codec_of(backbone)
-    with pytest.raises(BrokenCheckpoint, match="not whole"):
+    with pytest.raises(BrokenCheckpoint, match="incomplete or damaged"):
         SlotCodec({"mean": torch.zeros(3, 4)}, codec.pairs)
     assert not codec.fits(1, backbone.config.head_size, codec.pairs)

@@ -15,7 +15,7 @@ from memory_models import backbone as backbones
 from memory_models.address import key_heads
 from memory_models.backbone import Backbone
 from memory_models.generate import (
-    Declining,
+    Abstention,
     Decoding,
     Mixture,
     Trace,
@@ -28,7 +28,8 @@ from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import SlotCodec
 from memory_models.memories.infini import InfiniConfig, InfiniGates, InfiniMaps
 from memory_models.memories.infini_memory import InfiniMemory
-from memory_models.memories.melodi import MelodiConfig, MelodiMemory, MelodiMixers
+from memory_models.memories.melodi import MelodiConfig, MelodiMixers
+from memory_models.memories.melodi_memory import MelodiMemory
 from memory_models.memories.melodi_retrofit import MelodiRetrofit, RetrofitMemory
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import Bundle, Reading, from_bytes, to_bytes
@@ -103,7 +104,7 @@ def saved(bundle: Bundle) -> dict[str, Tensor]:
 def said_from(open_reading: Callable[[], Reading]) -> list[object]:
     """All ways in which an answer is made."""
     found: list[object] = []
-    for declining in (None, Declining(3, 0.0)):
+    for declining in (None, Abstention(3, 0.0)):
         trace, reading = Trace(), open_reading()
         mixture = Mixture(reading, declining)
         mixture.prefill(PROMPT, slice(2, 5))

@@ -23,13 +23,13 @@ from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.melodi import (
     ContentMixer,
     MelodiConfig,
-    MelodiMemory,
     MelodiMixers,
     MelodiState,
     TokenMixer,
     melodi_segment,
     pooling,
 )
+from memory_models.memories.melodi_memory import MelodiMemory
 from memory_models.memory import from_bytes, to_bytes
 
 torch.set_num_threads(1)

@@ -31,7 +31,7 @@ from memory_models.memories.adaptive import (
 )
 from memory_models.memories.slot_reading import KeyValues
 from memory_models.memories.write_gate import WriteGate
-from memory_models.prompt import DECLINED, address_query
+from memory_models.prompt import ABSTAINED, address_query
 
 SUMS = "sums"  # what a run keeps under this name
 PLACES = 32  # every so many tokens, a place where an address key may stand
@@ -123,7 +123,7 @@ def trace(
     rotated = memory.backbone.decoder.rope(keys, places)
     seen = torch.cat((whole, kept), dim=2)
     slate = [gather_slots(*layer) for layer in zip(rotated, values, seen, strict=True)]
-    declined = tokenizer.encode(DECLINED)[0]
+    declined = tokenizer.encode(ABSTAINED)[0]
     made = unit_loss(reader, tokenizer, slate, unit, memory.prompt_place, declined)
     made.loss.backward()
     assert keys.grad is not None and values.grad is not None

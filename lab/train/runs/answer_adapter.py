@@ -32,7 +32,7 @@ from memory_models.adapter import Adapter, LoraConfig, load_lora, save_adapter, 
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
-from memory_models.prompt import DECLINED
+from memory_models.prompt import ABSTAINED
 
 CODED_BITS_TRAINED = 2  # a number, of the slots that a reader learns on
 CODED = 0.6  # share of a reader's windows whose slots go through the codec, where there is one
@@ -70,7 +70,7 @@ class Lessons:
         coding = codec(backbone)
         self._code = coding.at(CODED_BITS_TRAINED) if coding is not None else None
         self._sink = list(backbone.tokenizer.chat.opening)
-        self._declined = backbone.tokenizer.encode(DECLINED)[0]
+        self._declined = backbone.tokenizer.encode(ABSTAINED)[0]
         torch.manual_seed(seed)
         self.reader = with_lora(decoder, lora)
         if start is not None:

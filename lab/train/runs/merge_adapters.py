@@ -12,7 +12,7 @@ from app.library import Library
 from lab.provenance import made_by
 from lab.train.runs.answer_adapter import DECLINING_THRESHOLD
 from lab.train.runs.retrofits import KINDS
-from memory_models.adapter import Adapter, averaged, load_adapter, mean_weights, save_adapter
+from memory_models.adapter import Adapter, average_lora, load_adapter, mean_weights, save_adapter
 
 MADE = ("kind", "backbone", "backbone_sha256")  # what every adapter says of itself
 # What a mean takes over, so that all have to have the same.
@@ -42,7 +42,7 @@ def average_adapters(library: Library, files: Sequence[Path]) -> dict[str, Any]:
     weights = [adapter.weights for adapter in found]
     notes = shared | {"mean_of": [adapter.notes for adapter in found], "made_by": made_by()}
     if kind == READER:
-        mean = averaged(weights)
+        mean = average_lora(weights)
         notes["declining_threshold"] = DECLINING_THRESHOLD
     else:
         mean = mean_weights(weights)

@@ -30,7 +30,7 @@ from lab.train.loop import Unit as Thunk
 from lab.train.material import Share, read_source
 from lab.train.runs.adapters import OnStep, quiet, split_windows
 from lab.train.runs.answer_adapter import CODED, Lessons, best_weights, training_notes
-from memory_models.adapter import Adapter, LoraConfig, eighths, save_adapter
+from memory_models.adapter import Adapter, LoraConfig, save_adapter, to_float8
 from memory_models.backbone import Backbone
 
 VALIDATED = 1  # seed of the units for validation
@@ -127,7 +127,7 @@ def _train(
         on_step,
     )
     notes = notes | training_notes(backbone, plan.lora, budget, progress, folder)
-    weights, notes["scale"] = eighths(best_weights(folder), plan.lora.scale)
+    weights, notes["scale"] = to_float8(best_weights(folder), plan.lora.scale)
     notes["over"] = over.name
     if PartialState().is_main_process:
         path = own_folder(backbone) / f"{notes['kind']}.safetensors"

@@ -16,7 +16,7 @@ from ingest.readers import read_book
 from lab.bench.bench import reading, told, writing
 from lab.bench.make_documents import make_epub
 from memory_models.decoder import Decoder
-from memory_models.generate import Declining
+from memory_models.generate import Abstention
 
 TEXT = "The lamp was lit in the harbour. A gull slept on the wall. " * 40
 
@@ -70,9 +70,9 @@ def test_speed_over_too_few_segments_is_refused(library: Library, books: Path) -
 
 
 def test_what_is_shown_to_a_reader_that_declines_is_the_page(library: Library) -> None:
-    shown = told(library, "The lamp was lit.", "What was lit?", Declining(7, 0.0))
-    other = told(library, "A gull slept.", "What was lit?", Declining(7, 0.0))
-    declined = told(library, "A gull slept.", "What was lit?", Declining(7, 0.999999))
+    shown = told(library, "The lamp was lit.", "What was lit?", Abstention(7, 0.0))
+    other = told(library, "A gull slept.", "What was lit?", Abstention(7, 0.0))
+    declined = told(library, "A gull slept.", "What was lit?", Abstention(7, 0.999999))
     assert shown != other or shown != declined
     assert declined.startswith(library.backbone.tokenizer.decode([7]).strip())
 

@@ -37,9 +37,9 @@ from lab.evaluate.scores import (
 from lab.evaluate.table import make_rows, to_markdown
 from memory_models import backbone as backbones
 from memory_models.errors import BadData, InvalidRequest
-from memory_models.generate import Declining, Decoding
+from memory_models.generate import Abstention, Decoding
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
-from memory_models.prompt import DECLINED
+from memory_models.prompt import ABSTAINED
 
 STORIES = [
     {
@@ -371,8 +371,8 @@ def test_confidence_separates_right_from_wrong() -> None:
 def test_an_answer_without_support_is_declined(data: Path, tiny_backbone: Path) -> None:
     backbone = backbones.load(tiny_backbone)
     (case,) = build_cases(read_records(data), lambda t: [(0, len(t))], 2, 1, only="val")
-    condition = PromptOnly("none", Reader(backbone, Declining(0, 0.4)), lambda case: "")
+    condition = PromptOnly("none", Reader(backbone, Abstention(0, 0.4)), lambda case: "")
     outcome = Outcome("an answer", 0, 0, 0, 1.0, 1.0, 0.0, -1.0, 0, 0)
     low, high = (judged(replace(outcome, support=s), condition, case) for s in (0.39, 0.41))
-    assert (low.answer, low.declined) == (DECLINED, 1.0)
+    assert (low.answer, low.declined) == (ABSTAINED, 1.0)
     assert (high.answer, high.declined) == ("an answer", 0.0)

@@ -30,7 +30,7 @@ from memory_models.backbone import Backbone
 from memory_models.errors import InvalidRequest
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.write_gate import WriteGate
-from memory_models.prompt import DECLINED, build_prompt
+from memory_models.prompt import ABSTAINED, build_prompt
 
 WINDOW = 40
 TEXT = "The key was under the lamp in the cellar by the mill."
@@ -38,7 +38,7 @@ UNIT = Unit(
     (TEXT,),
     (
         Asked("Where was the key?", "Under the lamp"),
-        Asked("Who found the boat behind the old church?", DECLINED, declined=True),
+        Asked("Who found the boat behind the old church?", ABSTAINED, declined=True),
         Asked("Where?", "By the mill"),
     ),
 )

@@ -13,7 +13,7 @@ import pytest
 from lab.train.answering.babi import Tale, Tales, World, read_tales, scattered
 from lab.train.examples import Mix, draw_units, to_answer
 from memory_models.errors import BadData
-from memory_models.prompt import DECLINED
+from memory_models.prompt import ABSTAINED
 
 TOLD = (
     "Mary moved to the bathroom.",
@@ -73,7 +73,7 @@ def test_a_unit_tells_the_story_in_order_and_declines_strangers() -> None:
         assert [whole.index(s) for s in told] == sorted(whole.index(s) for s in told)
         for asked in unit.asked:
             name = asked.question.removeprefix("Where is ").rstrip("?")
-            assert (asked.answer == DECLINED) == asked.declined == (name not in whole)
+            assert (asked.answer == ABSTAINED) == asked.declined == (name not in whole)
 
 
 def test_a_page_is_the_story_alone_where_a_window_holds_it() -> None:

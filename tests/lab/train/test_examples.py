@@ -10,7 +10,7 @@ import pytest
 from lab.evaluate.cases.records import Question, Record, held_out
 from lab.train.examples import Mix, Source, draw_units
 from memory_models.errors import BadData
-from memory_models.prompt import DECLINED
+from memory_models.prompt import ABSTAINED
 
 
 def a_record(name: str, sentences: int = 120) -> Record:
@@ -57,7 +57,7 @@ def test_answers_stand_in_the_window_and_declined_ones_do_not() -> None:
             thing = asked.question.removeprefix("Where was ").rstrip("?")
             stands = f"The {thing} was" in unit.windows[0]
             assert stands != asked.declined, (asked, unit.windows[0])
-            assert asked.declined == (asked.answer == DECLINED)
+            assert asked.declined == (asked.answer == ABSTAINED)
 
 
 def test_pages_are_the_passage_alone() -> None:

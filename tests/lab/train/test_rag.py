@@ -10,7 +10,7 @@ import pytest
 from lab.evaluate.cases.records import Question, Record
 from lab.train.answering.rag import Retrieved
 from lab.train.examples import Mix, Source, Unit, draw_units
-from memory_models.prompt import DECLINED
+from memory_models.prompt import ABSTAINED
 
 HEROES = ("Agnes", "Bertram", "Cecily", "Dunstan", "Edith", "Frideswide", "Godric", "Hilda")
 BOOK = "The rain fell on the moor and nobody came. Sheep stood under the wall all day. " * 200
@@ -48,11 +48,11 @@ def test_what_was_found_is_answered_and_what_was_not_is_declined(material: Retri
     units = _units(material, 60)
     answers = {asked.question: asked.answer for unit in units for asked in unit.asked}
     assert answers["What did Cecily keep in the drawer?"] == "5 silver spoons"
-    assert answers["Why was the sky green?"] == DECLINED
+    assert answers["Why was the sky green?"] == ABSTAINED
     for unit in units:
         assert unit.is_page and len(unit.windows) == 1
         for asked in unit.asked:
-            assert asked.declined == (asked.answer == DECLINED)
+            assert asked.declined == (asked.answer == ABSTAINED)
             assert asked.declined or asked.answer in unit.windows[0]
 
 

@@ -1,0 +1,145 @@
+"""MELODI in use: the memory that reads windows, and the reading that answers from its state.
+
+The mathematics is in melodi.py, as is the axis legend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from memory_models.decoder import Decoder, rotate
+from memory_models.errors import BrokenState, InvalidRequest
+from memory_models.memories.melodi import (
+    MelodiConfig,
+    MelodiMixers,
+    MelodiState,
+    Slots,
+    join_slots,
+    long_term_attention,
+    melodi_segment,
+    self_attention,
+    short_slots,
+)
+from memory_models.memory import Bundle, Written
+
+
+class MelodiReading:
+    """A state opened for one prompt: row 0 with the memory, row 1 without. Nothing is written."""
+
+    @torch.inference_mode()
+    def __init__(
+        self,
+        decoder: Decoder,
+        state: MelodiState,
+        long_layer: int,
+        gate: Tensor,
+        queries: Callable[[Tensor], Tensor] = lambda q: q,
+    ) -> None:
+        """queries: what meets the queue, of q [B,H,T,d]."""
+        self.prior = torch.zeros(1, device=decoder.device)
+        self._decoder, self._gate, self._queries = decoder, gate, queries
+        self._long_layer = long_layer
+        z = torch.cat((state.z, torch.zeros_like(state.z)), dim=1)
+        rest = (torch.cat((tensor, torch.zeros_like(tensor))) for tensor in state[1:])
+        self._state = MelodiState(z, *rest)
+        self._short = [
+            short_slots(decoder, layer, z[layer]) if z.shape[2] else None
+            for layer in range(z.shape[0])
+        ]
+        self._past: dict[int, Slots] = {}
+        self._length = 0
+        self._attended: dict[int, float] = {}
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, last: int) -> Tensor:
+        """Feed tokens [T] behind those before; logits [2, last, vocabulary]."""
+        T, tokens = tokens.shape[0], tokens.to(self._decoder.device)
+        if not 0 < last <= T:
+            raise InvalidRequest(f"The last {last} of {T} tokens are asked for; ask for 1 to {T}.")
+        positions = torch.arange(self._length, self._length + T, device=tokens.device)
+        cos, sin = self._decoder.rope.angles(positions)
+        written = self._state.windows_written > 0
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            own, past = Slots(rotate(k, cos, sin), v), self._past.get(layer)
+            local = self_attention(rotate(q, cos, sin), own, past, self._short[layer], written)
+            self._past[layer] = join_slots(past, own)
+            if layer != self._long_layer:
+                return local
+            asked = self._queries(q)
+            self._attended = _mass(asked[0], self._state)
+            return long_term_attention(asked, local, self._state, self._gate)
+
+        hidden = self._decoder.hidden(tokens.expand(2, T), attend)
+        self._length += T
+        return self._decoder.logits(hidden[:, -last:])
+
+    def attended(self, weights: Sequence[float]) -> dict[int, float]:
+        """Window (0 is the first ever written) -> share of the cross-attention of the last step."""
+        return dict(self._attended)
+
+
+def _mass(q: Tensor, state: MelodiState) -> dict[int, float]:
+    """Cross-attention of q [H,T,d] for each window of row 0, mean over heads and tokens."""
+    _, G, n, L, d = state.keys.shape
+    if n == 0:
+        return {}
+    queries = q.reshape(G, -1, d) * d**-0.5  # [G,R*T,d]
+    logits = queries @ state.keys[0].reshape(G, n * L, d).transpose(1, 2)  # [G,R*T,n*L]
+    weights = logits.float().softmax(-1).mean(dim=(0, 1)).view(n, L).sum(-1)  # [n]
+    first = int(state.windows_written[0]) - n
+    return {first + index: share for index, share in enumerate(weights.tolist())}
+
+
+class MelodiMemory:
+    """MELODI as a `Memory`: the whole state is the carry, a `MelodiState` of one row by name."""
+
+    kind = "melodi"
+    has_reader = False
+
+    def __init__(self, decoder: Decoder, mixers: MelodiMixers, config: MelodiConfig) -> None:
+        self.window = config.window
+        self._decoder, self._mixers, self.config = decoder, mixers, config
+
+    def empty(self) -> Bundle:
+        """z of zeros and a queue of no window."""
+        return MelodiState.empty(self._decoder, 1, self.config)._asdict()
+
+    @torch.inference_mode()
+    def write(self, tokens: Tensor, carry: Bundle) -> Written:
+        """Read one window, tokens [T] with 0 < T <= window."""
+        state = open_carry(carry, self._decoder, self.config)
+        row = tokens.to(self._decoder.device).unsqueeze(0)
+        _, after = melodi_segment(self._decoder, self._mixers, row, state, self.config)
+        return Written(carry=after._asdict(), left={})
+
+    def write_repeating(self, segments: Sequence[Tensor], carry: Bundle) -> Bundle:
+        """The carry after all segments."""
+        for tokens in segments:
+            carry = self.write(tokens, carry).carry
+        return carry
+
+    def recall(self, carry: Bundle) -> MelodiReading:
+        """Open a state for one prompt, of any length; the state stays as it is."""
+        state = open_carry(carry, self._decoder, self.config)
+        long_layer = self.config.long_layer_of(self._decoder.config.layers)
+        return MelodiReading(self._decoder, state, long_layer, self._mixers.gate)
+
+
+def open_carry(carry: Bundle, decoder: Decoder, config: MelodiConfig) -> MelodiState:
+    """A carry as a state on the decoder's device, shapes checked."""
+    missing = sorted(set(MelodiState._fields) - set(carry))
+    if missing:
+        raise BrokenState(f"A MELODI state lacks {missing}; read the document again.")
+    n = min(max(0, int(carry["windows_written"].sum())), config.queue)
+    fitting = MelodiState.empty(decoder, 1, config, n)._asdict()
+    for name, like in fitting.items():
+        if carry[name].shape != like.shape:
+            raise BrokenState(
+                f"A MELODI state has {name} of shape {tuple(carry[name].shape)}, this backbone "
+                f"and its mixers need {tuple(like.shape)}; read the document again."
+            )
+    return MelodiState(*(carry[name].to(like) for name, like in fitting.items()))
