@@ -1,11 +1,11 @@
 """MELODI: short-term tokens at every layer, a long-term queue at one (arXiv 2410.03156).
 
-Axis legend as in decoder.py: B batch, T tokens of a window (T <= W), H query heads, G key/value
-heads, d head size, D model width; here also S short-term and summary tokens, L long-term tokens of
-a window, Q windows that the queue holds at most, n that it holds now.
+Axis legend as in decoder.py; here also W tokens of a full window (T <= W), S short-term tokens and
+as many summary tokens, L long-term tokens of a window, Q windows that the queue can hold, n windows
+that it holds now.
 
-Window k at layer l, from the tokens x, the summary u (learned tokens at the first layer) and the
-short-term memory z_{k-1} that this layer left one window ago:
+At layer l, window k is computed from its tokens x, the summary u (learned tokens at the first
+layer) and the short-term memory z_{k-1} that this layer made from the window before:
 
   attention            queries [x | u], keys and values [z_{k-1} | x | u], causal: x never sees u
   summary branching    [x'; u'] after the feed-forward, then two linear maps over the token axis:
@@ -13,31 +13,33 @@ short-term memory z_{k-1} that this layer left one window ago:
                          z_k = F_short [x'; u']    for this layer of the next window
   long-term layer      (one, in the middle; it also does all of the above)
                          A = a A_cross + (1 - a) A_self,   a = sigmoid(gate)
-                         A_cross: the same queries without position over the keys and values of
-                         m_1 .. m_{k-1}, each m_j = F_long [x'; u'] (L tokens)
-                         the projections of this layer turn m_k into keys and values, which join a
+                         A_cross: the same queries, without positions, attend to the keys and values
+                         of m_1 .. m_{k-1}, where m_j = F_long [x'; u'] (L tokens)
+                         this layer's projections turn m_k into keys and values, which join a
                          first-in-first-out queue of Q windows after window k has been read
 
 A mixer F is one dense map over tokens with bias, shared by all channels. Nothing is detached.
 
-Where paper and code of the authors (google-research/meliad, transformer/memory2) differ:
-  * `mixing="plain"` is the linear map of the paper; `mixing="released"` normalises x and u first
-    and adds u back in F_summary and F_short, as the code does (F_long is plain in both).
-  * The gate is one number for each head and channel, as in the code, where a weighs A_self.
+Where the paper and its authors' code (google-research/meliad, transformer/memory2) differ:
+  * `mixing="plain"` is the paper's linear map; `mixing="released"` normalises x and u first and
+    adds u back in F_summary and F_short, as the code does (F_long is plain in both).
+  * The gate is one number for each head and channel, as in the code; there, a weighs A_self.
 
 What differs from both:
-  * It retrofits a pretrained decoder. Mixers start as strided mean pooling over x (weight 0 on u,
-    so the learned summary tokens get their first gradient once those weights have moved), the gate
-    at -3 instead of about one half, and queries and keys are the backbone's, with no norm added.
-  * Empty slots are masked, for each batch row; the code attends to zeros.
-  * Positions: RoPE, z at -S .. -1, x at 0 .. T-1, u at T .. T+S-1. RoPE sees only differences, so
-    this equals z at 0 .. S-1 and so on, and leaves x at the backbone's own positions: with an empty
-    state x runs through the very operations of `decoder(tokens)`.
-  * A window shorter than W (a chapter's last) is stretched to W tokens for the mixers by area
-    averaging (`pooling(W, T)`, the identity at T = W), so that every summary token covers its share
-    of what there is. Attention sees the T real tokens only.
-  * F_summary does not exist at the last layer, where nothing would read it.
-  * A question reads z and the queue like a window, of any length, and has no u: it leaves nothing.
+  * A pretrained decoder is retrofitted. Mixers start as strided mean pooling over x, with weight 0
+    on u, so the learned summary tokens get a gradient only once those weights have moved. The gate
+    starts at -3, where the authors' starts near 0 (a near one half). Queries and keys are the
+    backbone's; no norm is added to them.
+  * Empty slots are masked, for each batch row; the authors' code attends to zeros.
+  * Positions: RoPE, with z at -S .. -1, x at 0 .. T-1, u at T .. T+S-1. RoPE depends on differences
+    only, so this equals z at 0 .. S-1 and so on. It leaves x at the backbone's own positions: with
+    an empty state, x goes through exactly the operations of `decoder(tokens)`.
+  * A window shorter than W (the last of a chapter) is stretched to W tokens for the mixers by area
+    averaging (`pooling(W, T)`, the identity at T = W), so that each summary token covers an equal
+    part of the window. Attention sees the T real tokens only.
+  * The last layer has no F_summary, because no layer would read its output.
+  * A question reads z and the queue as a window does. It may have any length, has no u, and writes
+    nothing.
 """
 
 from __future__ import annotations
@@ -57,16 +59,16 @@ MIXINGS = ("plain", "released")
 
 @dataclass(frozen=True, slots=True)
 class MelodiConfig:
-    """Sizes in tokens, the queue's in windows; `long_layer` None is the middle layer."""
+    """Sizes of the memory."""
 
-    window: int = 512
-    short: int = 128
-    long: int = 64
-    queue: int = 128
-    long_layer: int | None = None
+    window: int = 512  # W, tokens
+    short: int = 128  # S, tokens
+    long: int = 64  # L, tokens
+    queue: int = 128  # Q, windows
+    long_layer: int | None = None  # None: the middle layer
     mixing: Literal["plain", "released"] = "plain"
-    parallel: bool = False  # melodi_retrofit.py: no short-term memory, windows in any order
-    maps: str = ""  # what was trained for it, by its hash
+    parallel: bool = False  # True: no short-term memory, windows in any order (melodi_retrofit.py)
+    maps: str = ""  # hash of the trained retrofit; empty for none
 
     def __post_init__(self) -> None:
         for name, limit in (("short", self.window), ("long", self.window), ("queue", None)):
@@ -75,27 +77,35 @@ class MelodiConfig:
                 allowed = "at least 1" if limit is None else f"1 to the window's {limit}"
                 raise InvalidRequest(f"MELODI {name} is {value}; it must be {allowed}.")
         if self.mixing not in MIXINGS:
-            raise InvalidRequest(f"MELODI mixing {self.mixing!r}; use one of {', '.join(MIXINGS)}.")
+            raise InvalidRequest(
+                f"MELODI mixing {self.mixing!r} is not known; use one of {', '.join(MIXINGS)}."
+            )
 
     def long_layer_of(self, layers: int) -> int:
-        """Index of the long-term layer in a decoder of so many layers."""
+        """Index of the long-term layer in a decoder of `layers` layers."""
         index = layers // 2 if self.long_layer is None else self.long_layer
         if not 0 <= index < layers:
-            raise InvalidRequest(f"MELODI long_layer is {index}; take None or 0 to {layers - 1}.")
+            raise InvalidRequest(
+                f"MELODI long_layer is {index}; it must be None or 0 to {layers - 1}."
+            )
         return index
 
 
 class MelodiState(NamedTuple):
-    """What windows 1 .. k-1 left, in the decoder's dtype."""
+    """What windows 1 .. k-1 left, in the decoder's dtype.
 
-    z: Tensor  # [layers,B,S,D], counts where windows_written > 0
+    Of row b, z is valid where windows_written > 0, and the last min(windows_written, n) windows of
+    the queue are.
+    """
+
+    z: Tensor  # [layers,B,S,D]
     keys: Tensor  # [B,G,n,L,d] before RoPE, newest window last
-    values: Tensor  # [B,G,n,L,d]; of row b the last min(windows_written, n) windows count
+    values: Tensor  # [B,G,n,L,d]
     windows_written: Tensor  # [B] int64
 
     @classmethod
     def empty(cls, decoder: Decoder, batch: int, config: MelodiConfig, n: int = 0) -> MelodiState:
-        """The state before anything was read; n > 0 makes room for n windows in the queue."""
+        """The state before anything was read; its queue has room for n windows."""
         c = decoder.config
         short = 0 if config.parallel else config.short
         z = decoder.lm_head.weight.new_zeros(c.layers, batch, short, c.hidden_size)
@@ -108,10 +118,11 @@ class MelodiState(NamedTuple):
 
 
 def pooling(out: int, into: int) -> Tensor:
-    """Area averaging of `into` tokens to `out` tokens: [out,into], every row sums to 1.
+    """The matrix [out,into] that averages `into` tokens to `out` tokens; every row sums to 1.
 
-    Row s averages the tokens in [s, s+1) * into / out, a token at an edge with its share; strided
-    mean pooling where `out` divides `into`, the identity where they are equal.
+    Row s averages the tokens in [s, s+1) * into / out. A token that only partly lies inside counts
+    with that fraction. This is strided mean pooling where `out` divides `into`, and the identity
+    where they are equal.
     """
     edges = torch.arange(out + 1, dtype=torch.float64) * (into / out)
     starts = torch.arange(into, dtype=torch.float64)
@@ -120,9 +131,10 @@ def pooling(out: int, into: int) -> Tensor:
 
 
 class TokenMixer(nn.Module):
-    """[x; u] -> `out` tokens by one dense map over the token axis."""
+    """A mixer F: [x; u] -> `out` tokens by one dense map over the token axis."""
 
     def __init__(self, config: MelodiConfig, out: int, norm: tuple[int, float] | None) -> None:
+        """norm: width and eps of the RMS norms of `released` mixing; None for `plain`."""
         super().__init__()
         self.window = config.window
         self.linear = nn.Linear(config.window + config.short, out)
@@ -136,8 +148,8 @@ class TokenMixer(nn.Module):
     def forward(self, x: Tensor, u: Tensor) -> Tensor:
         """x [B,T,D], u [B,S,D] -> [B,out,D] in x's dtype, computed in the wider of the two."""
         dtype = torch.promote_types(x.dtype, self.linear.weight.dtype)
-        left = (x if self.norm_x is None else self.norm_x(x)).to(dtype)
-        right = (u if self.norm_u is None else self.norm_u(u)).to(dtype)
+        left = (x if self.norm_x is None else self.norm_x(x)).to(dtype)  # [B,T,D]
+        right = (u if self.norm_u is None else self.norm_u(u)).to(dtype)  # [B,S,D]
         if x.shape[1] != self.window:
             left = pooling(self.window, x.shape[1]).to(left) @ left  # [B,W,D]
         tokens = torch.cat((left, right), dim=1).transpose(1, 2)  # [B,D,W+S]
@@ -146,13 +158,13 @@ class TokenMixer(nn.Module):
 
 
 class ContentMixer(nn.Module):
-    """[x; u] -> `out` tokens, means weighted by what the tokens are and not by where they stand.
+    """A mixer F: [x; u] -> `out` tokens, means weighted by the tokens' content, not their places.
 
     F = softmax over tokens of (queries [out,M]) (norm([x; u]) keys [D,M])^T. Not in the paper.
     """
 
     def __init__(self, width: int, out: int, apart: int = 64, std: float = 0.4) -> None:
-        """apart: M, in which tokens are told apart; std: of queries, 8 times as much of scores."""
+        """width: D; apart: M; std: of the initial queries (the scores' is sqrt(M) times that)."""
         super().__init__()
         self.keys = nn.Parameter(torch.randn(width, apart) / width**0.5)
         self.queries = nn.Parameter(torch.randn(out, apart) * std)
@@ -167,7 +179,7 @@ class ContentMixer(nn.Module):
 
 
 class MelodiMixers(nn.Module):
-    """All that MELODI adds to a decoder: summary tokens, mixers, cross-attention gates."""
+    """The parameters that MELODI adds to a decoder: summary tokens, mixers and the gate."""
 
     def __init__(
         self, decoder: DecoderConfig, config: MelodiConfig, gate_start: float = -3.0
@@ -175,30 +187,31 @@ class MelodiMixers(nn.Module):
         super().__init__()
         norm = (decoder.hidden_size, decoder.norm_eps) if config.mixing == "released" else None
         layers, S = decoder.layers, config.short
-        config.long_layer_of(layers)
-        self.summary_tokens = nn.Parameter(torch.empty(S, decoder.hidden_size))
+        config.long_layer_of(layers)  # raises where there is no such layer
+        self.summary_tokens = nn.Parameter(torch.empty(S, decoder.hidden_size))  # [S,D]
         nn.init.trunc_normal_(self.summary_tokens, std=0.25)
         self.summary = nn.ModuleList(TokenMixer(config, S, norm) for _ in range(layers - 1))
         self.short = nn.ModuleList(TokenMixer(config, S, norm) for _ in range(layers))
         self.long: nn.Module = TokenMixer(config, config.long, None)
-        self.gate = nn.Parameter(torch.full((decoder.heads, decoder.head_size), gate_start))
+        gate = torch.full((decoder.heads, decoder.head_size), gate_start)
+        self.gate = nn.Parameter(gate)  # [H,d], before the sigmoid
 
 
 class Slots(NamedTuple):
-    """Keys at their place and values that queries attend to, [B,G,*,d] each."""
+    """Keys and values that queries attend to, [B,G,*,d] each."""
 
     keys: Tensor
     values: Tensor
 
 
 def short_slots(decoder: Decoder, layer: int, z: Tensor) -> Slots:
-    """z [B,S,D] through the layer's own norm and projections, at positions -S .. -1."""
+    """Keys and values of z [B,S,D] by the layer's norm and projections, at positions -S .. -1."""
     k, v = projected(decoder, layer, z)
     return Slots(decoder.rope(k, torch.arange(-z.shape[1], 0, device=z.device)), v)
 
 
 def projected(decoder: Decoder, layer: int, m: Tensor) -> Slots:
-    """Keys, before RoPE, and values of m [B,L,D] by the layer's own norm and projections."""
+    """Keys, before RoPE, and values of m [B,L,D] by the layer's norm and projections."""
     block = decoder.layer(layer)
     _, k, v = block.self_attn.project(block.input_layernorm(m))
     return Slots(k, v)
@@ -209,7 +222,8 @@ def self_attention(
 ) -> Tensor:
     """Softmax attention of rotated q [B,H,T,d] over [short | past | own] -> [B,H,T,d].
 
-    `own` (T slots) is causal; `past` is seen by all, `short` by the rows with written [B] true.
+    `own` (T slots) is causally masked. All queries see `past`; only rows where written [B] is true
+    see `short`.
     """
     if past is None and short is None:
         return dot_attention(q, own.keys, own.values)
@@ -226,15 +240,16 @@ def self_attention(
 def long_term_attention(q: Tensor, local: Tensor, state: MelodiState, gate: Tensor) -> Tensor:
     """A = a A_cross + (1 - a) A_self, or A_self in rows whose queue is still empty.
 
-    q before RoPE and local [B,H,T,d], gate [H,d] before the sigmoid -> [B,H,T,d].
+    q before RoPE and local (A_self) [B,H,T,d], gate [H,d] before the sigmoid -> A [B,H,T,d].
     """
     n, L = state.keys.shape[2:4]
     if n == 0:
         return local
     held = state.windows_written.clamp(max=n)  # [B]
-    filled = held > 0
+    filled = held > 0  # [B]
     visible = torch.arange(n, device=q.device) >= (n - held)[:, None]  # [B,n]
-    visible = (visible | ~filled[:, None]).repeat_interleave(L, dim=1)  # no row without a slot
+    # A row of the mask without any slot would give NaN, so an empty row sees all its zeros.
+    visible = (visible | ~filled[:, None]).repeat_interleave(L, dim=1)  # [B,n*L]
     cross = F.scaled_dot_product_attention(
         q,
         state.keys.flatten(2, 3),  # [B,G,n*L,d]
@@ -250,9 +265,9 @@ def long_term_attention(q: Tensor, local: Tensor, state: MelodiState, gate: Tens
 def melodi_segment(
     decoder: Decoder, mixers: MelodiMixers, tokens: Tensor, state: MelodiState, config: MelodiConfig
 ) -> tuple[Tensor, MelodiState]:
-    """Read one window with what those before it left, then leave z and m of this one.
+    """Read one window with the state that earlier windows left, then write its z and m.
 
-    tokens [B,T], 0 < T <= window -> hidden [B,T,D] for `decoder.logits`, and the next state.
+    tokens [B,T] with 0 < T <= window -> hidden [B,T,D] for `decoder.logits`, and the next state.
     """
     check_window(tokens, state, config)
     long_layer = config.long_layer_of(decoder.config.layers)
@@ -281,9 +296,12 @@ def _layer(
     state: MelodiState,
     gate: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """One decoder layer over x [B,T,D], then over u [B,S,D], which sees x; x does not see u."""
+    """One decoder layer over x [B,T,D], then over u [B,S,D], which sees x; x does not see u.
+
+    short: slots of z, if there is one; gate: given at the long-term layer only.
+    """
     written = state.windows_written > 0
-    seen: list[Slots] = []  # what stands before the tokens now attending
+    seen: list[Slots] = []  # the slots of x, once x has been read
 
     def attend(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         past = seen[0] if seen else None
@@ -301,7 +319,7 @@ def _layer(
 
 
 def _enqueue(decoder: Decoder, layer: int, m: Tensor, state: MelodiState, Q: int) -> MelodiState:
-    """Project m [B,L,D] with the layer's own weights and append it; the oldest window drops out."""
+    """Append keys and values of m [B,L,D] to the queue; above Q windows the oldest drops out."""
     k, v = projected(decoder, layer, m)  # [B,G,L,d]
     keys = torch.cat((state.keys, k.unsqueeze(2)), dim=2)[:, :, -Q:]
     values = torch.cat((state.values, v.unsqueeze(2)), dim=2)[:, :, -Q:]
@@ -309,15 +327,21 @@ def _enqueue(decoder: Decoder, layer: int, m: Tensor, state: MelodiState, Q: int
 
 
 def check_window(tokens: Tensor, state: MelodiState, config: MelodiConfig) -> None:
-    """Refuse a window that is too long, and a state of another batch."""
+    """Raise InvalidRequest for a window that is empty or too long, and a state of another batch."""
     B, T = tokens.shape
     rows = state.windows_written.shape[0]
     if not 0 < T <= config.window:
-        raise InvalidRequest(f"A window of {T} tokens; split it to 1 to {config.window}.")
+        raise InvalidRequest(
+            f"A window has {T} tokens and MELODI takes 1 to {config.window}; split the text."
+        )
     if rows != B:
-        raise InvalidRequest(f"{B} rows of tokens with a state of {rows}; give one state for each.")
+        raise InvalidRequest(
+            f"There are {B} rows of tokens and {rows} rows in the state; give a state with one row "
+            "for each."
+        )
 
 
 def join_slots(*parts: Slots | None) -> Slots:
+    """One set of slots from several, in order; None is left out."""
     pairs = [part for part in parts if part is not None]
     return Slots(*(torch.cat(tensors, dim=2) for tensors in zip(*pairs, strict=True)))

@@ -1,6 +1,6 @@
 """MELODI in use: the memory that reads windows, and the reading that answers from its state.
 
-The mathematics is in melodi.py, as is the axis legend.
+The formulas and the axis legend are in melodi.py.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class MelodiReading:
         gate: Tensor,
         queries: Callable[[Tensor], Tensor] = lambda q: q,
     ) -> None:
-        """queries: what meets the queue, of q [B,H,T,d]."""
+        """queries: makes the queries to the queue from q [B,H,T,d]; by default they are q."""
         self.prior = torch.zeros(1, device=decoder.device)
         self._decoder, self._gate, self._queries = decoder, gate, queries
         self._long_layer = long_layer
@@ -55,10 +55,12 @@ class MelodiReading:
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, last: int) -> Tensor:
-        """Feed tokens [T] behind those before; logits [2, last, vocabulary]."""
+        """Feed tokens [T], which follow those of earlier calls -> logits [2,last,V]."""
         T, tokens = tokens.shape[0], tokens.to(self._decoder.device)
         if not 0 < last <= T:
-            raise InvalidRequest(f"The last {last} of {T} tokens are asked for; ask for 1 to {T}.")
+            raise InvalidRequest(
+                f"Logits of the last {last} of {T} tokens are asked for; ask for 1 to {T}."
+            )
         positions = torch.arange(self._length, self._length + T, device=tokens.device)
         cos, sin = self._decoder.rope.angles(positions)
         written = self._state.windows_written > 0
@@ -78,24 +80,27 @@ class MelodiReading:
         return self._decoder.logits(hidden[:, -last:])
 
     def attended(self, weights: Sequence[float]) -> dict[int, float]:
-        """Window (0 is the first ever written) -> share of the cross-attention of the last step."""
+        """Window (0 is the first that was written) -> its part of the last step's cross-attention.
+
+        The parts add up to 1; it is empty while the queue is. weights plays no part.
+        """
         return dict(self._attended)
 
 
 def _mass(q: Tensor, state: MelodiState) -> dict[int, float]:
-    """Cross-attention of q [H,T,d] for each window of row 0, mean over heads and tokens."""
+    """Cross-attention of q [H,T,d] to each window of row 0, averaged over heads and tokens."""
     _, G, n, L, d = state.keys.shape
     if n == 0:
         return {}
     queries = q.reshape(G, -1, d) * d**-0.5  # [G,R*T,d]
     logits = queries @ state.keys[0].reshape(G, n * L, d).transpose(1, 2)  # [G,R*T,n*L]
     weights = logits.float().softmax(-1).mean(dim=(0, 1)).view(n, L).sum(-1)  # [n]
-    first = int(state.windows_written[0]) - n
-    return {first + index: share for index, share in enumerate(weights.tolist())}
+    first = int(state.windows_written[0]) - n  # number of the oldest window in the queue
+    return {first + index: mass for index, mass in enumerate(weights.tolist())}
 
 
 class MelodiMemory:
-    """MELODI as a `Memory`: the whole state is the carry, a `MelodiState` of one row by name."""
+    """MELODI as a `Memory`; the carry is the whole state, a `MelodiState` of one row."""
 
     kind = "melodi"
     has_reader = False
@@ -105,7 +110,7 @@ class MelodiMemory:
         self._decoder, self._mixers, self.config = decoder, mixers, config
 
     def empty(self) -> Bundle:
-        """z of zeros and a queue of no window."""
+        """z of zeros and an empty queue."""
         return MelodiState.empty(self._decoder, 1, self.config)._asdict()
 
     @torch.inference_mode()
@@ -117,29 +122,32 @@ class MelodiMemory:
         return Written(carry=after._asdict(), left={})
 
     def write_repeating(self, segments: Sequence[Tensor], carry: Bundle) -> Bundle:
-        """The carry after all segments."""
+        """The carry after reading all segments, which need not be distinct."""
         for tokens in segments:
             carry = self.write(tokens, carry).carry
         return carry
 
     def recall(self, carry: Bundle) -> MelodiReading:
-        """Open a state for one prompt, of any length; the state stays as it is."""
+        """Open a state for one prompt of any length; the state is not changed."""
         state = open_carry(carry, self._decoder, self.config)
         long_layer = self.config.long_layer_of(self._decoder.config.layers)
         return MelodiReading(self._decoder, state, long_layer, self._mixers.gate)
 
 
 def open_carry(carry: Bundle, decoder: Decoder, config: MelodiConfig) -> MelodiState:
-    """A carry as a state on the decoder's device, shapes checked."""
+    """A stored carry as a state on the decoder's device.
+
+    Raises BrokenState where a tensor is missing or has a shape that does not fit this backbone.
+    """
     missing = sorted(set(MelodiState._fields) - set(carry))
     if missing:
-        raise BrokenState(f"A MELODI state lacks {missing}; read the document again.")
+        raise BrokenState(f"A MELODI state lacks {', '.join(missing)}; read the document again.")
     n = min(max(0, int(carry["windows_written"].sum())), config.queue)
     fitting = MelodiState.empty(decoder, 1, config, n)._asdict()
     for name, like in fitting.items():
         if carry[name].shape != like.shape:
             raise BrokenState(
-                f"A MELODI state has {name} of shape {tuple(carry[name].shape)}, this backbone "
+                f"A MELODI state has {name} of shape {tuple(carry[name].shape)}, but this backbone "
                 f"and its mixers need {tuple(like.shape)}; read the document again."
             )
     return MelodiState(*(carry[name].to(like) for name, like in fitting.items()))
