@@ -18,7 +18,6 @@ kept slots `kept` [layers,G,T/8], a bit a token, and `codes` [bytes], slot after
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -27,56 +26,11 @@ from torch import Tensor
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.codec import CODED_BITS, SlotCode
 from memory_models.memory import Bundle
+from memory_models.quantize import dequantize, hadamard, pack_nibbles, quantize, unpack_nibbles
 
 PLAIN_BITS = (4, 8, 16)
 SLOT_BITS = (*CODED_BITS, *PLAIN_BITS)
 _POWERS = tuple(1 << place for place in range(8))
-
-
-class Quantized(NamedTuple):
-    """int8 rows with a scale each: row = codes * scale."""
-
-    codes: Tensor  # [...,d] int8
-    scale: Tensor  # [...] float16
-
-
-def quantize(rows: Tensor, bits: int = 8) -> Quantized:
-    """Symmetric codes per row of [...,d]; the scale is rounded first, so codes fit what is kept."""
-    most = 2 ** (bits - 1) - 1
-    wide = rows.float()
-    scale = (wide.abs().amax(-1) / most).clamp(6.2e-5, 65504.0).half()  # smallest normal float16
-    codes = (wide / scale.float().unsqueeze(-1)).round().clamp(-most, most).to(torch.int8)
-    return Quantized(codes, scale)
-
-
-def dequantize(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """Inverse of `quantize` up to rounding, [...,d]."""
-    return (codes.float() * scale.float().unsqueeze(-1)).to(dtype)
-
-
-@cache
-def hadamard(d: int) -> Tensor:
-    """Orthogonal [d,d]: a Hadamard matrix over the largest power of two in d, block-diagonal."""
-    size = d & -d
-    matrix = torch.ones(1, 1)
-    while matrix.shape[0] < size:
-        matrix = torch.cat((torch.cat((matrix, matrix), 1), torch.cat((matrix, -matrix), 1)), 0)
-    blocks: Tensor = torch.block_diag(*[matrix * size**-0.5] * (d // size))
-    return blocks
-
-
-def pack_nibbles(codes: Tensor) -> Tensor:
-    """int8 codes in -7..7, [N,d] with d even -> uint8 [N,d/2]."""
-    shifted = (codes + 8).to(torch.uint8)
-    both: Tensor = shifted[:, ::2] | (shifted[:, 1::2] << 4)
-    return both
-
-
-def unpack_nibbles(packed: Tensor) -> Tensor:
-    """Inverse of `pack_nibbles`."""
-    both = torch.stack((packed & 15, packed >> 4), dim=-1).flatten(1)
-    codes: Tensor = both.to(torch.int8) - 8
-    return codes
 
 
 def pack_mask(mask: Tensor) -> Tensor:
