@@ -54,9 +54,16 @@ def no_progress(*_: object) -> None:
 class Engine:
     """What reads and answers: backbone, calibration, adapters, and the memories made of them."""
 
-    def __init__(self, settings: Settings, on_fetch: Progress = no_progress) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_fetch: Progress = no_progress,
+        calibration: Calibration | None = None,
+    ) -> None:
+        """calibration: in place of the one that is stored, as while a new one is being fitted."""
         self.settings = settings
         self._on_fetch = on_fetch
+        self._calibration = calibration
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -78,7 +85,7 @@ class Engine:
     @property
     def calibration(self) -> Calibration:
         """What was measured on the backbone, for the answer adapter in use."""
-        return read_calibration(self.backbone, self.answers)
+        return self._calibration or read_calibration(self.backbone, self.answers)
 
     @property
     def abstention(self) -> Declining | None:
@@ -95,9 +102,13 @@ class Engine:
             return abstention if memory.has_answer_adapter else None
         return replace(abstention, threshold=0.5)
 
-    def with_settings(self, **changes: object) -> Engine:
+    def changed(self, calibration: Calibration | None = None, **settings: object) -> Engine:
         """An engine under other settings that shares this one's backbone and trained parts."""
-        other = Engine(self.settings.model_copy(update=changes), self._on_fetch)
+        other = Engine(
+            self.settings.model_copy(update=settings),
+            self._on_fetch,
+            calibration or self._calibration,
+        )
         other.__dict__["backbone"] = self.backbone
         other.__dict__["trained"] = self.trained
         return other

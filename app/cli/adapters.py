@@ -50,4 +50,6 @@ def _show(one: Installed, *, as_json: bool) -> None:
 
 
 def _line(one: Installed) -> str:
-    return f"{'*' if one.in_use else ' '} {one.kind:14} {one.name}{'  (ships)' if one.ships else ''}"
+    return (
+        f"{'*' if one.in_use else ' '} {one.kind:14} {one.name}{'  (ships)' if one.ships else ''}"
+    )

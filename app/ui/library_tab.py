@@ -195,7 +195,7 @@ class LibraryTab:
         text, library = note(MEMORY_NOTES.get(kind, "")), self._desk.library
         if warning := library.engine.caution(kind):
             return text + note(warning, "warning")
-        measured = library.calibration.measured
+        measured = library.engine.calibration.measured
         return text + ("" if measured else note(NOT_CALIBRATED, "warning"))
 
     # Doing
