@@ -1,195 +1,166 @@
-"""Trained adapters of a backbone: its own, lying beside its weights, else those shipped with us.
+"""Trained adapters of one backbone as files, found by what they contain.
 
-`bookstate train` writes into `<backbone folder>/adapters`; `assets/adapters/<backbone hash>` holds
-what ships. Both are checked against the backbone's hash and refused by name where it differs.
+An adapter lies as `<kind>/<hash>.safetensors` with its notes in `<hash>.json`; the hash is that of
+its weights. `index.json` says which one of a kind is in use. What ships lies under
+`assets/adapters/<backbone hash>`, what a user installs under `<backbone folder>/adapters`, whose
+index counts before ours. Nothing is ever overwritten: a state names the adapters that it was
+written with and finds them again, whichever is in use by then.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.resources import as_file, files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from memory_models.adapter import Adapter, load_adapter, load_learned, merged
+from app.errors import InvalidSetting
+from memory_models.adapter import Adapter, load_adapter, save_adapter
 from memory_models.backbone import Backbone
-from memory_models.decoder import Decoder
-from memory_models.memories.addresser import Addresser
-from memory_models.memories.codec import SlotCodec
-from memory_models.memories.infini import InfiniGates, InfiniMaps
-from memory_models.memories.melodi import MelodiConfig
-from memory_models.memories.melodi_retrofit import MelodiRetrofit
-from memory_models.memories.write_gate import WriteGate
+from memory_models.errors import BrokenCheckpoint
 from memory_models.memory import to_bytes
-from memory_models.prompt import ABSTAINED
 
-READER, WRITE_GATE, ADDRESSER, CODEC = "reader", "write_gate", "addresser", "codec"
-RETRIEVAL_READER, TELLER = "retrieval_reader", "teller"  # trained over the reader, kept apart
+WRITE_GATE, ADDRESSER, CODEC = "write_gate", "addresser", "codec"
+ANSWERS, SUMMARIES, RAG = "answers", "summaries", "rag"  # the last two are trained over answers
+INFINI_LINEAR, INFINI_DELTA, MELODI = "infini-linear", "infini-delta", "melodi"
+KINDS = (
+    WRITE_GATE,
+    ADDRESSER,
+    CODEC,
+    ANSWERS,
+    SUMMARIES,
+    RAG,
+    INFINI_LINEAR,
+    INFINI_DELTA,
+    MELODI,
+)
+OLD_KINDS = {"reader": ANSWERS, "teller": SUMMARIES, "retrieval_reader": RAG}
+INDEX = "index.json"
 
 
-def own_folder(backbone: Backbone) -> Path:
-    """Where this backbone's own adapters are written."""
-    return backbone.folder / "adapters"
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An adapter that can be used."""
+
+    kind: str
+    name: str  # hash of its weights
+    in_use: bool
+    ships: bool
 
 
-def find_adapter(backbone: Backbone, kind: str) -> Adapter | None:
-    """The adapter of a kind, or None where none was trained for this backbone."""
-    own = own_folder(backbone) / f"{kind}.safetensors"
-    if own.is_file():
-        return load_adapter(own, backbone.sha256)
-    shipped = _shipped(backbone)
-    if not (shipped / f"{kind}.safetensors").is_file():
+def adapter_name(adapter: Adapter) -> str:
+    """The hash of an adapter's weights, by which states name it."""
+    return hashlib.sha256(to_bytes(adapter.weights)).hexdigest()[:16]
+
+
+def kind_of(adapter: Adapter) -> str:
+    """The kind that an adapter's notes name. Raises BrokenCheckpoint."""
+    kind = str(adapter.notes.get("kind"))
+    kind = OLD_KINDS.get(kind, kind)
+    if kind not in KINDS:
+        raise BrokenCheckpoint(
+            f"The adapter's notes name the kind {kind!r}; known are {', '.join(KINDS)}."
+        )
+    return kind
+
+
+class AdapterFiles:
+    """The adapters of one backbone: the user's own, then those that ship."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self._sha256 = backbone.sha256
+        self.own = backbone.folder / "adapters"
+        self._shipped = files("assets") / "adapters" / backbone.sha256[:16]
+
+    def in_use(self, kind: str) -> str | None:
+        """The name of the adapter of a kind that is in use, or None if there is none."""
+        for folder in self._folders():
+            if name := _read_index(folder).get(kind):
+                return name
         return None
-    with as_file(shipped) as folder:
-        return load_adapter(folder / f"{kind}.safetensors", backbone.sha256)
 
-
-def _shipped(backbone: Backbone) -> Traversable:
-    return files("assets") / "adapters" / backbone.sha256[:16]
-
-
-@lru_cache(maxsize=2)
-def write_gate(backbone: Backbone) -> WriteGate | None:
-    """The gate that makes reading single-pass, where one was trained."""
-    found = find_adapter(backbone, WRITE_GATE)
-    if found is None:
+    def load(self, kind: str, name: str) -> Adapter | None:
+        """The adapter with this name, in use or not; None if it is not installed."""
+        for folder in self._folders():
+            path = folder / kind / f"{name}.safetensors"
+            if path.is_file():
+                return load_adapter(path, self._sha256)
         return None
-    return WriteGate.from_weights(backbone.config, found.weights).to(backbone.decoder.device)
+
+    def installed(self) -> list[Installed]:
+        """All adapters, by kind."""
+        in_use = {kind: self.in_use(kind) for kind in KINDS}
+        own, shipped = (
+            {(path.parent.name, path.stem) for path in folder.glob("*/*.safetensors")}
+            for folder in self._folders()
+        )
+        return [
+            Installed(kind, name, in_use[kind] == name, (kind, name) in shipped)
+            for kind, name in sorted(own | shipped)
+            if kind in in_use
+        ]
+
+    def install(self, path: Path) -> Installed:
+        """Copy an adapter file (its notes lie next to it) into the user's folder and use it."""
+        adapter = load_adapter(path, self._sha256)
+        kind, name = kind_of(adapter), adapter_name(adapter)
+        if self.load(kind, name) is None:
+            save_adapter(self.own / kind / f"{name}.safetensors", adapter)
+        return self.use(kind, name)
+
+    def use(self, kind: str, name: str) -> Installed:
+        """Use an installed adapter for what is read and answered from now on."""
+        known = [one.name for one in self.installed() if one.kind == kind]
+        found = [one for one in known if one.startswith(name)]
+        if len(found) != 1:
+            raise InvalidSetting(
+                f"{len(found)} installed adapters of kind {kind!r} have a name that begins with "
+                f"{name!r}; choose from {', '.join(known) or 'none'}."
+            )
+        _write_index(self.own, _read_index(self.own) | {kind: found[0]})
+        return next(one for one in self.installed() if (one.kind, one.name) == (kind, found[0]))
+
+    def _folders(self) -> Iterator[Path]:
+        """The user's folder, then the one that ships."""
+        _move_into_folders(self.own, self._sha256)
+        yield self.own
+        with as_file(self._shipped) as shipped:
+            yield shipped
 
 
-@lru_cache(maxsize=2)
-def addresser(backbone: Backbone) -> Addresser | None:
-    """What weighs a question's tokens when windows are looked for, where one was trained."""
-    found = find_adapter(backbone, ADDRESSER)
-    if found is None:
-        return None
-    heads = [(int(layer), int(head)) for layer, head in found.notes["heads"]]
-    width, size = backbone.config.hidden_size, backbone.config.head_size
-    made = Addresser.from_weights(heads, width, size, found.weights)
-    return made.to(backbone.decoder.device)
+def _read_index(folder: Path) -> dict[str, str]:
+    path = folder / INDEX
+    if not path.is_file():
+        return {}
+    try:
+        index = json.loads(path.read_text("utf-8"))
+        return {str(kind): str(name) for kind, name in index.items()}
+    except (ValueError, AttributeError) as error:
+        raise BrokenCheckpoint(
+            f"{path} cannot be read ({error}); remove it and choose again with "
+            "`bookstate adapters use`."
+        ) from error
 
 
-@dataclass(frozen=True)
-class TrainedInfini:
-    """Gates and maps of Infini-attention; `name` is a hash of them, `window` what they read."""
-
-    name: str
-    gates: InfiniGates
-    window: int
+def _write_index(folder: Path, index: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{INDEX}.{os.getpid()}"
+    part.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n", "utf-8")
+    part.replace(folder / INDEX)
 
 
-@lru_cache(maxsize=4)
-def trained_infini(backbone: Backbone, update: str) -> TrainedInfini | None:
-    """What was trained for an update rule, where it was."""
-    found = find_adapter(backbone, f"infini-{update}")
-    if found is None:
-        return None
-    shape = backbone.config
-    maps = InfiniMaps(shape.layers, shape.heads, shape.kv_heads, shape.head_size)
-    gates = InfiniGates(shape.layers, shape.heads, maps=maps)
-    gates.load_state_dict({name: value.float() for name, value in found.weights.items()})
-    name = hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16]
-    return TrainedInfini(
-        name, gates.to(backbone.decoder.device).requires_grad_(False), int(found.notes["window"])
-    )
-
-
-@dataclass(frozen=True)
-class TrainedMelodi:
-    """What MELODI learnt beside this backbone; `name` is a hash of it."""
-
-    name: str
-    learned: MelodiRetrofit
-
-
-@lru_cache(maxsize=2)
-def trained_melodi(backbone: Backbone) -> TrainedMelodi | None:
-    """MELODI's long-term memory for this backbone, where one was trained."""
-    found = find_adapter(backbone, "melodi")
-    if found is None:
-        return None
-    name = hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16]
-    config = MelodiConfig(**found.notes["config"] | {"maps": name})
-    learned = MelodiRetrofit(backbone.config, config)
-    load_learned(learned, found.weights)
-    return TrainedMelodi(name, learned.to(backbone.decoder.device).requires_grad_(False))
-
-
-@lru_cache(maxsize=2)
-def codec(backbone: Backbone) -> SlotCodec | None:
-    """What codes new slots in few bits, where one was trained."""
-    found = find_adapter(backbone, CODEC)
-    return _codec_of(found) if found is not None else None
-
-
-@lru_cache(maxsize=4)
-def codec_named(backbone: Backbone, name: str) -> SlotCodec | None:
-    """The codec that a state was written with, also when there is a newer one by now."""
-    with as_file(_shipped(backbone)) as shipped:
-        for folder in (own_folder(backbone), shipped):
-            for path in sorted(folder.glob(f"{CODEC}*.safetensors")):
-                found = _codec_of(load_adapter(path, backbone.sha256))
-                if found.name == name:
-                    return found
-    return None
-
-
-def retire_codec(backbone: Backbone) -> None:
-    """Make room for a new own codec; the old one stays for the states written with it."""
-    path = own_folder(backbone) / f"{CODEC}.safetensors"
-    if path.is_file():
-        name = _codec_of(load_adapter(path, backbone.sha256)).name
-        for suffix in (".safetensors", ".json"):
-            path.with_suffix(suffix).rename(path.with_name(f"{CODEC}-{name}{suffix}"))
-
-
-def _codec_of(adapter: Adapter) -> SlotCodec:
-    pairs = [(int(layer), int(head)) for layer, head in adapter.notes["address_pairs"]]
-    return SlotCodec(adapter.weights, pairs)
-
-
-@dataclass(frozen=True)
-class TrainedReader:
-    """The decoder that answers, a trained reader merged in; `name` is a hash of its weights."""
-
-    name: str
-    decoder: Decoder
-    abstain_token: int  # first token of declining
-
-
-@lru_cache(maxsize=2)
-def trained_reader(backbone: Backbone) -> TrainedReader | None:
-    """The trained reader, where there is one."""
-    found = find_adapter(backbone, READER)
-    if found is None:
-        return None
-    return _merged(backbone, backbone.decoder, found)
-
-
-@lru_cache(maxsize=2)
-def retrieval_reader(backbone: Backbone) -> TrainedReader | None:
-    """The reader trained on over what BM25 retrieves, for comparison, where it fits the reader."""
-    return _over_reader(backbone, RETRIEVAL_READER)
-
-
-@lru_cache(maxsize=2)
-def teller(backbone: Backbone) -> TrainedReader | None:
-    """The reader trained on to sum windows up, where it fits the reader."""
-    return _over_reader(backbone, TELLER)
-
-
-def _over_reader(backbone: Backbone, kind: str) -> TrainedReader | None:
-    reader, found = trained_reader(backbone), find_adapter(backbone, kind)
-    if reader is None or found is None or found.notes["over"] != reader.name:
-        return None
-    return _merged(backbone, reader.decoder, found)
-
-
-def _merged(backbone: Backbone, decoder: Decoder, found: Adapter) -> TrainedReader:
-    return TrainedReader(
-        hashlib.sha256(to_bytes(found.weights)).hexdigest()[:16],
-        merged(decoder, found.weights, float(found.notes["scale"])),
-        backbone.tokenizer.encode(ABSTAINED)[0],
-    )
+def _move_into_folders(own: Path, sha256: str) -> None:
+    """Version 0.3 kept `<kind>.safetensors` (in use) next to older codecs: give each its place."""
+    old = sorted(own.glob("*.safetensors")) if own.is_dir() else []
+    for path in old:
+        adapter = load_adapter(path, sha256)
+        kind, name = kind_of(adapter), adapter_name(adapter)
+        (own / kind).mkdir(exist_ok=True)
+        in_use = OLD_KINDS.get(path.stem, path.stem) == kind
+        if in_use and kind not in (index := _read_index(own)):
+            _write_index(own, index | {kind: name})
+        path.with_suffix(".json").replace(own / kind / f"{name}.json")
+        path.replace(own / kind / f"{name}.safetensors")

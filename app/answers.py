@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
-from app.models import Confidence
+from app.calibration import Confidence
 from memory_models.generate import (
     Abstention,
     Decoding,
@@ -89,13 +89,16 @@ class AnswerStream:
         self._look(reading, mixture)
         shown = ""
         for _ in generate(mixture, self._tokenizer.chat.stops, self._decoding, self.trace):
-            if not shown:
+            if len(self.trace.tokens) == 1:
                 self._first_token_seconds = perf_counter() - self._started
-            self._look(reading, mixture)
+            else:  # a token's own attention is known once it has been fed
+                self._look(reading, mixture)
             text = self._tokenizer.decode(self.trace.tokens).lstrip()
             if not text.endswith("\ufffd") and len(text) > len(shown):  # half a character waits
                 yield text[len(shown) :]
                 shown = text
+        if self.trace.tokens:
+            self._look(reading, mixture)
         rest = self._tokenizer.decode(self.trace.tokens).lstrip()[len(shown) :]
         if rest:
             yield rest
@@ -111,7 +114,7 @@ class AnswerStream:
             return 0.0
         c = self._confidence
         evidence = c.gain * self.trace.gain + c.log_prob * self.trace.log_prob
-        answerable = c.support * answerability_logit(self.trace.answerability)
+        answerable = c.answerability * answerability_logit(self.trace.answerability)
         return sigmoid(c.bias + evidence + answerable)
 
     @property

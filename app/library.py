@@ -14,35 +14,25 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from itertools import islice
 
-import torch
 from filelock import FileLock, Timeout
 
-from app.adapters import trained_reader
 from app.answers import Answer, AnswerStream, Source
+from app.engine import Engine
 from app.errors import Busy, InvalidSetting
-from app.models import (
-    AnyMemory,
-    Calibration,
-    load_backbone,
-    memory_config,
-    new_memory,
-    read_calibration,
-    reader_name,
-    stored_memory,
-)
+from app.memory_config import config_json
 from app.settings import Settings
 from app.state_reader import Scope, StateReader, scope_note
 from app.storage.store import LONGEST_TITLE, Document, Store, now, written_with
 from ingest.book import Book, Segment
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
-from memory_models.generate import Abstention, Decoding
+from memory_models.generate import Decoding
 from memory_models.memory import from_bytes, to_bytes
 from memory_models.prompt import build_prompt
+from memory_models.recall import AnyMemory
 
 log = logging.getLogger(__name__)
 
@@ -87,32 +77,18 @@ class Library:
 
     def __init__(self, settings: Settings, on_fetch: Progress = quiet) -> None:
         self.settings = settings
+        self.engine = Engine(settings, on_fetch)
         self.store = Store(settings.database)
-        self._on_fetch = on_fetch
         self._states = StateReader(self.store)
 
     def close(self) -> None:
         """Close the database."""
         self.store.close()
 
-    @cached_property
-    def backbone(self) -> Backbone:
-        """The backbone, loaded (and at the very first time fetched) when it is first needed."""
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
-        return load_backbone(self.settings, self._on_fetch)
-
-    @cached_property
-    def calibration(self) -> Calibration:
-        """What was measured on the backbone."""
-        return read_calibration(self.backbone, reader_name(self.backbone, self.settings))
-
     @property
-    def declining(self) -> Abstention | None:
-        """How the trained reader declines, where there is one."""
-        reader = trained_reader(self.backbone) if self.settings.adapters else None
-        threshold = self.calibration.confidence.declining
-        return Abstention(reader.abstain_token, threshold) if reader else None
+    def backbone(self) -> Backbone:
+        """The engine's backbone."""
+        return self.engine.backbone
 
     # Add
 
@@ -156,8 +132,8 @@ class Library:
         given = _checked_title(title) if title and title.strip() else ""
         sha256 = hashlib.sha256(data).hexdigest()
         kind = memory or self.settings.memory
-        model = new_memory(kind, self.backbone, self.settings)
-        config = memory_config(model)
+        model = self.engine.new_memory(kind)
+        config = config_json(model.config)
         known = self.store.known(sha256, kind, config, self.backbone.sha256)
         if known:
             return known, True
@@ -287,13 +263,8 @@ class Library:
 
     def memory_of(self, document: Document) -> AnyMemory:
         """The memory that made a document's state. Raises InvalidSetting for another backbone."""
-        if document.backbone_sha256 != self.backbone.sha256:
-            raise InvalidSetting(
-                f"{document.title!r} was read with the backbone {document.backbone!r} "
-                f"({document.backbone_sha256[:12]}), but {self.backbone.name!r} "
-                f"({self.backbone.sha256[:12]}) is loaded; choose it with --backbone."
-            )
-        return stored_memory(document.memory, document.memory_config, self.backbone, self.settings)
+        self.engine.check_backbone(document.backbone_sha256, document.backbone, document.title)
+        return self.engine.stored_memory(document.memory, document.memory_config)
 
     def ask(
         self,
@@ -312,17 +283,10 @@ class Library:
             lambda: self._states.open(document, memory, question, scope, self.settings.windows),
             prompt,
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
-            self.calibration.confidence,
-            scope_note(document, scope),
-            self._declining(memory),
+            self.engine.calibration.confidence,
+            scope_note(memory, scope),
+            self.engine.abstention_of(memory),
         )
-
-    def _declining(self, memory: AnyMemory) -> Abstention | None:
-        """The threshold is fitted on adaptive states; others decline where that is likelier."""
-        if not memory.has_reader or self.declining is None:
-            return None
-        even = replace(self.declining, threshold=0.5)
-        return self.declining if memory.kind == "adaptive" else even
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:
         """What a finished (or stopped) stream said, with the pages it looked at most."""

@@ -28,7 +28,7 @@ PresetName = Literal["small", "standard", "exact"]
 class Preset(NamedTuple):
     """What adaptive MELODI keeps of a window."""
 
-    share: float  # of its slots
+    keep_ratio: float  # of its slots
     slot_bits: float
 
 
@@ -63,10 +63,13 @@ class Settings(BaseSettings):
     memory: MemoryKind = Field("adaptive", description="memory for new documents")
     window: int = Field(512, ge=16, le=8192, description="most tokens a segment (adaptive, melodi)")
     preset: PresetName = Field("standard", description="size of new states (adaptive)")
-    share: float | None = Field(None, gt=0, le=1, description="share of slots kept, over preset")
+    keep_ratio: float | None = Field(
+        None, gt=0, le=1, description="share of slots kept, in place of the preset's"
+    )
+    share: float | None = Field(None, gt=0, le=1, description="the old name of keep_ratio")
     slot_bits: float | None = Field(None, description="bits of a slot's numbers, over preset")
     adapters: bool = Field(True, description="use the trained adapters where there are any")
-    infini_update: Literal["linear", "delta"] = Field("delta", description="Infini's write rule")
+    infini_update: Literal["linear", "delta"] = Field("linear", description="Infini's write rule")
     windows: int = Field(8, ge=1, le=64, description="windows that one question may address")
     answer_tokens: int = Field(64, ge=1, le=1024, description="longest answer")
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 leaves torch's choice")
@@ -92,9 +95,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, file
 
     def kept(self, *, coded: bool) -> Preset:
-        """The preset, with what is set beside it; coded: the backbone has a slot codec."""
+        """The preset, or what is set in place of it; coded: the backbone has a slot codec."""
         preset = (CODED if coded else PLAIN)[self.preset]
-        return Preset(self.share or preset.share, self.slot_bits or preset.slot_bits)
+        ratio = self.keep_ratio or self.share or preset.keep_ratio
+        return Preset(ratio, self.slot_bits or preset.slot_bits)
 
     @property
     def database(self) -> Path:

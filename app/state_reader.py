@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 
 from torch import Tensor
 
 from app.errors import InvalidQuestion, NotReady
-from app.models import AnyMemory
 from app.storage.store import Document, Store
-from memory_models.address import AddressBook, key_heads
+from memory_models.address import AddressBook
 from memory_models.errors import BrokenState
-from memory_models.memories.adaptive import AdaptiveMemory
-from memory_models.memories.infini_memory import InfiniMemory
-from memory_models.memories.slots import slot_shape
 from memory_models.memory import Bundle, Reading, from_bytes
+from memory_models.recall import AnyMemory, RecurrentMemory, WindowMemory
 
 OPEN_BOOKS = 4
 
@@ -50,20 +45,14 @@ class Scope:
         return self.as_of_chapter is None or chapter <= self.as_of_chapter
 
 
-def scope_note(document: Document, scope: Scope) -> str:
-    """What a person must know where a chapter cannot be had alone, else empty."""
-    if scope.chapter in (None, 1) or document.memory == "adaptive" or _subtracts(document):
+def scope_note(memory: AnyMemory, scope: Scope) -> str:
+    """What a person must know where a chapter cannot be opened by itself, else empty."""
+    if scope.chapter in (None, 1) or memory.opens == "windows" or memory.subtracts:
         return ""
     return (
-        f"The state of this memory ({document.memory}) cannot be cut where a chapter begins: "
-        f"what it says is from chapters 1 to {scope.chapter} together."
+        f"The state of this memory ({memory.kind}) cannot be cut where a chapter begins: "
+        f"the answer is from chapters 1 to {scope.chapter} together."
     )
-
-
-def _subtracts(document: Document) -> bool:
-    """True for linear Infini-attention, where a chapter is its end's state minus its start's."""
-    config = json.loads(document.memory_config)
-    return document.memory == "infini" and config["update"] == "linear"
 
 
 class StateReader:
@@ -97,12 +86,12 @@ class StateReader:
                     f"{document.title!r} has been read to segment {document.segments_done} of "
                     f"{document.segments}; run `bookstate ingest` on the file again to finish."
                 )
-            if isinstance(memory, AdaptiveMemory):
+            if memory.opens == "windows":
                 return self._addressed(document, memory, question, inside, windows)
             return self._carried(document, memory, inside)
 
     def slots(
-        self, document: Document, memory: AdaptiveMemory, segments: list[int]
+        self, document: Document, memory: WindowMemory, segments: list[int]
     ) -> dict[int, Bundle]:
         """What is stored of the given segments' windows. Raises UnknownDocument, BrokenState."""
         blobs = dict(self._store.blobs(document.id, "slots", segments))
@@ -113,25 +102,25 @@ class StateReader:
                 "document and read it again."
             )
         slots: dict[int, Bundle] = {s: from_bytes(blobs[s]) for s in segments}
-        _check_slots(slots, memory)
+        memory.check_slots(slots)
         return slots
 
     def _addressed(
         self,
         document: Document,
-        memory: AdaptiveMemory,
+        memory: WindowMemory,
         question: str,
         inside: list[int],
         windows: int,
     ) -> Reading:
         book = self._address_book(document, memory)
-        _check_address(book, memory)
+        memory.check_address(book)
         ranked = memory.rank(question, book, book.rows(frozenset(inside)))
         chosen = memory.choose(ranked, windows)
         slots = self.slots(document, memory, list(chosen.segments))
         return memory.recall(slots, chosen.prior, rows=chosen.rows)
 
-    def _address_book(self, document: Document, memory: AdaptiveMemory) -> AddressBook:
+    def _address_book(self, document: Document, memory: WindowMemory) -> AddressBook:
         key = (document.id, document.state_sha256)
         with self._lock:
             if key not in self._books:
@@ -144,10 +133,9 @@ class StateReader:
                 self._books.popitem(last=False)
             return self._books[key]
 
-    def _carried(self, document: Document, memory: AnyMemory, inside: list[int]) -> Reading:
-        assert not isinstance(memory, AdaptiveMemory)
+    def _carried(self, document: Document, memory: RecurrentMemory, inside: list[int]) -> Reading:
         end: Bundle = self._carry_at(document, inside[-1])
-        if inside[0] > 0 and isinstance(memory, InfiniMemory) and _subtracts(document):
+        if inside[0] > 0 and memory.subtracts:
             end = memory.subtract(end, self._carry_at(document, inside[0] - 1))
         return memory.recall(end)
 
@@ -160,27 +148,3 @@ class StateReader:
                 "remove the document and read it again."
             )
         return from_bytes(found[1])
-
-
-def _check_address(book: AddressBook, memory: AdaptiveMemory) -> None:
-    """An imported state may claim this backbone and have another's shapes."""
-    shape, heads = memory.backbone.config, memory.config.address_heads
-    inside = all(0 <= layer < shape.layers and 0 <= head < shape.heads for layer, head in heads)
-    expected = (len(key_heads(heads, shape.group)), shape.head_size)
-    if not inside or (book.keys.shape[1], book.keys.shape[3]) != expected:
-        raise BrokenState(
-            f"The state's address keys are {tuple(book.keys.shape)[1::2]}, this backbone needs "
-            f"{expected}; remove the document and read it again."
-        )
-
-
-def _check_slots(windows: Mapping[int, Bundle], memory: AdaptiveMemory) -> None:
-    shape = memory.backbone.config
-    expected = (shape.layers, shape.kv_heads, shape.head_size)
-    for segment, slots in windows.items():
-        found = slot_shape(slots)
-        if found not in (None, expected):
-            raise BrokenState(
-                f"The state's segment {segment} has slots of (layers, heads, size) {found}, this "
-                f"backbone needs {expected}; remove the document and read it again."
-            )

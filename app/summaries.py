@@ -18,10 +18,8 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from app.adapters import teller, write_gate
 from app.errors import NotReady
 from app.library import Library, OnProgress, ReadProgress, quiet
-from app.models import AnyMemory, new_memory
 from app.state_reader import Scope, StateReader
 from app.storage.store import BOOK, Document, Summary
 from ingest.segments import split_text
@@ -31,9 +29,10 @@ from memory_models.generate import Decoding, Mixture, Trace, generate, generate_
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Bundle, Reading
 from memory_models.prompt import ABSTAINED, TELL, build_prompt
+from memory_models.recall import RecurrentMemory, WindowMemory
 from memory_models.tokenizer import Tokenizer
 
-REQUEST = "What happens in the text above? Who does what?"  # of a backbone without a teller
+REQUEST = "What happens in the text above? Who does what?"  # of a backbone without an adapter
 LEAD = "In this part, "  # without these words an untrained model reviews instead of telling
 WINDOW_TOKENS = 64
 WHOLE_TOKENS = 160
@@ -64,7 +63,7 @@ class Summarizer:
         self._watch = watch
         self._states = StateReader(library.store)
         self._tokenizer = library.backbone.tokenizer
-        self._teller = teller(library.backbone) if library.settings.adapters else None
+        self._adapted = library.engine.trained.summaries() if library.settings.adapters else None
 
     def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
         """Every chapter's summary in order, made where it is missing."""
@@ -83,7 +82,7 @@ class Summarizer:
         if known := self._known(document, number):
             return known
         memory = self._library.memory_of(document)
-        if isinstance(memory, AdaptiveMemory):
+        if memory.opens == "windows":
             text = self._from_windows(document, memory, number)
         else:
             text = self._from_carry(document, memory, Scope(chapter=number))
@@ -116,7 +115,7 @@ class Summarizer:
         self._made.add((document.id, summary.chapter))
         return summary
 
-    def _from_windows(self, document: Document, memory: AdaptiveMemory, number: int) -> str:
+    def _from_windows(self, document: Document, memory: WindowMemory, number: int) -> str:
         inside = [
             segment
             for segment, chapter in enumerate(self._library.store.segment_chapters(document.id))
@@ -131,17 +130,20 @@ class Summarizer:
         """What each of these windows of an adaptive state tells; made anew every time."""
         self._check_ready(document)
         memory = self._library.memory_of(document)
-        if not isinstance(memory, AdaptiveMemory):
+        if memory.opens != "windows":
             raise InvalidRequest(f"A state of memory {memory.kind!r} has no windows; use adaptive.")
         return self._windows(document, memory, segments)
 
     @property
-    def _reader(self) -> Decoder:
-        """Who tells: the trained teller, else the backbone, which tells more than a reader does."""
-        return self._teller.decoder if self._teller else self._library.backbone.decoder
+    def _decoder(self) -> Decoder:
+        """The decoder with the summary adapter, or the plain backbone.
+
+        The answer adapter would not do: it is trained to answer in a few words.
+        """
+        return self._adapted.decoder if self._adapted else self._library.backbone.decoder
 
     def _windows(
-        self, document: Document, memory: AdaptiveMemory, segments: Sequence[int]
+        self, document: Document, memory: WindowMemory, segments: Sequence[int]
     ) -> list[str]:
         said: list[str] = []
         for first in range(0, len(segments), ROWS):
@@ -149,15 +151,15 @@ class Summarizer:
             said += self._each(memory, self._states.slots(document, memory, part))
         return said
 
-    def _each(self, memory: AdaptiveMemory, slots: Mapping[int, Bundle]) -> list[str]:
+    def _each(self, memory: WindowMemory, slots: Mapping[int, Bundle]) -> list[str]:
         """What each window tells, in whole sentences; nothing where it declines."""
         tokenizer = self._tokenizer
-        if self._teller is not None:
+        if self._adapted is not None:
             prompt = build_prompt(tokenizer, TELL).tokens
         else:
             prompt = [*tokenizer.user_turn(REQUEST), *tokenizer.encode(LEAD)]
         rows = [*((segment,) for segment in slots), *((),) * len(slots)]
-        reading = memory.recall(slots, torch.zeros(len(rows)), rows=rows, reader=self._reader)
+        reading = memory.recall(slots, torch.zeros(len(rows)), rows=rows, decoder=self._decoder)
         watched = _Watched(reading, self._watch)
         decoding = Decoding(max_tokens=WINDOW_TOKENS, no_repeat=NO_REPEAT)
         banned = partial(named_again, tokenizer)
@@ -184,18 +186,18 @@ class Summarizer:
             said += self._each(memory, {n: self._read(memory, t) for n, t in enumerate(part)})
         return "\n".join(filter(None, said))
 
-    def _read(self, memory: AdaptiveMemory, text: str) -> Bundle:
+    def _read(self, memory: WindowMemory, text: str) -> Bundle:
         self._watch()
         return memory.write(torch.tensor(self._tokenizer.encode(text)), {}).left["slots"]
 
     def _whole_memory(self) -> AdaptiveMemory:
         """Adaptive MELODI that keeps every slot: these states are small and thrown away."""
-        memory = new_memory("adaptive", self._library.backbone, self._library.settings)
-        assert isinstance(memory, AdaptiveMemory)
-        config = replace(memory.config, share=1.0, slot_bits=16, codec="")
-        return AdaptiveMemory(self._library.backbone, config, write_gate(self._library.backbone))
+        config = self._library.engine.new_adaptive().config
+        return self._library.engine.adaptive(
+            replace(config, keep_ratio=1.0, slot_bits=16, codec="")
+        )
 
-    def _from_carry(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
+    def _from_carry(self, document: Document, memory: RecurrentMemory, scope: Scope) -> str:
         reading = self._states.open(document, memory, REQUEST, scope, ROWS)
         prompt = build_prompt(self._tokenizer, REQUEST)
         mixture = Mixture(_Watched(reading, self._watch))

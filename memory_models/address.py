@@ -4,9 +4,9 @@ Some attention heads of the backbone already match a question with the place tha
 keys of those heads are kept. A window's score for a head is the mean over the question's tokens of
 the largest query-key product with the window's slots, keys rotated at their places and queries all
 at one fixed place behind the window; scores are standardised over windows and summed over heads.
-Where one was trained, `memory_models/memories/addresser.py` turns the queries and makes scores of
-matches in its own way; queries and keys are then compared as they are before RoPE. What the words
-of question and window have in common comes on top (`memory_models/word_index.py`).
+A trained addresser (`memory_models/memories/addresser.py`) maps the queries and weighs the matches
+instead; queries and keys are then compared before RoPE. The score of the words that question and
+window share is added (`memory_models/word_index.py`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from torch import Tensor
 
 from memory_models.decoder import Decoder, dot_attention, rotate
 from memory_models.errors import BrokenState, InvalidRequest
-from memory_models.memories.slots import hadamard, pack_nibbles, quantize, unpack_nibbles
 from memory_models.memory import Bundle
+from memory_models.quantize import hadamard, pack_nibbles, quantize, unpack_nibbles
 from memory_models.word_index import WordIndex
 
 Head = tuple[int, int]

@@ -1,18 +1,19 @@
 """The one interface of all memories: a state is a value that goes in and comes out.
 
-Writing: `write(tokens, carry)` reads one segment and returns what the next segment needs (`carry`,
-replaced each time) and what this segment leaves behind for ever (`left`, one bundle of tensors for
+Writing: `write(tokens, carry)` reads one segment. It returns what the next segment needs (`carry`,
+replaced each time) and what this segment leaves behind for good (`left`, one bundle of tensors for
 each named part). The caller stores both; a memory object holds parameters, never a state.
 
-Asking: `recall(...)` of a memory opens a state for one prompt as a `Reading`: some rows that each
-condition on part of the state, and a last row that conditions on nothing (memory off).
+Asking: a memory's `recall` opens a state for one prompt as a `Reading`. Some rows of a reading each
+condition on part of the state, and the last row conditions on nothing (memory off). The two kinds
+of memory open their states differently: see `memory_models/recall.py`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +22,9 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from memory_models.errors import BrokenState
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Bundle = Mapping[str, Tensor]
 """Named tensors that are stored together."""
@@ -40,6 +44,16 @@ class Memory(Protocol):
 
     kind: str
     window: int  # the most tokens one segment may have
+
+    @property
+    def config(self) -> DataclassInstance:
+        """What the state is made with; stored with it."""
+        ...
+
+    @property
+    def has_answer_adapter(self) -> bool:
+        """True if a trained answer adapter continues the prompt instead of the plain backbone."""
+        ...
 
     def empty(self) -> Bundle:
         """The carry before anything was read."""

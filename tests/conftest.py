@@ -140,7 +140,7 @@ def settings(home: Path, tiny_backbone: Path) -> Settings:
         backbone=str(tiny_backbone),
         window=32,
         windows=4,
-        share=0.25,
+        keep_ratio=0.25,
         answer_tokens=12,
         threads=1,
     )

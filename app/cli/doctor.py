@@ -9,9 +9,8 @@ from pathlib import Path
 import typer
 
 from app.cli.common import Json, emit, refusing, say
+from app.engine import Engine, backbone_folder
 from app.errors import StoreFailed
-from app.library import quiet
-from app.models import backbone_folder, load_backbone, read_calibration, reader_name
 from app.settings import Settings, read_settings
 from app.storage.store import Store
 from memory_models.backbone import is_present
@@ -48,9 +47,9 @@ def _checks(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     if not is_present(folder):
         yield "backbone", False, f"{folder.name} is not here; run `bookstate models pull default`"
         return
-    backbone = load_backbone(settings, quiet)
-    yield "backbone", True, f"{backbone.name} {backbone.sha256[:12]}"
-    measured = read_calibration(backbone, reader_name(backbone, settings)).measured
+    engine = Engine(settings)
+    yield "backbone", True, f"{engine.backbone.name} {engine.backbone.sha256[:12]}"
+    measured = engine.calibration.measured
     yield "calibration", measured, "measured" if measured else "guessed; run `bookstate calibrate`"
 
 

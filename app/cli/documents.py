@@ -19,8 +19,8 @@ from app.cli.common import (
 )
 from app.cli.progress import reading_bar
 from app.documents_json import document_json, ingested_json, shown_json
+from app.engine import MEMORY_NOTES
 from app.library import Ingested
-from app.models import MEMORY_NOTES, caution
 from app.settings import CODED
 
 commands = typer.Typer()
@@ -33,7 +33,10 @@ def ingest(
     title: Annotated[str | None, typer.Option()] = None,
     password: Annotated[str | None, typer.Option(help="Of an encrypted PDF.")] = None,
     preset: Annotated[str | None, typer.Option(help=" | ".join(CODED))] = None,
-    share: Annotated[float | None, typer.Option(help="Share of slots kept (adaptive).")] = None,
+    keep_ratio: Annotated[
+        float | None,
+        typer.Option("--keep-ratio", "--share", help="Part of the slots kept (adaptive)."),
+    ] = None,
     slot_bits: Annotated[
         float | None, typer.Option(help="1 to 3 with a codec, 4, 8 or 16 (adaptive).")
     ] = None,
@@ -41,11 +44,11 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Read a file once and keep its state."""
-    state = {"memory": memory, "preset": preset, "share": share, "slot_bits": slot_bits}
+    state = {"memory": memory, "preset": preset, "keep_ratio": keep_ratio, "slot_bits": slot_bits}
     with opened(backbone, **state) as library:
-        if warning := caution(library.settings.memory, library.backbone, library.settings):
+        if warning := library.engine.caution(library.settings.memory):
             err.print(warning, style="yellow")
-        if library.settings.memory == "adaptive" and not library.calibration.measured:
+        if library.settings.memory == "adaptive" and not library.engine.calibration.measured:
             err.print(
                 f"Backbone {library.backbone.name!r} is not calibrated: windows are addressed by "
                 "guessed heads. `bookstate calibrate` measures them.",

@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from app.cli import doctor, documents, exchange, models, questions, serve
+from app.cli import adapters, doctor, documents, exchange, models, questions, serve
 from app.cli.lab import WithLab
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 for group in (serve, documents, questions, exchange, doctor):
     app.add_typer(group.commands)
 app.add_typer(models.commands, name="models")
+app.add_typer(adapters.commands, name="adapters")
 
 
 def main() -> None:

@@ -137,7 +137,7 @@ def summarize(
         else:
             made = list(summarizer.chapters(document, on_progress))
             whole = None if chapters else summarizer.book(document)
-        _warn(scope_note(document, Scope(chapter=chapter)))
+        _warn(scope_note(library.memory_of(document), Scope(chapter=chapter)))
         if as_json:
             summaries = [
                 {"chapter": s.chapter, "title": s.title, "summary": s.summary} for s in made

@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
+from app.engine import MEMORY_NOTES
 from app.errors import REFUSALS
-from app.models import MEMORY_NOTES, caution
 from app.storage.store import Document, Job
 from app.ui.desk import OPEN, Desk, private
 from app.ui.inputs import upload_box
@@ -193,9 +193,9 @@ class LibraryTab:
     def describe_memory(self, kind: str) -> str:
         """What a memory is, with a warning where it is not the default one."""
         text, library = note(MEMORY_NOTES.get(kind, "")), self._desk.library
-        if warning := caution(kind, library.backbone, library.settings):
+        if warning := library.engine.caution(kind):
             return text + note(warning, "warning")
-        measured = library.calibration.measured
+        measured = library.engine.calibration.measured
         return text + ("" if measured else note(NOT_CALIBRATED, "warning"))
 
     # Doing

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.models import MEMORY_NOTES
+from app.engine import MEMORY_NOTES
 from app.storage.store import Document
 from app.ui import charts
 from app.ui.desk import Desk, private

@@ -43,8 +43,8 @@ def _papers(size: str, data: Path | None, threads: int | None = None) -> Iterato
     """The folder of a size; typed refusals become one line and exit code 1."""
     import torch
 
+    from lab.papers.configs import size_named
     from lab.papers.runs import Papers
-    from memory_models.papers.configs import size_named
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -55,8 +55,8 @@ def _papers(size: str, data: Path | None, threads: int | None = None) -> Iterato
 def _jobs(papers: Papers, systems: str, seeds: str) -> list[Job]:
     """Systems are divided by spaces or commas; inside an ablation, changes by semicolons."""
     from app.errors import InvalidSetting
+    from lab.papers.configs import ABLATIONS, SYSTEMS
     from lab.papers.runs import jobs
-    from memory_models.papers.configs import ABLATIONS, SYSTEMS
 
     named: list[str] = []
     for name in systems.replace(",", " ").split():

@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from app.errors import InvalidSetting
 from lab.evaluate.cases.records import Record, read_records
+from lab.papers.configs import ABLATIONS, SYSTEMS, Size, build, parse, recipe_of
 from lab.papers.data import (
     BookTokenizer,
     Corpus,
@@ -55,7 +56,6 @@ from lab.papers.train import (
     train,
 )
 from lab.provenance import made_by
-from memory_models.papers.configs import ABLATIONS, SYSTEMS, Size, build, parse, recipe_of
 from memory_models.papers.system import AnySystem, parameters_of, state_floats
 
 RENAMING = "0"  # seed of the invented names

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -46,10 +46,18 @@ from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import CODED_BITS, SlotCode, SlotCodec
 from memory_models.memories.slot_reading import KeyValues, SlotReading, lay_out
-from memory_models.memories.slots import PLAIN_BITS, SLOT_BITS, pack, pack_coded, unpack
+from memory_models.memories.slots import (
+    PLAIN_BITS,
+    SLOT_BITS,
+    pack,
+    pack_coded,
+    slot_shape,
+    unpack,
+)
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import Bundle, Written
 from memory_models.prompt import address_query
+from memory_models.recall import Chosen, Ranked
 from memory_models.word_index import pack_words
 
 REPEAT_REQUEST = "\n\nRepeat the text above."
@@ -62,8 +70,8 @@ WORD_WEIGHT = 1.6  # of BM25 beside the heads' score; 2026-11-23: words to find,
 class AdaptiveConfig:
     """What a state is made with; stored beside it.
 
-    window: most tokens a segment; share: of all slots of a window that are kept; slot_bits: of
-    their numbers, 1 to 3 with a codec, 4, 8 or 16 without; address_heads: (layer, query head) pairs
+    window: most tokens a segment; keep_ratio: of all slots of a window; slot_bits: of their
+    numbers, 1 to 3 with a codec, 4, 8 or 16 without; address_heads: (layer, query head) pairs
     whose keys are all kept; gate: the write gate that scores slots, by its hash, empty when the
     backbone repeats each window instead; codec: by its hash; words: whether the hashes of a
     window's words are kept beside its address keys.
@@ -71,7 +79,7 @@ class AdaptiveConfig:
 
     address_heads: tuple[Head, ...]
     window: int = 512
-    share: float = 0.16
+    keep_ratio: float = 0.16
     slot_bits: int | float = 8
     gate: str = ""
     codec: str = ""
@@ -80,8 +88,8 @@ class AdaptiveConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.window <= 32_000:
             raise InvalidRequest(f"Window {self.window} is outside 1 to 32,000 tokens.")
-        if not 0 < self.share <= 1:
-            raise InvalidRequest(f"Share {self.share} must be above 0 and at most 1.")
+        if not 0 < self.keep_ratio <= 1:
+            raise InvalidRequest(f"Keep ratio {self.keep_ratio} must be above 0 and at most 1.")
         if self.slot_bits not in SLOT_BITS:
             raise InvalidRequest(f"Slots of {self.slot_bits} bits; choose one of {SLOT_BITS}.")
         if (self.slot_bits in CODED_BITS) != bool(self.codec):
@@ -164,57 +172,40 @@ def reconstruction_importance(
     return torch.stack(scores)
 
 
-def keep(importance: Tensor, share: float) -> Tensor:
-    """Mask [layers,G,T] of the `share` most important slots under one common threshold.
+def keep(importance: Tensor, ratio: float) -> Tensor:
+    """Mask [layers,G,T] of the most important slots, that ratio of all, under one threshold.
 
     Ties are broken by position, so that the count is exact and the mask deterministic.
     """
-    count = max(1, round(share * importance.numel()))
+    count = max(1, round(ratio * importance.numel()))
     order = torch.sort(importance.flatten(), descending=True, stable=True).indices[:count]
     mask = torch.zeros(importance.numel(), dtype=torch.bool, device=importance.device)
     mask[order] = True
     return mask.view_as(importance)
 
 
-class Ranked(NamedTuple):
-    """Windows by how well a question addresses them, best first."""
-
-    segments: tuple[int, ...]
-    scores: Tensor  # [len(segments)]
-
-
-class Chosen(NamedTuple):
-    """What is read for a question: rows of windows in the order of the document."""
-
-    rows: tuple[tuple[int, ...], ...]
-    prior: Tensor  # [rows] log-weight of each, before the prompt
-
-    @property
-    def segments(self) -> tuple[int, ...]:
-        """All windows, row by row."""
-        return tuple(segment for row in self.rows for segment in row)
-
-
 class AdaptiveMemory:
     """Writes windows as kept slots, and opens them for questions."""
 
     kind = "adaptive"
+    opens: Literal["windows"] = "windows"
 
     def __init__(
         self,
         backbone: Backbone,
         config: AdaptiveConfig,
         gate: WriteGate | None = None,
-        reader: Decoder | None = None,
+        answers: Decoder | None = None,
         addresser: Addresser | None = None,
         codec: SlotCodec | None = None,
     ) -> None:
+        """answers: the backbone with an answer adapter, which continues prompts in its place."""
         self.backbone = backbone
         self.config = config
         fits = addresser is not None and addresser.heads == config.address_heads
         self.addresser = addresser if fits else None
-        self.reader = reader or backbone.decoder
-        self.has_reader = reader is not None
+        self.answers = answers or backbone.decoder
+        self.has_answer_adapter = answers is not None
         self._gate = gate
         self._codec = codec
         self.window = config.window
@@ -264,7 +255,7 @@ class AdaptiveMemory:
         first = len(self.sink)
         context, importance = self._score(torch.cat((tokens.new_tensor(self.sink), tokens)), first)
         own = KeyValues(context.keys[:, :, first:], context.values[:, :, first:])
-        kept = keep(importance, self.config.share)
+        kept = keep(importance, self.config.keep_ratio)
         found = self.pack_address(own.keys)
         if self.config.words:
             found |= pack_words(self.backbone.tokenizer.decode(tokens.tolist()))
@@ -346,6 +337,29 @@ class AdaptiveMemory:
         probe = torch.cat((sequence.new_tensor(self.request), sequence[first:]))
         return context, reconstruction_importance(decoder, context, probe, first)
 
+    def check_address(self, book: AddressBook) -> None:
+        """An imported state may name this backbone and have another's shapes: BrokenState."""
+        shape, heads = self.backbone.config, self.config.address_heads
+        inside = all(0 <= layer < shape.layers and 0 <= head < shape.heads for layer, head in heads)
+        expected = (len(self._pairs), shape.head_size)
+        if not inside or (book.keys.shape[1], book.keys.shape[3]) != expected:
+            raise BrokenState(
+                f"The state's address keys are {tuple(book.keys.shape)[1::2]}, this backbone needs "
+                f"{expected}; remove the document and read it again."
+            )
+
+    def check_slots(self, windows: Mapping[int, Bundle]) -> None:
+        """The same for stored slots, by segment."""
+        shape = self.backbone.config
+        expected = (shape.layers, shape.kv_heads, shape.head_size)
+        for segment, slots in windows.items():
+            found = slot_shape(slots)
+            if found not in (None, expected):
+                raise BrokenState(
+                    f"The state's segment {segment} has slots of (layers, heads, size) {found}, "
+                    f"this backbone needs {expected}; remove the document and read it again."
+                )
+
     @torch.inference_mode()
     def rank(self, question: str, book: AddressBook, rows: Tensor) -> Ranked:
         """All of the book's `rows` by how well the question addresses them."""
@@ -379,25 +393,25 @@ class AdaptiveMemory:
         prior: Tensor,
         *,
         rows: Sequence[Sequence[int]] | None = None,
-        reader: Decoder | None = None,
+        decoder: Decoder | None = None,
     ) -> SlotReading:
         """Open windows (segment -> stored slots) for one prompt; prior [rows].
 
-        rows: the windows that each row sees, in the order of the document; without them a row each.
-        reader: who continues, in place of the memory's own.
+        rows: the windows that each row reads, in the order of the document; without it a row each.
+        decoder: continues the prompt in place of the memory's own.
         """
-        decoder = self.backbone.decoder
-        device, code = decoder.device, self.code
-        sink = read_tokens(decoder, torch.tensor(self.sink, device=device))
+        writer = self.backbone.decoder
+        device, code = writer.device, self.code
+        sink = read_tokens(writer, torch.tensor(self.sink, device=device))
         opened = {
-            segment: unpack({name: t.to(device) for name, t in bundle.items()}, decoder.dtype, code)
+            segment: unpack({name: t.to(device) for name, t in bundle.items()}, writer.dtype, code)
             for segment, bundle in windows.items()
         }
         rows = [(segment,) for segment in windows] if rows is None else rows
         if len(prior) != len(rows):
             raise InvalidRequest(f"{len(rows)} rows with a prior of {len(prior)}; give one each.")
-        contexts = lay_out(decoder, sink, opened, rows, self.window)
-        return SlotReading(reader or self.reader, contexts, prior, self.prompt_place)
+        contexts = lay_out(writer, sink, opened, rows, self.window)
+        return SlotReading(decoder or self.answers, contexts, prior, self.prompt_place)
 
 
 def _words(bundle: Bundle) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -90,15 +91,16 @@ class InfiniMemory:
     """Infini-attention as a `Memory`: the whole state is the carry, {"M", "z"} with B = 1."""
 
     kind = "infini"
+    opens: Literal["carry"] = "carry"
 
     def __init__(
         self,
         decoder: Decoder,
         gates: InfiniGates,
         config: InfiniConfig,
-        reader: Decoder | None = None,
+        answers: Decoder | None = None,
     ) -> None:
-        """reader: answers in the decoder's place, from what the decoder wrote."""
+        """answers: the decoder with an answer adapter, which continues prompts in its place."""
         expected = (decoder.config.layers, decoder.config.heads)
         if tuple(gates.beta.shape) != expected:
             raise InvalidRequest(
@@ -107,8 +109,8 @@ class InfiniMemory:
             )
         self.window = config.window
         self._decoder, self._gates, self.config = decoder, gates, config
-        self._reader = reader or decoder
-        self.has_reader = reader is not None
+        self._answers = answers or decoder
+        self.has_answer_adapter = answers is not None
 
     def empty(self) -> Bundle:
         """M [layers,1,G,d,d] and z [layers,1,G,d], zero."""
@@ -148,11 +150,16 @@ class InfiniMemory:
 
     def recall(self, carry: Bundle) -> InfiniReading:
         """Open a state for one prompt, of any length; the state stays as it is."""
-        return InfiniReading(self._reader, self._gates, self.config, self._open(carry))
+        return InfiniReading(self._answers, self._gates, self.config, self._open(carry))
+
+    @property
+    def subtracts(self) -> bool:
+        """True for the linear update, whose state is a sum."""
+        return self.config.update == "linear"
 
     def subtract(self, end: Bundle, start: Bundle) -> Bundle:
         """The carry of the chapter between two carries of the same reading."""
-        if self.config.update != "linear":
+        if not self.subtracts:
             raise InvalidRequest(
                 f"A memory written by the {self.config.update!r} update cannot be subtracted; "
                 "read with the 'linear' update, or read the chapter by itself."

@@ -6,6 +6,7 @@ The formulas and the axis legend are in melodi.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -103,7 +104,9 @@ class MelodiMemory:
     """MELODI as a `Memory`; the carry is the whole state, a `MelodiState` of one row."""
 
     kind = "melodi"
-    has_reader = False
+    opens: Literal["carry"] = "carry"
+    subtracts = False
+    has_answer_adapter = False
 
     def __init__(self, decoder: Decoder, mixers: MelodiMixers, config: MelodiConfig) -> None:
         self.window = config.window
@@ -132,6 +135,18 @@ class MelodiMemory:
         state = open_carry(carry, self._decoder, self.config)
         long_layer = self.config.long_layer_of(self._decoder.config.layers)
         return MelodiReading(self._decoder, state, long_layer, self._mixers.gate)
+
+    def subtract(self, end: Bundle, start: Bundle) -> Bundle:
+        """A queue cannot be cut where a chapter starts: InvalidRequest."""
+        raise not_subtractable()
+
+
+def not_subtractable() -> InvalidRequest:
+    """What every form of MELODI says when it is asked for a chapter by itself."""
+    return InvalidRequest(
+        "A MELODI state cannot be cut where a chapter starts; ask up to a chapter, or read the "
+        "document with the adaptive memory."
+    )
 
 
 def open_carry(carry: Bundle, decoder: Decoder, config: MelodiConfig) -> MelodiState:

@@ -29,6 +29,7 @@ Maps start as the identity, memory weighs 0.6, and F_long looks at some random t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ from memory_models.memories.melodi import (
     check_window,
     projected,
 )
-from memory_models.memories.melodi_memory import MelodiReading, open_carry
+from memory_models.memories.melodi_memory import MelodiReading, not_subtractable, open_carry
 from memory_models.memory import Bundle, Written
 
 GATE_START = 0.4  # memory weighs 0.6
@@ -91,15 +92,17 @@ class RetrofitMemory:
     """The retrofit as a `Memory`: the carry is a `MelodiState` of one row whose z has no token."""
 
     kind = "melodi"
+    opens: Literal["carry"] = "carry"
+    subtracts = False
 
     def __init__(
-        self, decoder: Decoder, learned: MelodiRetrofit, reader: Decoder | None = None
+        self, decoder: Decoder, learned: MelodiRetrofit, answers: Decoder | None = None
     ) -> None:
-        """reader: answers in the decoder's place."""
+        """answers: the decoder with an answer adapter, which continues prompts in its place."""
         self.config, self.window = learned.config, learned.config.window
         self._decoder, self._learned = decoder, learned
-        self._reader = reader or decoder
-        self.has_reader = reader is not None
+        self._answers = answers or decoder
+        self.has_answer_adapter = answers is not None
 
     def empty(self) -> Bundle:
         """A queue of no window."""
@@ -136,4 +139,10 @@ class RetrofitMemory:
     def recall(self, carry: Bundle) -> MelodiReading:
         """Open a state for one prompt, of any length; the state stays as it is."""
         state, learned = open_carry(carry, self._decoder, self.config), self._learned
-        return MelodiReading(self._reader, state, learned.long_layer, learned.gate, learned.queries)
+        return MelodiReading(
+            self._answers, state, learned.long_layer, learned.gate, learned.queries
+        )
+
+    def subtract(self, end: Bundle, start: Bundle) -> Bundle:
+        """A queue cannot be cut at a chapter's start: InvalidRequest."""
+        raise not_subtractable()

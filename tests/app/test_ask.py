@@ -9,8 +9,8 @@ import pytest
 from novels import KINDS, QUESTION, Shelf
 
 from app.answers import NOT_SUPPORTED, Answer
+from app.calibration import Confidence
 from app.errors import InvalidQuestion
-from app.models import Confidence
 from app.state_reader import Scope
 from memory_models.errors import ModelError
 from memory_models.generate import Trace
@@ -124,15 +124,15 @@ def test_a_question_without_words_or_with_too_many_is_refused(
 
 def test_an_answer_that_the_state_does_not_support_says_so(shelf: Shelf) -> None:
     library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
-    sure = library.calibration
-    strict = replace(sure, confidence=Confidence(bias=-9, gain=0, log_prob=0, threshold=0.5))
-    library.__dict__["calibration"] = strict  # a cached property
+    sure = library.engine
+    confidence = Confidence(bias=-9, gain=0, log_prob=0, threshold=0.5)
+    library.engine = sure.changed(replace(sure.calibration, confidence=confidence))
     try:
         stream = library.ask(document.id, QUESTION)
         said = "".join(stream).strip()
         answer = library.answer(document.id, stream)
     finally:
-        library.__dict__["calibration"] = sure
+        library.engine = sure
     assert not answer.supported
     assert answer.answer == f"{said} {NOT_SUPPORTED}"
 

@@ -134,8 +134,11 @@ def test_ask(known: str) -> None:
 
 
 @pytest.mark.parametrize("memory", ["infini", "melodi"])
-def test_a_chapter_that_cannot_be_had_alone_is_said_to_be_more(book: Path, memory: str) -> None:
+def test_a_chapter_that_cannot_be_had_alone_is_said_to_be_more(
+    book: Path, memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once, on standard error, whatever the JSON holds."""
+    monkeypatch.setenv("BOOKSTATE_INFINI_UPDATE", "delta")
     known = value("ingest", book, "--memory", memory)["id"]
     said = "is from chapters 1 to 2 together"
     for command in (["ask", known, QUESTION], ["summarize", known]):

@@ -17,10 +17,10 @@ def write_toml(home: Path, text: str) -> None:
 
 def test_each_source_goes_before_the_next(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings().window == 512
-    write_toml(home, "window = 100\nshare = 0.5\n")
-    assert (read_settings().window, read_settings().share) == (100, 0.5)
+    write_toml(home, "window = 100\nkeep_ratio = 0.5\n")
+    assert (read_settings().window, read_settings().keep_ratio) == (100, 0.5)
     monkeypatch.setenv("BOOKSTATE_WINDOW", "200")
-    assert (read_settings().window, read_settings().share) == (200, 0.5)
+    assert (read_settings().window, read_settings().keep_ratio) == (200, 0.5)
     assert read_settings(window=300).window == 300
     assert read_settings(window=None).window == 200
 
@@ -85,6 +85,16 @@ def test_a_preset_is_what_is_kept_unless_something_is_set_beside_it() -> None:
         assert read_settings().kept(coded=coded) == presets["standard"]
         assert read_settings(preset="small").kept(coded=coded) == presets["small"]
         own = read_settings(preset="small", slot_bits=16)
-        assert own.kept(coded=coded) == (presets["small"].share, 16)
-        half = read_settings(share=0.5)
+        assert own.kept(coded=coded) == (presets["small"].keep_ratio, 16)
+        half = read_settings(keep_ratio=0.5)
         assert half.kept(coded=coded) == (0.5, presets["standard"].slot_bits)
+
+
+def test_the_old_name_of_the_keep_ratio_is_still_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_toml(home, "share = 0.5\n")
+    assert read_settings().kept(coded=True).keep_ratio == 0.5
+    monkeypatch.setenv("BOOKSTATE_SHARE", "0.4")
+    assert read_settings().kept(coded=True).keep_ratio == 0.4
+    assert read_settings(keep_ratio=0.3).kept(coded=True).keep_ratio == 0.3

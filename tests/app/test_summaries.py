@@ -10,11 +10,11 @@ import pytest
 import torch
 from novels import KINDS, Shelf, novel, read_novel
 
-from app.adapters import TrainedReader
 from app.errors import InvalidQuestion, NotReady, UnknownDocument
 from app.library import Library, Stopped
 from app.storage.store import BOOK
 from app.summaries import ROWS, Summarizer, named_again, whole_sentences
+from app.trained import AdaptedDecoder, TrainedParts
 from ingest.segments import split_text
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
@@ -99,8 +99,7 @@ def test_summaries_are_made_where_a_write_gate_scores_the_slots(
 ) -> None:
     weights = WriteGate(library.backbone.config).state_dict()
     gate = WriteGate.from_weights(library.backbone.config, weights)
-    for user in ("app.models", "app.summaries"):
-        monkeypatch.setattr(f"{user}.write_gate", lambda _: gate)
+    monkeypatch.setattr(TrainedParts, "write_gate", lambda _, name="": gate)
     document = read_novel(library)
     assert gate.name in document.memory_config
     assert Summarizer(library).chapter(document, 1).summary
@@ -231,14 +230,15 @@ def test_a_chapter_is_what_its_windows_tell(library: Library) -> None:
     assert summarizer.chapter(document, 2).summary == " ".join(filter(None, told))
 
 
-def test_a_teller_is_asked_where_there_is_one(
+def test_the_summary_adapter_is_asked_where_there_is_one(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = read_novel(library)
     plain = Summarizer(library).windows(document, [0, 1])
     torch.manual_seed(1)
     other = Decoder(library.backbone.config).requires_grad_(False)
-    monkeypatch.setattr("app.summaries.teller", lambda _: TrainedReader("other", other, 0))
+    other = other.to(library.backbone.decoder.dtype)
+    monkeypatch.setattr(TrainedParts, "summaries", lambda _: AdaptedDecoder("other", other, 0))
     seen: list[list[int]] = []
     step = SlotReading.step
 

@@ -224,10 +224,10 @@ def test_a_gate_of_another_backbone_is_refused() -> None:
 def test_a_state_is_written_on_with_its_own_gate_only(tiny_backbone: Path) -> None:
     backbone = backbones.load(tiny_backbone)
     gate = a_gate(backbone.decoder)
-    config = AdaptiveConfig(((1, 0),), window=24, share=0.3, gate=gate.name)
+    config = AdaptiveConfig(((1, 0),), window=24, keep_ratio=0.3, gate=gate.name)
     tokens = torch.arange(5, 25)
     one = AdaptiveMemory(backbone, config, gate).write(tokens, {}).left["slots"]
-    repeated = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=24, share=0.3))
+    repeated = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=24, keep_ratio=0.3))
     assert one["places"].shape == repeated.write(tokens, {}).left["slots"]["places"].shape
     with pytest.raises(InvalidRequest, match=f"write gate {gate.name}, which is not installed"):
         AdaptiveMemory(backbone, config).write(tokens, {})

@@ -55,7 +55,7 @@ def backbone(tiny_backbone: Path) -> Backbone:
 
 
 def a_memory(backbone: Backbone, share: float = 1.0, bits: int = 16) -> AdaptiveMemory:
-    config = AdaptiveConfig(((1, 0), (2, 3)), window=WINDOW, share=share, slot_bits=bits)
+    config = AdaptiveConfig(((1, 0), (2, 3)), window=WINDOW, keep_ratio=share, slot_bits=bits)
     return AdaptiveMemory(backbone, config)
 
 

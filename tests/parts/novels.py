@@ -79,7 +79,7 @@ def kind_settings(home: Path, backbone: Path, kind: str) -> Settings:
             "infini_update": update or "delta",
             "window": 32,
             "windows": 4,
-            "share": 0.25,
+            "keep_ratio": 0.25,
             "answer_tokens": 12,
             "threads": 1,
         }

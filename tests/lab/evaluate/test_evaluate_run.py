@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from app.models import AnyMemory, new_memory
 from click.testing import Result
 from novels import Interrupted
 from typer.testing import CliRunner
@@ -19,7 +20,6 @@ from typer.testing import CliRunner
 from app.cli.main import app
 from app.errors import InvalidSetting
 from app.library import Library, ReadProgress
-from app.models import AnyMemory, new_memory
 from app.settings import Settings
 from lab.evaluate.answerers import readers, who_retrieves
 from lab.evaluate.calibrate_run import calibrate

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from app.cli.main import app
 from app.errors import InvalidSetting
 from lab.papers.charts import page
+from lab.papers.configs import ABLATIONS, SIZES, SYSTEMS, Size
 from lab.papers.runs import Job, Papers, jobs, table_json, table_markdown, work
 from lab.papers.table import Result, make_rows, to_markdown
 from lab.papers.train import Recipe
 from memory_models.errors import InvalidRequest
-from memory_models.papers.configs import ABLATIONS, SIZES, SYSTEMS, Size
 
 SENTENCES = (
     "The lighthouse keeper lit the lamp every evening before the fog came in.",

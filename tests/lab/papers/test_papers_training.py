@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from tiny_systems import MAKERS, VOCABULARY, W, config, make
 from torch import Tensor
 
+from lab.papers.configs import ABLATIONS, SIZES, SYSTEMS, build, parse, recipe_of
 from lab.papers.data import (
     FIRST_MENTION,
     NOT_A_NAME,
@@ -35,7 +36,6 @@ from lab.papers.evaluate import (
 from lab.papers.names import find_names, rename
 from lab.papers.train import Recipe, Trainer, load_trained, product_dtype, train
 from memory_models.errors import BadData, BrokenCheckpoint, InvalidRequest
-from memory_models.papers.configs import ABLATIONS, SIZES, SYSTEMS, build, parse, recipe_of
 from memory_models.papers.system import parameters_of, state_floats
 
 torch.set_num_threads(1)

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+from app.models import FITTED, caution, new_memory
 from archives import edit_blob, edit_tensors, members, write
 from safetensors.torch import load_file
 from typer.testing import CliRunner
@@ -31,7 +32,6 @@ from app.cli.main import app
 from app.errors import BookstateError, InvalidArchive, InvalidSetting
 from app.exchange.archive import export_document, import_document
 from app.library import Library
-from app.models import FITTED, caution, new_memory
 from app.settings import Settings
 from lab.evaluate.answerers import readers
 from lab.train.loop import Budget

@@ -1,0 +1,160 @@
+"""Freeze what the command line says of one text, and compare two freezes.
+
+Moving code must change no outcome. This script runs the commands of DESIGN section 5 (they keep
+their form) and writes what they print, without times, as one JSON file:
+
+    python lab/bench/outcomes.py record BOOK.txt before.json --command "python -m app"
+    ... change the code ...
+    python lab/bench/outcomes.py record BOOK.txt after.json --command "python -m app"
+    python lab/bench/outcomes.py compare before.json after.json
+
+Both freezes must be made on one machine: other processors give other bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+QUESTIONS = (
+    "Who has taken Netherfield Park?",
+    "What is Mr. Bennet's wife anxious about?",
+    "Where does the ball take place?",
+    "What does Mr. Darcy say about Elizabeth?",
+    "Who is the captain of the whaling ship?",
+)
+TIMES = ("seconds", "first_token_seconds", "created_at", "updated_at", "tokens_per_second")
+
+
+class Program:
+    """The program under test, in a data folder of its own that shares the fetched backbone."""
+
+    def __init__(self, command: str, home: Path, models: Path) -> None:
+        self._command = shlex.split(command)
+        home.mkdir(parents=True)
+        (home / "models").symlink_to(models)
+        self._environment = {**os.environ, "BOOKSTATE_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+
+    def run(self, *arguments: str, **settings: str) -> Any:
+        """What a command prints with --json, without times."""
+        environment = self._environment | {f"BOOKSTATE_{k.upper()}": v for k, v in settings.items()}
+        done = subprocess.run(
+            [*self._command, *arguments, "--json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            return {"refused": done.stderr.strip().splitlines()[-1:]}
+        lines = [_timeless(json.loads(line)) for line in done.stdout.splitlines()]
+        return lines[0] if len(lines) == 1 else lines
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _timeless(v) for k, v in value.items() if k not in TIMES}
+    return [_timeless(v) for v in value] if isinstance(value, list) else value
+
+
+def outcomes(
+    program: Program, other: Program, book: Path, folder: Path
+) -> Iterator[tuple[str, Any]]:
+    """(name, outcome) of every frozen command, in the order in which they run."""
+    ids: dict[str, str] = {}
+    for name, arguments, settings in (
+        ("adaptive", ("--memory", "adaptive"), {}),
+        ("adaptive-exact", ("--memory", "adaptive", "--preset", "exact"), {}),
+        ("adaptive-plain", ("--memory", "adaptive"), {"adapters": "false"}),
+        ("infini-delta", ("--memory", "infini"), {"infini_update": "delta"}),
+        ("infini-linear", ("--memory", "infini"), {"infini_update": "linear"}),
+        ("melodi", ("--memory", "melodi"), {}),
+    ):
+        read = program.run("ingest", str(book), *arguments, **settings)
+        ids[name] = read["id"]
+        shown = program.run("show", read["id"])
+        yield f"state of {name}", {"ingest": read, "show": shown}
+    for question in QUESTIONS:
+        yield f"ask adaptive: {question}", program.run("ask", ids["adaptive"], question)
+    for name in ("adaptive-exact", "infini-delta", "infini-linear", "melodi"):
+        yield f"ask {name}", program.run("ask", ids[name], QUESTIONS[0])
+    plain = program.run("ask", ids["adaptive-plain"], QUESTIONS[0], adapters="false")
+    yield "ask adaptive-plain", plain
+    for name in ("adaptive", "infini-linear"):
+        chapter = program.run("ask", ids[name], QUESTIONS[2], "--chapter", "3")
+        yield f"ask {name}, chapter 3", chapter
+    early = program.run("ask", ids["adaptive"], QUESTIONS[3], "--as-of-chapter", "2")
+    yield "ask adaptive as of chapter 2", early
+    for name in ("adaptive", "infini-linear"):
+        yield f"summarize {name}", program.run("summarize", ids[name], "--chapter", "2")
+    out = folder / "export.bookstate"
+    program.run("export", ids["adaptive"], str(out))
+    yield "export", dict(_members(out))
+    imported = other.run("import", str(out))
+    yield "import", imported
+    yield "ask imported", other.run("ask", imported["id"], QUESTIONS[0])
+
+
+def _members(file: Path) -> Iterator[tuple[str, str]]:
+    with zipfile.ZipFile(file) as archive:
+        for name in sorted(archive.namelist()):
+            if name.startswith("state/"):
+                yield name, hashlib.sha256(archive.read(name)).hexdigest()
+
+
+def differences(before: Any, after: Any, where: str = "") -> Iterator[str]:
+    """Places where two freezes differ; what only the later one has is not a difference."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key, value in before.items():
+            if key not in after:
+                yield f"{where}/{key}: gone (was {value!r:.100})"
+            else:
+                yield from differences(value, after[key], f"{where}/{key}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for n, (one, two) in enumerate(zip(before, after, strict=True)):
+            yield from differences(one, two, f"{where}/{n}")
+    elif before != after:
+        yield f"{where}: {before!r:.100} -> {after!r:.100}"
+
+
+def main() -> int:
+    """The command line of this script."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command_name", required=True)
+    record = commands.add_parser("record")
+    record.add_argument("book", type=Path)
+    record.add_argument("out", type=Path)
+    record.add_argument("--command", default="bookstate")
+    record.add_argument("--models", type=Path, required=True, help="folder of fetched backbones")
+    compare = commands.add_parser("compare")
+    compare.add_argument("before", type=Path)
+    compare.add_argument("after", type=Path)
+    given = parser.parse_args()
+    if given.command_name == "record":
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            one, two = (
+                Program(given.command, folder / home, given.models.resolve()) for home in "ab"
+            )
+            frozen = dict(outcomes(one, two, given.book.resolve(), folder))
+        given.out.write_text(json.dumps(frozen, indent=1, ensure_ascii=False), "utf-8")
+        print(f"{len(frozen)} outcomes in {given.out}")  # noqa: T201
+        return 0
+    before, after = (json.loads(f.read_text("utf-8")) for f in (given.before, given.after))
+    found = list(differences(before, after))
+    print("\n".join(found) or f"{len(before)} outcomes are the same")  # noqa: T201
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
