@@ -83,14 +83,15 @@ class Chapter:
     def __post_init__(self) -> None:
         _check_span("chapter", self.start, self.end)
         if not self.title.strip():
-            raise InvalidBookError(f"chapter at {self.start} has a blank title; give it a name")
+            raise InvalidBookError(f"the chapter at {self.start} has a blank title; give it a name")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: ``number`` counts the pages from 1; ``label`` is printed on it ("xii", "37").
+    """A page: ``number`` is its position in the document, from 1; ``label`` is what is printed.
 
-    Raises InvalidBookError where the page is empty or its number below 1.
+    A label may be "xii" or "37", and may differ from the number. Raises InvalidBookError where the
+    page is empty or its number below 1.
     """
 
     number: int
@@ -101,7 +102,7 @@ class Page:
     def __post_init__(self) -> None:
         _check_span("page", self.start, self.end)
         if self.number < 1:
-            raise InvalidBookError(f"page number is {self.number}; pages count from 1")
+            raise InvalidBookError(f"a page's number is {self.number}; it must be at least 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def _joined(outer: str, inner: str) -> str:
 
 
 def _equal_parts(text: str, title: str) -> tuple[Chapter, ...]:
-    """Chapters "Part 1", "Part 2" ... of about equal length, cut at paragraph ends."""
+    """Chapters "Part 1", "Part 2" ... of about equal length; a single chapter for a short text."""
     count = max(1, round(len(text) / _PART_CHARACTERS))
     cuts = even_cuts(text, -(-len(text) // count), paragraphs_only=True) if count > 1 else []
     if not cuts:

@@ -185,7 +185,7 @@ class _Filler:
         return best
 
     def _without_blanks(self, filled: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-        """Move a sentence or piece to each white-space-only segment from the one before it."""
+        """Give each segment of only white space the last sentence or piece of the one before it."""
         for at in range(len(filled) - 1, 0, -1):
             start, end, _ = filled[at]
             if not self.text[start:end].isspace():

@@ -37,8 +37,8 @@ def read_html(data: bytes, name: str) -> Book:
 def declared_charset(data: bytes) -> str | None:
     """The encoding that a meta element or XML declaration in the first 4 KiB names.
 
-    As in the HTML standard it is UTF-8 where the declaration cannot be true: one that is written in
-    single bytes and names UTF-16 or UTF-32.
+    It is UTF-8 where the declaration cannot be true, as in the HTML standard: where it is written
+    in single bytes but names UTF-16 or UTF-32, or names an unknown encoding.
     """
     match = _DECLARED.search(data[:4096])
     if match is None:

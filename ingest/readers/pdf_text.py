@@ -140,7 +140,7 @@ def _gap(last: str, line: str, full: float, blank: bool) -> str:
 
 
 def _is_heading(line: str) -> bool:
-    """Whether a line is a heading; "#" and plain numbers are too common in PDFs to count."""
+    """Whether a line is a heading; in a PDF, "#" or a number in digits does not make one."""
     found = heading_at(line, 0, len(line))
     return found is not None and found.family not in ("#", "arabic")
 
