@@ -114,7 +114,9 @@ def test_a_scope_outside_the_book_is_refused(
         list(library.ask(document.id, QUESTION, scope))
 
 
-@pytest.mark.parametrize(("question", "reason"), [("  \n", "empty"), ("key " * 600, "at most 512")])
+@pytest.mark.parametrize(
+    ("question", "reason"), [("  \n", "empty"), ("key " * 600, "limit is 512")]
+)
 def test_a_question_without_words_or_with_too_many_is_refused(
     shelf: Shelf, question: str, reason: str
 ) -> None:
