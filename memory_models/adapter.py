@@ -20,7 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from memory_models.decoder import Decoder
-from memory_models.errors import BrokenCheckpoint, InvalidRequest
+from memory_models.errors import BrokenCheckpoint, InvalidRequest, NotEnoughMemory
+from memory_models.placement import has_layers_on_disk
 
 SPREAD = 64.0  # times a factor, in eight bits a number
 SMALL = 4096  # tensors of at most so many numbers stay float32
@@ -186,7 +187,15 @@ def eighths(weights: Mapping[str, Tensor], scale: float) -> tuple[dict[str, Tens
 
 
 def sharing(decoder: Decoder) -> Decoder:
-    """Another module tree over the very same parameter tensors."""
+    """Another module tree over the very same parameter tensors.
+
+    Raises NotEnoughMemory where the decoder does not lie in memory whole.
+    """
+    if has_layers_on_disk(decoder):
+        raise NotEnoughMemory(
+            "The backbone does not fit into memory, so no adapter can be used with it; close other "
+            "programs, choose a smaller backbone, or switch adapters off (BOOKSTATE_ADAPTERS=0)."
+        )
     known: dict[int, Any] = {id(tensor): tensor for tensor in decoder.parameters()}
     known[id(decoder.rope)] = decoder.rope
     return copy.deepcopy(decoder, known).requires_grad_(False).eval()
