@@ -1,19 +1,23 @@
-"""The background reader: queue, cancel, resume, restart, deletion."""
+"""The worker: queue, cancel, resume, restart, deletion."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
+import torch
 from novels import novel
 
 from app.library import Library, OnProgress
 from app.storage.store import Document, Job
 from app.worker import Worker
 from ingest.book import WindowTooSmallError
+from memory_models.memories.adaptive import AdaptiveMemory
+from memory_models.memory import Bundle, Written
 
 PATIENCE = 60  # seconds
 
@@ -242,3 +246,72 @@ def test_a_refusal_fails_the_job_with_its_reason(library: Library, settings: obj
     with working(library):
         wait_for(lambda: statuses(library) == ["failed"])
     assert "choose it with --backbone" in library.store.jobs()[0].error
+
+
+UNFORESEEN = {
+    "out of memory": (MemoryError(), "memory of this computer was not enough"),
+    "a GPU out of memory": (
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        "memory of this computer was not enough",
+    ),
+    "torch cannot allocate": (
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"
+        ),
+        "memory of this computer was not enough",
+    ),
+    "torch": (
+        RuntimeError("expected scalar type Float\nbut found BFloat16"),
+        r"\(RuntimeError: expected scalar type Float\)\. Read it again",
+    ),
+    "a fault of ours": (KeyError("slots"), r"\(KeyError: 'slots'\)\. Read it again"),
+}
+
+
+@pytest.mark.parametrize("case", UNFORESEEN)
+def test_an_error_that_nobody_foresaw_fails_its_job_alone(
+    library: Library,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    case: str,
+) -> None:
+    error, said = UNFORESEEN[case]
+    first, second = queued(library, 0), queued(library, 1)
+    write, windows = AdaptiveMemory.write, 0
+
+    def failing(self: AdaptiveMemory, tokens: torch.Tensor, carry: Bundle) -> Written:
+        nonlocal windows
+        windows += 1
+        if windows == 6:
+            raise error
+        return write(self, tokens, carry)
+
+    monkeypatch.setattr(AdaptiveMemory, "write", failing)
+    with working(library) as worker:
+        wait_for(lambda: statuses(library) == ["failed", "done"])
+        assert re.search(said, library.store.jobs()[0].error)
+        assert worker.progress == {}
+        assert type(error).__name__ in caplog.text and "Traceback" in caplog.text
+        assert library.store.document(second.id).ready
+        library.store.enqueue(first.id)
+        worker.wake()
+        wait_for(lambda: statuses(library) == ["failed", "done", "done"])
+    assert library.store.document(first.id).ready
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_worker_ends_with_its_process(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exit is no failure of the document."""
+    queued(library)
+
+    def leave(*_: object) -> Document:
+        raise SystemExit
+
+    monkeypatch.setattr(library, "read", leave)
+    worker = Worker(library, poll_seconds=0.02)
+    worker.start()
+    worker._thread.join(PATIENCE)
+    assert not worker._thread.is_alive()
+    assert statuses(library) == ["running"]  # queued again at the next start
