@@ -22,6 +22,9 @@ from ingest.readers.markdown import read_markdown
 from ingest.readers.pdf import read_pdf
 from ingest.readers.text import read_text
 
+PARSER_VERSION = 1
+"""Raise it when the readers give another text, other chapters or other pages for the same file."""
+
 MOST_BYTES = 512 << 20
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>]|head[\s>]|body[\s>])",

@@ -29,7 +29,8 @@ from app.adapters import (
 )
 from app.cli.main import app
 from app.errors import BookstateError, InvalidArchive, InvalidSetting
-from app.exchange.archive import export_document, import_document
+from app.exchange.archive import import_document
+from app.exchange.export import export_document
 from app.library import Library
 from app.models import FITTED, caution, new_memory
 from app.settings import Settings
@@ -196,7 +197,7 @@ def test_trained_adapters_are_installed_and_used(
     gated, coded = write_gate(backbone), codec(backbone)
     assert gated is not None and coded is not None
     document, _ = library.register(b"Mara found the key. " * 40, "key.txt")
-    assert document.adapter == f"gate {gated.name}, codec {coded.name}"
+    assert document.reading.adapter == f"gate {gated.name}, codec {coded.name}"
     assert library.store.document(document.id) == document
     more = ("--facts", f"{records}:0.2:train", "--validation", str(records), "--probes", "2")
     more = ("--facts", f"{records}:0.2:train", "--validation", str(records))
@@ -286,7 +287,7 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     library = Library(settings)
     text = b"The lamp was found in the mill. " * 20
     document = library.add(text, "a.txt", memory=memory).document
-    assert json.loads(document.memory_config)["maps"]
+    assert json.loads(document.reading.memory_config)["maps"]
     assert caution(memory, library.backbone, settings) == FITTED
     list(library.ask(document.id, "Where was the lamp?"))
     path = folder / "adapters" / f"{kind}.safetensors"
