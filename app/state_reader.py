@@ -77,14 +77,13 @@ class StateReader:
         once it was deleted.
         """
         with self._store.reading():
-            self._store.check_there(document.id)
-            chapters = self._store.segment_chapters(document.id)
+            self._store.check_reading(document.reading)
+            chapters = self._store.segment_chapters(document.reading)
             scope.check(max(chapters))
             inside = [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
             if not document.ready:
                 raise NotReady(
-                    f"{document.title!r} has been read to segment {document.segments_done} of "
-                    f"{document.segments}; run `bookstate ingest` on the file again to finish."
+                    f"{document.how_far}; run `bookstate ingest` on the file again to finish."
                 )
             if memory.opens == "windows":
                 return self._addressed(document, memory, question, inside, windows)
@@ -94,9 +93,9 @@ class StateReader:
         self, document: Document, memory: WindowMemory, segments: list[int]
     ) -> dict[int, Bundle]:
         """What is stored of the given segments' windows. Raises UnknownDocument, BrokenState."""
-        blobs = dict(self._store.blobs(document.id, "slots", segments))
+        blobs = dict(self._store.blobs(document.reading, "slots", segments))
         if missing := sorted(set(segments) - blobs.keys()):
-            self._store.check_there(document.id)
+            self._store.check_reading(document.reading)
             raise BrokenState(
                 f"The state of {document.title!r} has no slots of segment {missing[0]}; remove the "
                 "document and read it again."
@@ -121,10 +120,10 @@ class StateReader:
         return memory.recall(slots, chosen.prior, rows=chosen.rows)
 
     def _address_book(self, document: Document, memory: WindowMemory) -> AddressBook:
-        key = (document.id, document.state_sha256)
+        key = (document.reading.id, document.reading.state_sha256)
         with self._lock:
             if key not in self._books:
-                blobs = self._store.blobs(document.id, "address")
+                blobs = self._store.blobs(document.reading, "address")
                 self._books[key] = memory.address_book(
                     [(segment, from_bytes(blob)) for segment, blob in blobs]
                 )
@@ -140,8 +139,8 @@ class StateReader:
         return memory.recall(end)
 
     def _carry_at(self, document: Document, segment: int) -> dict[str, Tensor]:
-        part = "carry" if segment == document.segments - 1 else "snapshot"
-        found = self._store.latest_blob(document.id, part, before=segment)
+        part = "carry" if segment == document.reading.segments - 1 else "snapshot"
+        found = self._store.latest_blob(document.reading, part, before=segment)
         if found is None or found[0] != segment:
             raise NotReady(
                 f"The state of {document.title!r} has no snapshot at segment {segment}; "

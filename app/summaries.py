@@ -67,7 +67,7 @@ class Summarizer:
 
     def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
         """Every chapter's summary in order, made where it is missing."""
-        count = len(self._library.store.chapters(document.id))
+        count = len(self._library.store.chapters(document.reading))
         started = perf_counter()
         for number in range(1, count + 1):
             yield self.chapter(document, number)
@@ -77,7 +77,7 @@ class Summarizer:
     def chapter(self, document: Document, number: int) -> Summary:
         """One chapter's summary, from that chapter's part of the state."""
         self._check_ready(document)
-        chapters = self._library.store.chapters(document.id)
+        chapters = self._library.store.chapters(document.reading)
         Scope(chapter=number).check(len(chapters))
         if known := self._known(document, number):
             return known
@@ -98,27 +98,26 @@ class Summarizer:
         return self._keep(document, Summary(BOOK, document.title, text))
 
     def _check_ready(self, document: Document) -> None:
-        self._library.store.check_there(document.id)
+        self._library.store.check_reading(document.reading)
         if not document.ready:
-            raise NotReady(
-                f"{document.title!r} has been read to segment {document.segments_done} of "
-                f"{document.segments}; finish reading it before it is summarised."
-            )
+            raise NotReady(f"{document.how_far}; finish reading it before it is summarised.")
 
     def _known(self, document: Document, number: int) -> Summary | None:
         if self._again and (document.id, number) not in self._made:
             return None
-        return self._library.store.summaries(document.id).get(number)
+        return self._library.store.summaries(document).get(number)
 
     def _keep(self, document: Document, summary: Summary) -> Summary:
-        self._library.store.save_summary(document.id, summary)
+        self._library.store.save_summary(document, summary)
         self._made.add((document.id, summary.chapter))
         return summary
 
     def _from_windows(self, document: Document, memory: WindowMemory, number: int) -> str:
         inside = [
             segment
-            for segment, chapter in enumerate(self._library.store.segment_chapters(document.id))
+            for segment, chapter in enumerate(
+                self._library.store.segment_chapters(document.reading)
+            )
             if chapter == number
         ]
         if len(inside) > WINDOWS_A_CHAPTER:

@@ -32,7 +32,7 @@ class Worker:
         self._stop = Event()
         self._wake = Event()
         self._thread = Thread(target=self._run, name="bookstate-worker", daemon=True)
-        self.progress: dict[str, ReadProgress] = {}
+        self.progress: dict[str, ReadProgress] = {}  # by reading
 
     def start(self) -> None:
         """Queue again what an earlier process left running, and begin."""
@@ -80,13 +80,13 @@ class Worker:
             return
 
         def on_progress(progress: ReadProgress) -> None:
-            self.progress[job.document_id] = progress
+            self.progress[job.reading_id] = progress
             if self._stop.is_set() or store.job_status(job.id) != "running":
                 raise Stopped  # also where the document, and its job with it, was deleted
             store.set_job(job.id, tokens_per_second=progress.tokens_per_second)
 
         try:
-            self._library.read(job.document_id, on_progress)
+            self._library.read(job.reading_id, on_progress)
         except Stopped:
             store.put_back_job(job.id)
         except Busy as error:
@@ -102,7 +102,7 @@ class Worker:
         else:
             store.set_job(job.id, status="done", error="")
         finally:
-            self.progress.pop(job.document_id, None)
+            self.progress.pop(job.reading_id, None)
 
 
 def _explained(error: Exception) -> str:

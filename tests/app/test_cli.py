@@ -51,7 +51,7 @@ def tiny_settings(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "backbone": str(tiny_backbone),
         "window": "32",
-        "share": "0.25",
+        "keep_ratio": "0.25",
         "answer_tokens": "6",
     }.items():
         monkeypatch.setenv(f"BOOKSTATE_{name.upper()}", value)

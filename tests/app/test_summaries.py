@@ -30,7 +30,7 @@ def test_every_memory_makes_a_summary_of_a_chapter(shelf: Shelf, kind: str) -> N
     library, document = shelf.libraries[kind], shelf.documents[kind]
     summary = Summarizer(library).chapter(document, 2)
     assert (summary.chapter, summary.title) == (2, "Chapter 2")
-    assert library.store.summaries(document.id)[2] == summary
+    assert library.store.summaries(document)[2] == summary
 
 
 def test_what_was_made_is_not_made_again(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +38,7 @@ def test_what_was_made_is_not_made_again(library: Library, monkeypatch: pytest.M
     summarizer = Summarizer(library)
     book = summarizer.book(document)
     chapters = list(summarizer.chapters(document))
-    assert library.store.summaries(document.id) == {BOOK: book, **{s.chapter: s for s in chapters}}
+    assert library.store.summaries(document) == {BOOK: book, **{s.chapter: s for s in chapters}}
     monkeypatch.setattr(summarizer, "_each", None)
     assert summarizer.book(document) == book
     assert list(summarizer.chapters(document)) == chapters
@@ -66,9 +66,9 @@ def test_a_summary_can_be_stopped_and_made_again(library: Library, kind: str, ca
     summarizer = Summarizer(library, at_call(calls, stop))
     with pytest.raises(Stopped):
         summarizer.chapter(document, 1)
-    assert library.store.summaries(document.id) == {}
+    assert library.store.summaries(document) == {}
     made = summarizer.chapter(document, 1)
-    assert library.store.summaries(document.id) == {1: made}
+    assert library.store.summaries(document) == {1: made}
 
 
 @pytest.mark.parametrize("kind", ["adaptive", "melodi"])
@@ -101,7 +101,7 @@ def test_summaries_are_made_where_a_write_gate_scores_the_slots(
     gate = WriteGate.from_weights(library.backbone.config, weights)
     monkeypatch.setattr(TrainedParts, "write_gate", lambda _, name="": gate)
     document = read_novel(library)
-    assert gate.name in document.memory_config
+    assert gate.name in document.reading.memory_config
     assert Summarizer(library).chapter(document, 1).summary
 
 
@@ -178,7 +178,7 @@ def test_summaries_are_made_anew_when_asked_to(
     assert all(set(s.summary.split()) == {"New."} for s in made)
     monkeypatch.setattr(Summarizer, "_each", None)  # nothing is made twice
     assert again.book(document).summary == "\n".join(s.summary for s in made)
-    assert library.store.summaries(document.id)[2] == made[1]
+    assert library.store.summaries(document)[2] == made[1]
 
 
 def test_what_is_not_there_is_not_summarised(library: Library) -> None:
@@ -186,7 +186,7 @@ def test_what_is_not_there_is_not_summarised(library: Library) -> None:
     summarizer = Summarizer(library)
     with pytest.raises(InvalidQuestion, match="chapters 1 to 3"):
         summarizer.chapter(document, 4)
-    library.store.update(document.id, segments_done=1)
+    library.store.update_reading(document.reading.id, segments_done=1)
     with pytest.raises(NotReady, match="to segment 1 of"):
         summarizer.book(library.store.document(document.id))
 
@@ -225,7 +225,7 @@ def test_nobody_is_named_twice_in_a_sentence(
 def test_a_chapter_is_what_its_windows_tell(library: Library) -> None:
     document = read_novel(library)
     summarizer = Summarizer(library)
-    chapters = library.store.segment_chapters(document.id)
+    chapters = library.store.segment_chapters(document.reading)
     told = summarizer.windows(document, [n for n, chapter in enumerate(chapters) if chapter == 2])
     assert summarizer.chapter(document, 2).summary == " ".join(filter(None, told))
 

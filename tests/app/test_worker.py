@@ -46,7 +46,7 @@ def statuses(library: Library) -> list[str]:
 
 def queued(library: Library, seed: int = 0) -> Document:
     document, _ = library.register(novel(seed=seed), f"novel{seed}.md")
-    library.store.enqueue(document.id)
+    library.store.enqueue(document.reading.id)
     return document
 
 
@@ -87,11 +87,11 @@ def test_a_cancelled_job_stops_and_a_new_one_goes_on(library: Library) -> None:
     with working(library) as worker:
         assert gate.reached.wait(PATIENCE)
         assert worker.progress[document.id].segments_done == 4
-        library.store.cancel_job(document.id)
+        library.store.cancel_job(document.reading.id)
         gate.opened.set()
         wait_for(lambda: statuses(library) == ["cancelled"])
-        assert library.store.document(document.id).segments_done == 4
-        library.store.enqueue(document.id)
+        assert library.store.document(document.id).reading.segments_done == 4
+        library.store.enqueue(document.reading.id)
         worker.wake()
         wait_for(lambda: statuses(library) == ["cancelled", "done"])
     assert library.store.document(document.id).ready
@@ -106,7 +106,7 @@ def test_a_job_that_is_cancelled_while_it_is_taken_up_does_not_start(
     def overtaken(*wanted: str) -> list[Job]:
         found = jobs(*wanted)
         if wanted == ("queued",) and found:
-            library.store.cancel_job(document.id)
+            library.store.cancel_job(document.reading.id)
             taken.set()
         return found
 
@@ -114,7 +114,7 @@ def test_a_job_that_is_cancelled_while_it_is_taken_up_does_not_start(
     with working(library):
         assert taken.wait(PATIENCE)
     assert statuses(library) == ["cancelled"]
-    assert library.store.document(document.id).segments_done == 0
+    assert library.store.document(document.id).reading.segments_done == 0
 
 
 def test_stopping_keeps_the_job_for_the_next_start(library: Library) -> None:
@@ -176,7 +176,7 @@ def test_deleting_a_document_just_before_a_checkpoint_does_not_either(
         queued(library, 1)
         wait_for(lambda: statuses(library) == ["done"])
     assert library.store.db.execute("SELECT count(*) FROM states").fetchone()[0] > 0
-    assert library.store.state_parts(document.id) == {}
+    assert library.store.state_parts(document.reading) == {}
 
 
 @contextmanager
@@ -220,7 +220,7 @@ def test_a_job_that_waits_for_another_process_can_be_cancelled(library: Library)
         worker = Worker(library, poll_seconds=0.01, busy_seconds=60)
         worker.start()
         wait_for(lambda: bool(worker._busy_until))
-        library.store.cancel_job(document.id)
+        library.store.cancel_job(document.reading.id)
         wait_for(lambda: statuses(library) == ["cancelled"])
         began = time.monotonic()
         worker.stop()
@@ -242,7 +242,7 @@ def test_a_window_that_is_too_small_fails_the_job_too(
 
 def test_a_refusal_fails_the_job_with_its_reason(library: Library, settings: object) -> None:
     document = queued(library)
-    library.store.update(document.id, backbone_sha256="0" * 64)
+    library.store.update_reading(document.reading.id, backbone_sha256="0" * 64)
     with working(library):
         wait_for(lambda: statuses(library) == ["failed"])
     assert "choose it with --backbone" in library.store.jobs()[0].error
