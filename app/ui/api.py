@@ -101,10 +101,10 @@ class Api:
     ) -> Iterator[str | dict[str, Any]]:
         """Stream the text of an answer as it grows, then the answer with its sources."""
         try:
-            document = self._desk.ready(self._desk.library.store.document(id).id)
+            self._desk.finished(self._desk.library.store.document(id))
             scope = Scope(chapter=chapter or None, as_of_chapter=as_of_chapter or None)
-            self._desk.turns.check(document.id, question, scope)
-            turn = self._desk.turns.start(document.id, question, scope)
+            self._desk.turns.check(id, question, scope)
+            turn = self._desk.turns.start(id, question, scope)
         except REFUSALS as error:
             raise _refusal(error) from error
         try:
@@ -118,7 +118,7 @@ class Api:
     def summarize(self, id: str, chapter: int = 0) -> dict[str, Any]:
         """One chapter's summary, or with chapter 0 the whole book's."""
         try:
-            document = self._desk.ready(self._desk.library.store.document(id).id)
+            document = self._desk.finished(self._desk.library.store.document(id))
             watch = self._desk.begin_summary(document.id)
             with self._desk.summarising(document.id, watch):
                 made = summarise(Summarizer(self._desk.library, watch), document, chapter)

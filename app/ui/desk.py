@@ -41,6 +41,10 @@ class Desk:
         document = self.find(document_id)
         if document is None:
             raise NotReady("No document is open; choose one in the library first.")
+        return self.finished(document)
+
+    def finished(self, document: Document) -> Document:
+        """The document as it is. Raises NotReady where this reading of it is not finished."""
         if not document.ready:
             raise NotReady(f"{document.how_far}; wait until the reading is done.")
         return document

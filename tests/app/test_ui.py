@@ -163,7 +163,7 @@ class TestEndpoints:
         ask = {"id": added["id"], "api_name": "/summarize"}
         made = served.client.predict(chapter=1, **ask)
         assert set(made) == {"chapter", "title", "summary"}
-        stored = served.library.store.summaries(added["id"])[1]
+        stored = served.library.store.summaries(served.library.store.document(added["id"]))[1]
         assert stored.summary == made["summary"]
         assert served.client.predict(chapter=1, **ask) == made
         assert served.client.predict(**ask)["chapter"] == BOOK
@@ -205,7 +205,7 @@ class TestPage:
         assert len(served.library.store.messages(chat.id)) == 2
         assert len(self.press(served, "open_chat", id, chat.id)) == 5
         self.press(served, "summarise_one", id, 1, False)
-        assert len(served.library.store.summaries(id)) == 1
+        assert len(served.library.store.summaries(served.library.store.document(id))) == 1
         assert self.press(served, "ask_delete", id)[0]["visible"]
         assert "deleted" in self.press(served, "delete", id)[-1]
 
@@ -432,6 +432,39 @@ class TestLibraryTab:
         seen = tab.view("", None)[-1]
         assert tab.tick("", None, seen)[0] == gr.skip()
         assert tab.tick("nothing", None, seen)[0] != gr.skip()
+
+    def test_a_document_with_two_readings_is_shown_once(self, desk: Desk, picker: Any) -> None:
+        first = read_novel(desk.library)
+        tab = LibraryTab(desk, picker)
+        assert not tab.view("", first.id)[7]["visible"]
+        second, _ = desk.library.register(novel(), "novel.md", memory="melodi")
+        desk.enqueue(second.reading.id)
+        (row,) = tab.view("", first.id)[0]["value"]
+        assert row[1] == "adaptive MELODI" and row[6] == "ready, being read again"
+        assert "Read again: MELODI" in tab.view("", first.id)[4]
+        assert tab.view("", first.id)[6]["visible"]  # it can be stopped
+        tab.cancel(first.id)
+        assert tab.view("", first.id)[5]["visible"]
+        tab.read_on(first.id)
+        assert desk.jobs()[second.reading.id].status == "queued"
+        desk.library.read(second.reading.id)
+        (row,) = tab.view("", first.id)[0]["value"]
+        assert row[1] == "MELODI"
+        used = tab.view("", first.id)[7]
+        assert used["visible"] and used["value"] == second.reading.id
+        assert [id for _, id in used["choices"]] == [first.reading.id, second.reading.id]
+        seen = tab.view("", first.id)[-1]
+        assert tab.use(first.reading.id) == ""
+        assert tab.tick("", first.id, seen)[0] != gr.skip()
+        assert tab.view("", first.id)[0]["value"][0][1] == "adaptive MELODI"
+        assert "bs-warning" in tab.use("nothing")
+
+    def test_a_document_is_deleted_with_all_its_readings(self, desk: Desk, picker: Any) -> None:
+        first = read_novel(desk.library)
+        second, _ = desk.library.register(novel(), "novel.md", memory="melodi")
+        desk.enqueue(second.reading.id)
+        assert "deleted" in LibraryTab(desk, picker).delete(first.id)[-1]
+        assert not desk.library.store.jobs()
 
     def test_untrained_memories_are_warned_of(self, desk: Desk, picker: Any) -> None:
         tab = LibraryTab(desk, picker)

@@ -13,7 +13,7 @@ import torch
 from novels import novel
 
 from app.library import Library, OnProgress
-from app.storage.store import Document, Job
+from app.storage.store import Document, Job, Reading
 from app.worker import Worker
 from ingest.book import WindowTooSmallError
 from memory_models.memories.adaptive import AdaptiveMemory
@@ -164,11 +164,11 @@ def test_deleting_a_document_just_before_a_checkpoint_does_not_either(
     document = queued(library, 0)
     checkpoint, deleted = library.store.checkpoint, Event()
 
-    def late(document_id: str, **values: object) -> None:
-        if document_id == document.id and not deleted.is_set():
-            library.store.remove(document_id)
+    def late(reading: Reading, **values: object) -> None:
+        if reading.id == document.reading.id and not deleted.is_set():
+            library.store.remove(document.id)
             deleted.set()
-        checkpoint(document_id, **values)  # type: ignore[arg-type]
+        checkpoint(reading, **values)  # type: ignore[arg-type]
 
     monkeypatch.setattr(library.store, "checkpoint", late)
     with working(library):
