@@ -43,7 +43,7 @@ NAME = re.compile(r"\b[^\W\d_]{2,}")  # if its first letter is a capital
 TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St", "Miss", "Sir", "Lady", "Lord"))
 WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
 ROWS = 4  # windows that speak at once, each beside itself without memory
-CONTRAST = 0.5  # with what would be said without memory; EXPERIMENTS.md, 2026-11-23: summaries
+CONTRAST = 0.5  # with what would be said without memory; docs/experiments/summaries.md
 REFUSAL = ABSTAINED.rstrip(".").lower()
 
 
