@@ -25,7 +25,7 @@ from app.errors import Busy, InvalidSetting, NotReady
 from app.memory_config import config_json
 from app.register import File, Plan, Register, checked_title
 from app.settings import Settings
-from app.state_reader import Scope, StateReader, scope_note
+from app.state_reader import Scope, StateReader
 from app.storage.store import Document, Store
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
@@ -207,7 +207,7 @@ class Library:
 
     def _read_on(self, document: Document, on_progress: OnProgress) -> None:
         memory, reading = self.memory_of(document), document.reading
-        chapters = self.store.segment_chapters(reading)
+        ends = set(self.store.snapshot_ends(reading))
         found = self.store.latest_blob(reading, "carry")
         carry = from_bytes(found[1]) if found else memory.empty()
         pace = Pace(total=reading.tokens, before=self.store.tokens_done(reading))
@@ -216,7 +216,7 @@ class Library:
         for step in stream(memory, self.backbone.tokenizer.encode, unread, carry):
             done = step.number + 1
             left |= step.left
-            if step.carry and done < len(chapters) and chapters[done] != chapters[step.number]:
+            if step.carry and step.number in ends:
                 left["snapshot", step.number] = to_bytes(step.carry)
             pace.tokens += step.tokens
             if done % CHECKPOINT_SEGMENTS == 0 or done == reading.segments:
@@ -273,10 +273,14 @@ class Library:
             prompt,
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
             self.engine.calibration.confidence,
-            scope_note(memory, scope),
+            self._states.scope_note(document, memory, scope),
             self.engine.abstention_of(memory),
             document.reading.id,
         )
+
+    def scope_note(self, document: Document, scope: Scope) -> str:
+        """What a person must know where more than the chapter is opened, else empty."""
+        return self._states.scope_note(document, self.memory_of(document), scope)
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:
         """What a finished (or stopped) stream said, with the pages it looked at most."""

@@ -37,6 +37,7 @@ from app.memory_config import parse_config
 from app.storage.configs import read_config
 from app.storage.records import reading_ids
 from app.storage.store import DocumentText
+from app.storage.texts import snapshot_ends
 from ingest.book import Book, Chapter, InvalidBookError, Page, Segment, check_partition
 from memory_models.errors import ModelError
 
@@ -104,6 +105,7 @@ class ChapterEntry(Strict):
     start: Whole
     end: Whole
     source: Whole
+    made_up: bool
 
 
 class SegmentEntry(Strict):
@@ -186,7 +188,7 @@ def unpack(manifest: Manifest) -> Unpacked:
         book = Book(
             title=row.title,
             text=text.text,
-            chapters=tuple(Chapter(c.title, c.start, c.end) for c in manifest.chapters),
+            chapters=tuple(Chapter(c.title, c.start, c.end, c.made_up) for c in manifest.chapters),
             pages=tuple(Page(p.number, p.label, p.start, p.end) for p in manifest.pages),
             format=row.format,
             author=row.author,
@@ -202,12 +204,16 @@ def unpack(manifest: Manifest) -> Unpacked:
     _check_segments(segments, book, config.window)
     _check_counts(manifest)
     _check_sources(manifest)
-    blobs = [(entry.part, entry.segment) for entry in manifest.state]
-    if blobs != expected_blobs(config, [s.chapter for s in manifest.segments]):
+    blobs: list[tuple[str, int]] = [(entry.part, entry.segment) for entry in manifest.state]
+    inside = [s.chapter for s in manifest.segments]
+    sources = tuple(chapter.source for chapter in manifest.chapters)
+    ends = snapshot_ends(inside, book.chapters, sources)
+    every = [n for n in range(len(inside) - 1) if inside[n] != inside[n + 1]]  # by version 0.3
+    expected = [expected_blobs(config, len(inside), kept) for kept in (ends, every)]
+    if blobs not in expected:
         raise refused(
             f"the list of {len(blobs)} parts is not what {manifest.reading.memory} leaves behind"
         )
-    sources = tuple(chapter.source for chapter in manifest.chapters)
     made = DocumentText(text.parser, text.paged, text.text, book.chapters, book.pages, sources)
     return Unpacked(config, made, segments)
 

@@ -137,6 +137,10 @@ class Manifest1(Strict):
         for segment in self.segments:
             firsts.setdefault(segment.chapter, segment.number)
         return tuple(
-            {**chapter.model_dump(), "source": bisect_right(starts, firsts.get(number, 0)) - 1}
+            {
+                **chapter.model_dump(),
+                "source": bisect_right(starts, firsts.get(number, 0)) - 1,
+                "made_up": False,  # this form does not say so
+            }
             for number, chapter in enumerate(self.chapters, start=1)
         )

@@ -283,6 +283,7 @@ CREATE TABLE chapters_new (
     start INTEGER NOT NULL,
     end INTEGER NOT NULL,
     source INTEGER NOT NULL,
+    made_up INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (text_id, number)
 ) STRICT;
 CREATE TABLE pages_new (
@@ -329,7 +330,7 @@ INSERT INTO chapters_new
             SELECT min(g.number) FROM segments g
             WHERE g.document_id = c.document_id AND g.chapter = c.number
         )
-    ), 0)
+    ), 0), 0
     FROM chapters c JOIN texts t ON t.document_id = c.document_id;
 INSERT INTO pages_new
     SELECT t.id, p.number, p.label, p.start, p.end

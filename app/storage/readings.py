@@ -9,7 +9,7 @@ from app.errors import UnknownDocument
 from app.storage.activity import BOOK
 from app.storage.records import Reading, StoredSegment
 from app.storage.states import StateStore
-from app.storage.texts import TextStore
+from app.storage.texts import TextStore, snapshot_ends
 from ingest.book import Book, Segment
 
 
@@ -158,6 +158,11 @@ class ReadingStore(TextStore, StateStore):
             StoredSegment(n, chapter, start, end, first, last, tokens, text[start:end])
             for n, chapter, start, end, first, last, tokens in rows
         ]
+
+    def snapshot_ends(self, reading: Reading) -> list[int]:
+        """The segments behind which a recurrent memory keeps its state for chapters."""
+        text = self.text(reading.text_id)
+        return snapshot_ends(self.segment_chapters(reading), text.chapters, text.sources)
 
     def segment_chapters(self, reading: Reading) -> list[int]:
         """The chapter number of every segment, in order."""

@@ -131,6 +131,15 @@ class StateStore(DatabaseFile):
         ).fetchone()
         return row
 
+    def carry_ends(self, reading: Reading) -> list[int]:
+        """The segments behind which the state of a recurrent memory is kept, in order."""
+        rows = self.db.execute(
+            "SELECT segment FROM states WHERE reading_id = ? AND part IN ('carry', 'snapshot') "
+            "ORDER BY segment",
+            [reading.id],
+        )
+        return [row[0] for row in rows]
+
     def state_parts(self, reading: Reading) -> dict[str, int]:
         """Bytes of the state by part."""
         rows = self.db.execute(

@@ -6,8 +6,9 @@ of several readings is continued with another file. Readings stay with the text 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from app.storage.database import DatabaseFile
 from app.storage.records import Reading
@@ -34,7 +35,7 @@ class DocumentText:
     def followed_by(self, book: Book, source: int, parser: int) -> DocumentText:
         """This text with another file behind it."""
         offset, page0 = len(self.text), self.pages[-1].number
-        chapters = (Chapter(c.title, offset + c.start, offset + c.end) for c in book.chapters)
+        chapters = (replace(c, start=offset + c.start, end=offset + c.end) for c in book.chapters)
         pages = (
             Page(page0 + p.number, p.label, offset + p.start, offset + p.end) for p in book.pages
         )
@@ -92,6 +93,7 @@ class TextStore(DatabaseFile):
                 "start": chapter.start,
                 "end": chapter.end,
                 "source": source,
+                "made_up": int(chapter.made_up),
             }
             for number, (chapter, source) in enumerate(chapters, start=1)
         )
@@ -149,9 +151,10 @@ class TextStore(DatabaseFile):
 
     def _chapters(self, text_id: int) -> list[Chapter]:
         rows = self.db.query(
-            "SELECT title, start, end FROM chapters WHERE text_id = ? ORDER BY number", [text_id]
+            "SELECT title, start, end, made_up FROM chapters WHERE text_id = ? ORDER BY number",
+            [text_id],
         )
-        return [Chapter(**row) for row in rows]
+        return [Chapter(**{**row, "made_up": bool(row["made_up"])}) for row in rows]
 
     def pages(self, reading: Reading) -> list[Page]:
         """Pages in order."""
@@ -177,3 +180,20 @@ class TextStore(DatabaseFile):
             [reading.text_id, *wanted],
         )
         return dict(rows.fetchall())
+
+
+def snapshot_ends(
+    inside: Sequence[int], chapters: Sequence[Chapter], sources: Sequence[int]
+) -> list[int]:
+    """The segments at whose end a chapter or a file ends, the last one left out.
+
+    inside: the chapter number of each segment; sources: the file of each chapter. The ends of
+    parts that only we made are left out: nobody asks for these, and each costs a whole state.
+    """
+    ends = []
+    for segment, (number, following) in enumerate(pairwise(inside)):
+        here, there = chapters[number - 1], chapters[following - 1]
+        one_file = sources[number - 1] == sources[following - 1]
+        if number != following and not (here.made_up and there.made_up and one_file):
+            ends.append(segment)
+    return ends

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from weakref import WeakSet
 
@@ -13,16 +13,18 @@ from novels import KINDS, Shelf, novel, read_novel
 from app.errors import InvalidQuestion, NotReady, UnknownDocument
 from app.library import Library, Stopped
 from app.storage.store import BOOK
-from app.summaries import ROWS, Summarizer, named_again, whole_sentences
+from app.summaries import REQUEST, ROWS, Summarizer, named_again, whole_sentences
 from app.trained import AdaptedDecoder, TrainedParts
 from ingest.segments import split_text
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
+from memory_models.generate import Mixture
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.slot_reading import SlotReading
 from memory_models.memories.write_gate import WriteGate
-from memory_models.memory import Written
-from memory_models.prompt import ABSTAINED, TELL, build_prompt
+from memory_models.memory import Bundle, Written
+from memory_models.prompt import ABSTAINED, INSTRUCTION, TELL, build_prompt
+from memory_models.recall import WindowMemory
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -162,7 +164,7 @@ def test_a_long_text_is_told_in_groups_as_if_it_were_read_whole(
         return written
 
     monkeypatch.setattr(AdaptiveMemory, "write", watched)
-    assert summarizer._told(text) == "\n".join(filter(None, said))
+    assert summarizer._summed_up(text) == "\n".join(filter(None, said))
     assert len(spans) > 2 * ROWS and most == ROWS
 
 
@@ -256,5 +258,39 @@ def test_the_summary_adapter_is_asked_where_there_is_one(
 
 def test_a_recurrent_memory_has_no_windows_to_tell_of(library: Library) -> None:
     document = read_novel(library, memory="melodi")
-    with pytest.raises(InvalidRequest, match=r"melodi.*has no windows"):
+    with pytest.raises(InvalidRequest, match=r"melodi.*cannot be opened segment by segment"):
         Summarizer(library).windows(document, [0])
+
+
+def test_every_segment_of_a_long_chapter_is_summed_up(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = library.add(novel(chapters=1, sentences=60), "long.md").document
+    assert document.reading.segments > 20
+    summarizer, opened = Summarizer(library), list[int]()
+    each = summarizer._each
+
+    def watched(memory: WindowMemory, slots: Mapping[int, Bundle]) -> list[str]:
+        opened.extend(slots)
+        return each(memory, slots)
+
+    monkeypatch.setattr(summarizer, "_each", watched)
+    summarizer.chapter(document, 1)
+    assert opened == list(range(document.reading.segments))
+
+
+@pytest.mark.parametrize("memory", ["infini", "melodi"])
+def test_a_recurrent_memory_is_not_asked_for_ten_words(
+    library: Library, memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = read_novel(library, memory=memory)
+    prompts: list[str] = []
+    prefill = Mixture.prefill
+
+    def watched(self: Mixture, prompt: Sequence[int], question: slice) -> None:
+        prompts.append(library.backbone.tokenizer.decode(prompt))
+        prefill(self, prompt, question)
+
+    monkeypatch.setattr(Mixture, "prefill", watched)
+    Summarizer(library).chapter(document, 1)
+    assert len(prompts) == 1 and REQUEST in prompts[0] and INSTRUCTION not in prompts[0]

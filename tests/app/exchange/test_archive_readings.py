@@ -238,8 +238,8 @@ def test_a_configuration_with_old_names_is_read_and_compared(
     """A field that was called otherwise once: the stored JSON, and with it the id, stays."""
     document = read_novel(library)
     config = json.loads(document.reading.memory_config)
-    config["portion"] = config.pop("share")
-    monkeypatch.setattr("app.storage.configs.OLD_NAMES", {"adaptive": {"portion": "share"}})
+    config["portion"] = config.pop("keep_ratio")
+    monkeypatch.setattr("app.storage.configs.OLD_NAMES", {"adaptive": {"portion": "keep_ratio"}})
     library.store.update_reading(
         document.reading.id, memory_config=json.dumps(config, sort_keys=True)
     )
@@ -259,7 +259,7 @@ def test_a_configuration_with_old_names_is_read_and_compared(
     assert json.loads(imported.reading.memory_config)["portion"] == 0.25
 
     def twice(manifest: Json) -> None:
-        both = {**config, "share": 0.25}
+        both = {**config, "keep_ratio": 0.25}
         manifest["reading"]["memory_config"] = json.dumps(both, sort_keys=True)
         identified(manifest)
 
