@@ -58,7 +58,7 @@ def _refusing(file: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise StoreFailed(
             f"{file} is damaged or no database ({error}); put a copy in its place, or move it away "
-            "to begin anew."
+            "to start with an empty library."
         ) from error
 
 
