@@ -84,7 +84,7 @@ def test_another_memory_is_another_reading_and_what_belongs_to_the_document_stay
     assert library.store.state_parts(old.reading).keys() == {"address", "slots"}
 
 
-@pytest.mark.parametrize("changes", [{"share": 0.5}, {"window": 64}])
+@pytest.mark.parametrize("changes", [{"keep_ratio": 0.5}, {"window": 64}])
 def test_other_settings_are_another_reading(
     library: Library, settings: Settings, changes: dict[str, object]
 ) -> None:
@@ -277,8 +277,9 @@ def test_append_leaves_other_readings_as_they_are(library: Library) -> None:
     assert third.reading.id == first.reading.id and third.ready
     assert library.store.chapters(third.reading) == library.store.chapters(both.reading)
     assert library.store.db.execute("SELECT count(*) FROM sources").fetchone()[0] == 2
-    with configured(library.settings, share=0.5) as other:
+    with configured(library.settings, keep_ratio=0.5) as other:
         fourth = other.add(novel(), "novel.md").document
+    assert fourth.reading.id not in (first.reading.id, second.reading.id)
     assert len(library.store.chapters(fourth.reading)) == 5
 
 
