@@ -297,6 +297,22 @@ def test_newer_readers_that_find_the_same_text_make_no_other_reading(
     assert library.reread(first.id, on_progress=never).already_known
 
 
+def test_a_text_from_before_there_were_made_up_chapters_is_the_same_text(
+    library: Library,
+) -> None:
+    """Version 0.3 did not note which chapters are parts that the program made itself."""
+    data = b"Mara found the key in the harbour. " * 2000
+    document, _ = library.register(data, "long.txt")
+    chapters = library.store.chapters(document.reading)
+    assert len(chapters) > 1 and all(chapter.made_up for chapter in chapters)
+    library.store.set_parser(document.reading.text_id, 0)
+    library.store.db.execute("UPDATE chapters SET made_up = 0")
+    again, known = library.register(data, "long.txt")
+    assert known and again.reading == document.reading
+    assert library.store.text(again.reading.text_id).parser == 1
+    assert not library.store.chapters(again.reading)[0].made_up  # its snapshots are all there
+
+
 @pytest.mark.parametrize("reread", [True, False])
 def test_newer_readers_that_find_another_text_give_the_document_a_second_one(
     library: Library, monkeypatch: pytest.MonkeyPatch, reread: bool
