@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 
-def made_by(command: str = "") -> dict[str, Any]:
+def provenance(command: str = "") -> dict[str, Any]:
     """The command (that of this process where none is given) and what ran it; no path of it."""
     return {
         "command": command or " ".join(["bookstate", *map(_name, sys.argv[1:])]),
@@ -25,7 +25,7 @@ def made_by(command: str = "") -> dict[str, Any]:
     }
 
 
-def made_by_line(made: dict[str, Any]) -> str:
+def provenance_line(made: dict[str, Any]) -> str:
     """The same as a line under a table."""
     commit = f" at {made['commit']}" if made["commit"] else ""
     return (

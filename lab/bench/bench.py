@@ -129,19 +129,19 @@ def _fact_answers(
     )
 
 
-def _guessing(declining: Abstention) -> Abstention:
-    """With nothing shown a reader may not decline: memory off is its best guess."""
-    return replace(declining, threshold=0.0)
+def _guessing(abstention: Declining) -> Declining:
+    """With nothing shown the answer adapter may not abstain: memory off is its best guess."""
+    return replace(abstention, threshold=0.0)
 
 
-def told(library: Library, shown: str, question: str, declining: Abstention | None) -> str:
-    """An answer with a text in the prompt, or, for a trained reader, kept whole as a window."""
-    if declining is None:
+def told(library: Library, shown: str, question: str, abstention: Declining | None) -> str:
+    """An answer with a text in the prompt, or kept whole as a window for an answer adapter."""
+    if abstention is None:
         prompt = build_prompt(library.backbone.tokenizer, question, shown)
         return generated(library, plain_reading(library.backbone), prompt)
     memory = library.engine.new_adaptive()
     opened = opened_page(memory, memory.answers, shown, question)
-    return generated(library, opened.reading(), opened.prompt, declining)
+    return generated(library, opened.reading(), opened.prompt, abstention)
 
 
 def passage_around(library: Library, document: Planted, number: int, tokens: int) -> str:
@@ -161,10 +161,10 @@ def asked(library: Library, document_id: str, question: str) -> str:
 
 
 def generated(
-    library: Library, reading: Reading, prompt: Prompt, declining: Abstention | None = None
+    library: Library, reading: Reading, prompt: Prompt, abstention: Declining | None = None
 ) -> str:
     """A greedy continuation of a prompt under the product's decoding."""
-    mixture = Mixture(reading, declining)
+    mixture = Mixture(reading, abstention)
     mixture.prefill(prompt.tokens, prompt.question)
     trace = Trace()
     decoding = Decoding(max_tokens=library.settings.answer_tokens)

@@ -16,7 +16,7 @@ from app.library import Library, OnProgress
 from lab.cli.papers import bench_papers_command
 from lab.evaluate.cases.records import Record
 from lab.markdown import figures_markdown
-from lab.provenance import made_by, made_by_line
+from lab.provenance import provenance, provenance_line
 
 commands = typer.Typer(help="Measure what the README claims.", no_args_is_help=True)
 
@@ -46,9 +46,9 @@ def _book(data: Path, book_id: str) -> Record:
 
 
 def _report(result: dict[str, Any], *, as_json: bool) -> None:
-    made = made_by()
-    emit({**result, "made_by": made}) if as_json else say(
-        f"{figures_markdown(result)}\n\n{made_by_line(made)}"
+    made = provenance()
+    emit({**result, "provenance": made}) if as_json else say(
+        f"{figures_markdown(result)}\n\n{provenance_line(made)}"
     )
 
 

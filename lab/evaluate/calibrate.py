@@ -24,7 +24,7 @@ from memory_models.generate import answerability_logit
 from memory_models.memories.adaptive import QUERY_DISTANCE, read_tokens
 from memory_models.prompt import address_query
 
-MOST_DECLINED = 0.08  # of answerable questions
+MOST_ABSTAINED = 0.08  # of answerable questions
 RIGHT_F1 = 0.5  # an answer with at least this token F1 counts as right
 
 
@@ -145,7 +145,7 @@ class ConfidenceFit:
     bias: float
     gain: float
     log_prob: float
-    support: float  # of the logit of the largest chance to answer; 0 where nobody can decline
+    answerability: float  # of the logit of answerability; 0 without an answer adapter
     threshold: float
     abstain_below: float  # answerability below which the whole answer is an abstention
     brier: float
@@ -174,11 +174,11 @@ def fit_confidence(
         )
     outcomes = [*book, *wrong]
     features = torch.tensor(
-        [[1.0, o.gain, o.log_prob, answerability_logit(o.support)] for o in outcomes],
+        [[1.0, o.gain, o.log_prob, support_logit(o.answerability)] for o in outcomes],
         dtype=torch.float64,
     )  # [n,4]
-    can_decline = any(o.support < 1 for o in outcomes)
-    features[:, 3] *= can_decline
+    can_abstain = any(o.answerability < 1 for o in outcomes)
+    features[:, 3] *= can_abstain
     labels = torch.tensor([*map(float, right), *[0.0] * len(wrong)], dtype=torch.float64)
     weights = _logistic(features, labels)
     probabilities = (features @ weights).sigmoid()
@@ -191,9 +191,9 @@ def fit_confidence(
         bias=float(weights[0]),
         gain=float(weights[1]),
         log_prob=float(weights[2]),
-        support=float(weights[3]),
+        answerability=float(weights[3]),
         threshold=threshold,
-        abstain_below=_abstain_below(book) if can_decline else 0.0,
+        abstain_below=_abstain_below(book) if can_abstain else 0.0,
         brier=float((probabilities - labels).pow(2).mean()),
         right_kept=float((of_right >= threshold).double().mean()),
         wrong_book_flagged=float((of_wrong < threshold).double().mean()),
@@ -203,9 +203,9 @@ def fit_confidence(
 
 
 def _abstain_below(book: Sequence[Outcome]) -> float:
-    """The largest support at which at most `MOST_DECLINED` of answerable questions are declined."""
-    supports = sorted(o.support for o in book)
-    return supports[int(MOST_DECLINED * len(supports))]
+    """The largest threshold with abstentions on at most `MOST_ABSTAINED` answerable questions."""
+    supports = sorted(o.answerability for o in book)
+    return supports[int(MOST_ABSTAINED * len(supports))]
 
 
 def _logistic(features: Tensor, labels: Tensor, ridge: float = 0.1, steps: int = 50) -> Tensor:

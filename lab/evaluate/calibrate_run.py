@@ -14,14 +14,17 @@ from lab.evaluate.calibrate import ConfidenceFit, choose_heads, fit_confidence, 
 from lab.evaluate.cases.case import Window, planted_cases
 from lab.evaluate.cases.planted import plant
 from lab.evaluate.cases.records import read_records
-from lab.evaluate.plan import Plan, cases_of, measure_of
+from lab.evaluate.plan import EvaluationPlan
 from lab.evaluate.run import outcomes_of
+from lab.evaluate.settings import cases_of, measure_of
 
 PLANTED_WINDOWS = 66
 CONFIDENCE_CONDITIONS = ("adaptive", "wrong")
 
 
-def confidence_fit(engine: Engine, plan: Plan, on_progress: OnProgress = quiet) -> ConfidenceFit:
+def confidence_fit(
+    engine: Engine, plan: EvaluationPlan, on_progress: OnProgress = quiet
+) -> ConfidenceFit:
     """Fit confidence on the plan's questions and on facts planted in its documents."""
     assert plan.data is not None
     measure = measure_of(engine)
@@ -44,8 +47,8 @@ def confidence_fit(engine: Engine, plan: Plan, on_progress: OnProgress = quiet) 
 
 def calibrate(
     engine: Engine,
-    heads_plan: Plan | None,
-    confidence_plan: Plan,
+    heads_plan: EvaluationPlan | None,
+    confidence_plan: EvaluationPlan,
     on_progress: OnProgress = quiet,
 ) -> dict[str, Any]:
     """Find addressing heads on one plan, fit confidence on another, and write calibration.json.
@@ -81,7 +84,9 @@ def calibrate(
     return notes
 
 
-def _found_heads(engine: Engine, plan: Plan | None, on_progress: OnProgress) -> dict[str, Any]:
+def _found_heads(
+    engine: Engine, plan: EvaluationPlan | None, on_progress: OnProgress
+) -> dict[str, Any]:
     if plan is None or plan.data is None:
         raise InvalidSetting(
             f"{engine.backbone.name} has no addressing heads yet; calibrate them too."

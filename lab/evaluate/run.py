@@ -1,24 +1,29 @@
-"""`bookstate evaluate`: the harness with this engine's reader."""
+"""`bookstate evaluate`: the harness run for one engine and one plan."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from app.engine import Engine
 from app.library import OnProgress, ReadProgress, quiet
-from lab.evaluate.answerers import any_retrieves, cache_folder, condition_of, readers
+from lab.evaluate.answerers import answerers, cache_folder, condition_of, uses_rag
 from lab.evaluate.cases.case import Case
 from lab.evaluate.conditions import Condition
 from lab.evaluate.harness import Outcome, OutcomeLog, run, unread
-from lab.evaluate.plan import Plan, Setting, settings_of
+from lab.evaluate.plan import EvaluationPlan
+from lab.evaluate.settings import Setting, settings_of
 from lab.evaluate.table import Row, make_rows, row_json
-from lab.provenance import made_by
-from memory_models.generate import Decoding
+from lab.provenance import provenance
+from memory_models.generate import BESIDE_SUPPORT, QUESTION_WEIGHT, SUPPORT_WEIGHT, Decoding
+from memory_models.memories.adaptive import ADDRESS_WEIGHT, WORD_WEIGHT
+from memory_models.prompt import CUE, DECLINED, INSTRUCTION
 from memory_models.tokenizer import Tokenizer
 
 
@@ -40,12 +45,12 @@ class Evaluation:
     asked: tuple[Asked, ...]
 
 
-def evaluate(engine: Engine, plan: Plan, on_progress: OnProgress = quiet) -> Evaluation:
+def evaluate(engine: Engine, plan: EvaluationPlan, on_progress: OnProgress = quiet) -> Evaluation:
     """Run the harness; what an earlier run of the same plan had done is not done again."""
     settings = settings_of(engine, plan)
     names = _with_gold_only_where_known(plan.memories, settings)
     cases = [case for setting in settings for case in setting.cases]
-    outcomes = outcomes_of(engine, cases, names, on_progress, declines=plan.declines)
+    outcomes = outcomes_of(engine, cases, names, on_progress, abstains=not plan.no_abstain)
     rows: list[Row] = []
     groups: list[Row] = []
     asked: list[Asked] = []
@@ -101,15 +106,14 @@ def outcomes_of(
     names: Sequence[str],
     on_progress: OnProgress,
     *,
-    declines: bool = True,
+    abstains: bool = True,
 ) -> dict[str, list[Outcome]]:
     """Outcomes of each condition on the cases, in the order of the cases."""
-    who = readers(engine, declines=declines, retrieves=any_retrieves(names))
+    who = answerers(engine, abstains=abstains, rag=uses_rag(names))
     conditions = [condition_of(engine, name, who) for name in names]
     found: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
     decoding = Decoding(max_tokens=engine.settings.answer_tokens)
-    path = cache_folder(engine) / f"outcomes-{_fingerprint(engine)}.jsonl"
-    log = OutcomeLog(path, engine.backbone)
+    log = OutcomeLog(outcomes_file(engine), engine.backbone)
     ahead = unread(conditions, cases, log)
     steps = len(ahead) + len(cases) * len(conditions)
     _read_ahead(engine, ahead, steps, on_progress)
@@ -132,15 +136,31 @@ def _read_ahead(
         on_progress(ReadProgress("", done, steps, tokens / seconds, left))
 
 
-def _fingerprint(engine: Engine) -> str:
-    """Everything that an outcome depends on beside its case and its condition's name."""
-    settings = (
-        engine.settings.model_dump(include={"window", "windows", "answer_tokens", "infini_update"})
-        | engine.kept._asdict()
-    )
-    heads = engine.calibration.address_heads
-    made_by = repr((engine.backbone.sha256, sorted(settings.items()), heads))
-    return hashlib.sha256(made_by.encode()).hexdigest()[:16]
+def outcomes_file(engine: Engine) -> Path:
+    """The log of outcomes; its name hashes all that any outcome of this engine depends on.
+
+    What only some outcomes depend on (the case, the condition, its adapters) is in their keys.
+    """
+    decoder = engine.backbone.decoder
+    names = {"window", "windows", "answer_tokens", "infini_update"}
+    made_with = {
+        "backbone": engine.backbone.sha256,
+        "dtype": str(decoder.dtype),
+        "device": decoder.device.type,
+        "settings": engine.settings.model_dump(include=names),
+        "kept": list(engine.kept),
+        "heads": engine.calibration.address_heads,
+        "prompt": [INSTRUCTION, CUE, DECLINED],
+        "weights": {
+            "address": ADDRESS_WEIGHT,
+            "words": WORD_WEIGHT,
+            "question": QUESTION_WEIGHT,
+            "prior": BESIDE_SUPPORT,
+            "answerability": SUPPORT_WEIGHT,
+        },
+    }
+    digest = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()
+    return cache_folder(engine) / f"outcomes-{digest[:16]}.jsonl"
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -148,5 +168,5 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "rows": [row_json(row) for row in evaluation.rows],
         "groups": [row_json(row) for row in evaluation.groups],
-        "made_by": made_by(),
+        "provenance": provenance(),
     }

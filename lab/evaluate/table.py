@@ -33,7 +33,7 @@ class Row:
     kv_cache_bytes: int
     contains: float = 0.0  # share of answers that hold an accepted one
     share_of_gold: float | None = None  # contains, as a share of what the gold passage reaches
-    declined: float = 0.0  # share of answers that say the document does not tell
+    abstained: float = 0.0  # share of answers that say the document does not tell
     setting: str = ""  # how long the document is, in the command's own words
     document_tokens: int = 0
     group: str = ""  # empty for all cases of a setting together
@@ -92,7 +92,7 @@ def _row(
         kv_cache_bytes=round(_mean(found, "kv_cache_bytes")),
         contains=held,
         share_of_gold=round(held / ceiling, 4) if ceiling else None,
-        declined=_mean(found, "declined"),
+        abstained=_mean(found, "abstained"),
         setting=setting,
         document_tokens=document_tokens,
         group=group,
@@ -131,7 +131,7 @@ def _line(r: Row) -> str:
     nats = _with_interval(r.recovered_gain_nats, r.interval_nats)
     return (
         f"| {r.memory} | {r.n} | {r.f1:.3f} | {r.exact_match:.3f} | {r.rouge_l:.3f} "
-        f"| {r.contains:.2f} | {r.declined:.2f} | {r.nats_per_token:.2f} "
+        f"| {r.contains:.2f} | {r.abstained:.2f} | {r.nats_per_token:.2f} "
         f"| {r.first_token_nats:.2f} | {nats} | {_with_interval(r.recovered_gain, r.interval)} "
         f"| {recall} | {size} |"
     )

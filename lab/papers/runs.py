@@ -55,7 +55,8 @@ from lab.papers.train import (
     product_dtype,
     train,
 )
-from lab.provenance import made_by
+from lab.provenance import provenance
+from memory_models.papers.configs import ABLATIONS, SYSTEMS, Size, build, parse, recipe_of
 from memory_models.papers.system import AnySystem, parameters_of, state_floats
 
 RENAMING = "0"  # seed of the invented names
@@ -304,7 +305,7 @@ def table_json(papers: Papers) -> dict[str, Any]:
         "rows": [asdict(row) for row in make_rows(results, ORDER)],
         "results": [result.to_json() for result in results],
         "unfinished": dict(papers.unfinished()),
-        "made_by": made_by(f"bookstate bench papers --size {papers.size.name}"),
+        "provenance": provenance(f"bookstate bench papers --size {papers.size.name}"),
     }
 
 

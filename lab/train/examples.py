@@ -31,7 +31,7 @@ class Asked:
 
     question: str
     answer: str
-    declined: bool = False
+    abstained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _planted(
         return None
     most = max(1, round(mix.strangers * len(inside)))
     asked = [to_answer(q.question, rng.choice(q.answers)) for q in inside]
-    asked += [to_decline(q.question) for q in others[:most]]
+    asked += [to_abstain(q.question) for q in others[:most]]
     return Unit(tuple(windows), tuple(asked), records=tuple(fact.id for fact in facts))
 
 
@@ -201,7 +201,7 @@ def _asked(
     far = [q for q in other.questions if q.answers] if other.id != record.id else []
     far = rng.sample(far, min(len(far), count - len(near)))
     asked = [to_answer(q.question, rng.choice(q.answers)) for q in answerable]
-    return (*asked, *(to_decline(q.question) for q in (*near, *far)))
+    return (*asked, *(to_abstain(q.question) for q in (*near, *far)))
 
 
 def to_answer(question: str, answer: str) -> Asked:
@@ -210,9 +210,9 @@ def to_answer(question: str, answer: str) -> Asked:
     return Asked(question.strip(), answer[:1].upper() + answer[1:])
 
 
-def to_decline(question: str) -> Asked:
+def to_abstain(question: str) -> Asked:
     """A question that the windows do not answer."""
-    return Asked(question.strip(), ABSTAINED, declined=True)
+    return Asked(question.strip(), DECLINED, abstained=True)
 
 
 def sentence_start(text: str, near: int) -> int:

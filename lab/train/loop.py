@@ -29,33 +29,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lab.train.budget import Budget
 from lab.train.curves import write_curves
-from memory_models.errors import InvalidRequest
-
-FALL = 0.2  # share of the budget over which the learning rate falls to nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How long and how fast to train. tokens: trained-on tokens in all."""
-
-    tokens: int
-    learning_rate: float = 1e-3
-    warm_up: int = 30  # steps
-    accumulate: int = 6  # units a step
-    seed: int = 0
-    checkpoint_seconds: float = 240.0
-    validate_seconds: float = 1500.0
-
-    def __post_init__(self) -> None:
-        if self.tokens < 1 or self.accumulate < 1 or self.learning_rate <= 0:
-            raise InvalidRequest(f"{self}: tokens, accumulate and learning_rate must be positive.")
-
-    def rate(self, step: int, tokens: int) -> float:
-        """Learning rate of a step that begins after `tokens`."""
-        rising = min(1.0, (step + 1) / self.warm_up)
-        left = max(0.0, 1 - tokens / self.tokens)
-        return self.learning_rate * rising * min(1.0, left / FALL)
 
 
 class UnitResult(NamedTuple):
@@ -106,12 +81,7 @@ def train(
     progress = _resume(folder, weights, optimizer)
     for parameter in weights.values():
         broadcast(parameter.data)
-    each, left = divmod(budget.accumulate, accelerator.num_processes)
-    if left or not each:
-        raise InvalidRequest(
-            f"{budget.accumulate} units a step do not divide among {accelerator.num_processes} "
-            "processes; choose another --accumulate."
-        )
+    each = budget.units_each(accelerator.num_processes)
     stream = itertools.islice(
         units(progress.units), accelerator.process_index, None, accelerator.num_processes
     )

@@ -63,8 +63,8 @@ class Validation:
                 answer, first = self._ask(probe, slots, reader)
                 figures.setdefault(f"{name}_f1", []).append(token_f1(answer, probe.answers))
                 figures.setdefault(f"{name}_first_nats", []).append(first)
-                declined = float(answer.startswith(ABSTAINED[:6]))
-                figures.setdefault(f"{name}_declined", []).append(declined)
+                abstained = float(answer.startswith(DECLINED[:6]))
+                figures.setdefault(f"{name}_abstained", []).append(abstained)
         means = {name: mean(values) for name, values in figures.items()}
         means["score"] = (means["window_f1"] + means["page_f1"]) / 2
         return means

@@ -34,7 +34,7 @@ FIRST_WEIGHT = 3.0  # ... by this factor
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class KeepRatios:
     """Share of slots that a training window keeps: all, or log-uniform between the bounds.
 
     Of windows seen together never all, and at most `together`: memory and time grow with their sum.
@@ -287,7 +287,7 @@ class UnitLoss(NamedTuple):
     tokens: int
     first_nats: float  # of answerable branches, summed
     answerable: int
-    told_apart: int  # branches whose first token falls on the right side of declining
+    decided_right: int  # branches that rightly answer or rightly abstain
 
 
 def unit_loss(
@@ -296,22 +296,25 @@ def unit_loss(
     slate: Sequence[LayerSlate],
     unit: Unit,
     place: int,
-    declined: int,
+    abstain_token: int,
 ) -> UnitLoss:
-    """Weighted cross-entropy of a unit's answers; `declined` is the first token of declining."""
+    """Weighted cross-entropy of a unit's answers.
+
+    abstain_token: the first token of an abstention.
+    """
     packed = pack_unit(tokenizer, unit)
     logits = branch_logits(reader, slate, packed, place).float()
     targets = packed.targets.to(logits.device)
     nats = F.cross_entropy(logits, targets, reduction="none")
     loss = (nats * packed.weights.to(logits.device)).sum()
     first = nats.detach()[packed.first]
-    answerable = torch.tensor([not a.declined for a in unit.asked])
-    declines = (logits.detach()[packed.first].argmax(-1) == declined).cpu()
+    answerable = torch.tensor([not a.abstained for a in unit.asked])
+    abstains = (logits.detach()[packed.first].argmax(-1) == abstain_token).cpu()
     return UnitLoss(
         loss,
         len(unit.asked),
         packed.tokens.shape[0],
         float(first.cpu()[answerable].sum()),
         int(answerable.sum()),
-        int((declines != answerable).sum()),
+        int((abstains != answerable).sum()),
     )

@@ -22,8 +22,8 @@ from lab.train.examples import (
     Split,
     Unit,
     excerpt,
+    to_abstain,
     to_answer,
-    to_decline,
 )
 from memory_models.errors import BadData
 
@@ -125,7 +125,7 @@ class Tales:
         asked = rng.sample(sorted(known.values(), key=str), min(len(known), mix.questions // 2))
         strange = _unknown(rng.choice(self.tales), told)
         most = max(1, round(mix.strangers * len(asked)))
-        declined = [to_decline(q) for q in rng.sample(strange, min(most, len(strange)))]
+        declined = [to_abstain(q) for q in rng.sample(strange, min(most, len(strange)))]
         return Unit(windows, (*asked, *declined), is_page)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.evaluate.cases.tasks import FILLER, PASSKEY_QUESTION, passkey_fact
-from lab.train.examples import Mix, Split, Unit, excerpt, scatter, to_answer, to_decline
+from lab.train.examples import Mix, Split, Unit, excerpt, scatter, to_abstain, to_answer
 from memory_models.errors import BadData
 
 KEY = "pass key"
@@ -28,8 +28,8 @@ LONGEST = 60  # times the filler stands in a window
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """Numbers in windows, and how often they are drawn."""
+class PasskeyUnits:
+    """PasskeyUnits in windows, and how often they are drawn."""
 
     weight: float
 
@@ -48,7 +48,7 @@ class Numbers:
             around = excerpt(rng.choice(books), rng, rng.randint(300, 3000))
         window = scatter(told, around, split, rng)
         asked = [to_answer(_question(thing), number) for thing, number in known.items()]
-        asked += [to_decline(_question(t)) for t in _strange(things, known, mix)]
+        asked += [to_abstain(_question(t)) for t in _strange(things, known, mix)]
         return Unit((window,), tuple(asked)) if all(t in window for t in told) else None
 
 

@@ -21,15 +21,15 @@ from lab.train.examples import (
     excerpt,
     located,
     says,
+    to_abstain,
     to_answer,
-    to_decline,
 )
 
 ENOUGH = 0.5  # of the gold passage must be shown where the answer's words are not
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieved:
+class RagUnits:
     """A source's questions, each with what is retrieved for it."""
 
     source: Source
@@ -66,7 +66,7 @@ class Retrieved:
         answers = [to_answer(q.question, rng.choice(q.answers)) for q in told]
         return Unit(
             (page_of(found),),
-            (*answers, *(to_decline(q.question) for q in untold)),
+            (*answers, *(to_abstain(q.question) for q in untold)),
             is_page=True,
             records=(record.id,),
         )

@@ -72,7 +72,7 @@ def _summarised(raw: dict[str, Any]) -> Summarised:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SummaryUnits:
     """Stories with summaries, and how often they are drawn."""
 
     stories: tuple[Summarised, ...]

@@ -81,7 +81,7 @@ def places_of(units: Sequence[Unit], plain: Sequence[str]) -> list[Place]:
     """Units of one window each, with the questions they answer, and windows that answer none."""
     places = []
     for unit in units:
-        asked = tuple(dict.fromkeys(a.question for a in unit.asked if not a.declined))
+        asked = tuple(dict.fromkeys(a.question for a in unit.asked if not a.abstained))
         places.append(Place(unit.windows[0], asked, frozenset(unit.records)))
     return places + [Place(text, (), frozenset()) for text in plain]
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lab.train.answering.answer_adapter import gather_slots, unit_loss
 from lab.train.examples import Unit
-from lab.train.feature_cache import Observed
+from lab.train.feature_cache import FeatureCache
 from memory_models.address import key_heads, read_question
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
@@ -213,7 +213,7 @@ def measure_codec(
     gate: WriteGate,
     units: Iterable[Unit],
     plan: CodecPlan,
-    kept: Observed,
+    kept: FeatureCache,
     on_unit: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, Tensor], Sequence[tuple[int, int]]]:
     """Weights of a codec from all units, and the (layer, key/value head) pairs of its addresses.

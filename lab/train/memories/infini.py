@@ -112,7 +112,7 @@ class InfiniRetrofit:
         return answer_logits(self._reader, rows, recalled)
 
 
-def sharpened(weights: Mapping[str, Tensor], times: float) -> dict[str, Tensor]:
+def scaled_strengths(weights: Mapping[str, Tensor], times: float) -> dict[str, Tensor]:
     """Weights of InfiniGates with the logits of every write strength `times` as large.
 
     What is written weakly is written more weakly still, and what is written strongly as before.

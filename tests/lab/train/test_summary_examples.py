@@ -16,7 +16,7 @@ from lab.evaluate.cases.records import held_out
 from lab.train.answering.summaries import (
     SENTENCE,
     Summarised,
-    Told,
+    SummaryUnits,
     likeness,
     read_summarised,
     rising,
@@ -96,7 +96,7 @@ def test_words_that_stand_nowhere_are_like_no_window() -> None:
 def test_a_unit_asks_what_each_summary_tells() -> None:
     text = "\n\n".join(WINDOWS)
     summaries = ("A hermit shows them a well.", "Bread is given them on an island.")
-    told = Told((Summarised("one", text, summaries),), 1.0)
+    told = SummaryUnits((Summarised("one", text, summaries),), 1.0)
 
     def split(text: str) -> list[tuple[int, int]]:
         starts = [text.find(window[-40:]) + 40 for window in WINDOWS if window[-40:] in text]
