@@ -129,12 +129,12 @@ def _fact_answers(
     )
 
 
-def _guessing(abstention: Declining) -> Declining:
+def _guessing(abstention: Abstention) -> Abstention:
     """With nothing shown the answer adapter may not abstain: memory off is its best guess."""
     return replace(abstention, threshold=0.0)
 
 
-def told(library: Library, shown: str, question: str, abstention: Declining | None) -> str:
+def told(library: Library, shown: str, question: str, abstention: Abstention | None) -> str:
     """An answer with a text in the prompt, or kept whole as a window for an answer adapter."""
     if abstention is None:
         prompt = build_prompt(library.backbone.tokenizer, question, shown)
@@ -161,7 +161,7 @@ def asked(library: Library, document_id: str, question: str) -> str:
 
 
 def generated(
-    library: Library, reading: Reading, prompt: Prompt, abstention: Declining | None = None
+    library: Library, reading: Reading, prompt: Prompt, abstention: Abstention | None = None
 ) -> str:
     """A greedy continuation of a prompt under the product's decoding."""
     mixture = Mixture(reading, abstention)

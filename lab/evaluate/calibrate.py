@@ -174,7 +174,7 @@ def fit_confidence(
         )
     outcomes = [*book, *wrong]
     features = torch.tensor(
-        [[1.0, o.gain, o.log_prob, support_logit(o.answerability)] for o in outcomes],
+        [[1.0, o.gain, o.log_prob, answerability_logit(o.answerability)] for o in outcomes],
         dtype=torch.float64,
     )  # [n,4]
     can_abstain = any(o.answerability < 1 for o in outcomes)

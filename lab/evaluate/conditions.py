@@ -29,7 +29,7 @@ from lab.evaluate.cases.case import Case, Window
 from lab.evaluate.cases.passages import Cutter, Index, page_of
 from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
-from memory_models.generate import Declining
+from memory_models.generate import Abstention
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.slot_reading import Contexts, LayerContext, SlotReading
 from memory_models.memory import Reading
@@ -42,7 +42,7 @@ class Answerer:
     """The weights that answer, and how they abstain if they were trained to."""
 
     backbone: Backbone
-    abstention: Declining | None = None
+    abstention: Abstention | None = None
 
     @property
     def tokenizer(self) -> Tokenizer:

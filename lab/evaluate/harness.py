@@ -114,7 +114,7 @@ def run_case(condition: Condition, case: Case, decoding: Decoding) -> Outcome:
         kv_cache_bytes=opened.kv_cache_bytes,
         rank=opened.rank,
         weight_on_gold=sum(on_gold) if opened.segments and opened.rank is not None else None,
-        answerability=said.support,
+        answerability=said.answerability,
     )
 
 
@@ -122,7 +122,7 @@ def judged(outcome: Outcome, condition: Condition, case: Case) -> Outcome:
     """The outcome with the abstention decided, its text scored as scores are defined now."""
     abstention = condition.answerer.abstention
     abstains = abstention is not None and outcome.answerability < abstention.threshold
-    answer = DECLINED if abstains else outcome.answer
+    answer = ABSTAINED if abstains else outcome.answer
     return replace(outcome, answer=answer, **text_scores(answer, case.question))
 
 

@@ -21,9 +21,9 @@ from lab.evaluate.plan import EvaluationPlan
 from lab.evaluate.settings import Setting, settings_of
 from lab.evaluate.table import Row, make_rows, row_json
 from lab.provenance import provenance
-from memory_models.generate import BESIDE_SUPPORT, QUESTION_WEIGHT, SUPPORT_WEIGHT, Decoding
+from memory_models.generate import ANSWERABILITY_WEIGHT, PRIOR_WEIGHT, QUESTION_WEIGHT, Decoding
 from memory_models.memories.adaptive import ADDRESS_WEIGHT, WORD_WEIGHT
-from memory_models.prompt import CUE, DECLINED, INSTRUCTION
+from memory_models.prompt import ABSTAINED, CUE, INSTRUCTION
 from memory_models.tokenizer import Tokenizer
 
 
@@ -150,13 +150,13 @@ def outcomes_file(engine: Engine) -> Path:
         "settings": engine.settings.model_dump(include=names),
         "kept": list(engine.kept),
         "heads": engine.calibration.address_heads,
-        "prompt": [INSTRUCTION, CUE, DECLINED],
+        "prompt": [INSTRUCTION, CUE, ABSTAINED],
         "weights": {
             "address": ADDRESS_WEIGHT,
             "words": WORD_WEIGHT,
             "question": QUESTION_WEIGHT,
-            "prior": BESIDE_SUPPORT,
-            "answerability": SUPPORT_WEIGHT,
+            "prior": PRIOR_WEIGHT,
+            "answerability": ANSWERABILITY_WEIGHT,
         },
     }
     digest = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()

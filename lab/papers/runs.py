@@ -56,7 +56,6 @@ from lab.papers.train import (
     train,
 )
 from lab.provenance import provenance
-from memory_models.papers.configs import ABLATIONS, SYSTEMS, Size, build, parse, recipe_of
 from memory_models.papers.system import AnySystem, parameters_of, state_floats
 
 RENAMING = "0"  # seed of the invented names

@@ -212,7 +212,7 @@ def to_answer(question: str, answer: str) -> Asked:
 
 def to_abstain(question: str) -> Asked:
     """A question that the windows do not answer."""
-    return Asked(question.strip(), DECLINED, abstained=True)
+    return Asked(question.strip(), ABSTAINED, abstained=True)
 
 
 def sentence_start(text: str, near: int) -> int:

@@ -15,7 +15,6 @@ from lab.train.training_file import FILES, TrainingFile, training_file
 from memory_models.memories.infini import UPDATES
 
 OUT = "Adapter file to write, .safetensors."
-OUT_IN_FOLDER = "(default: FOLDER/KIND.safetensors)"
 RETROFIT_UNITS = 2  # units a step of a retrofit
 
 
@@ -86,9 +85,7 @@ class LoopPlan:
 
     KIND: ClassVar[str]
     folder: Path = option(kind="output", help="Folder of the run: checkpoints, log, best weights.")
-    out: Path | None = option(
-        None, kind="output", help=f"{OUT}  [default: FOLDER/KIND.safetensors]"
-    )
+    out: Path | None = option(None, kind="output", help=f"{OUT} (default: FOLDER/KIND.safetensors)")
     weights: Path | None = option(None, kind="data", help="Weights to begin with, .safetensors.")
     tokens: int = option(300_000, minimum=1000, help="Tokens to train on in all.")
     learning_rate: float = option(1e-3, minimum=1e-9, help="Learning rate.")

@@ -63,7 +63,7 @@ class Validation:
                 answer, first = self._ask(probe, slots, reader)
                 figures.setdefault(f"{name}_f1", []).append(token_f1(answer, probe.answers))
                 figures.setdefault(f"{name}_first_nats", []).append(first)
-                abstained = float(answer.startswith(DECLINED[:6]))
+                abstained = float(answer.startswith(ABSTAINED[:6]))
                 figures.setdefault(f"{name}_abstained", []).append(abstained)
         means = {name: mean(values) for name, values in figures.items()}
         means["score"] = (means["window_f1"] + means["page_f1"]) / 2

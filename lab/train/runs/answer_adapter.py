@@ -50,7 +50,7 @@ class Lessons:
         codec = engine.trained.codec()
         self._code = codec.at(CODED_BITS_TRAINED) if codec is not None else None
         self._sink = list(backbone.tokenizer.chat.opening)
-        self._abstain_token = backbone.tokenizer.encode(DECLINED)[0]
+        self._abstain_token = backbone.tokenizer.encode(ABSTAINED)[0]
         torch.manual_seed(seed)
         self.adapted = with_lora(decoder, lora)
         if start is not None:

@@ -11,7 +11,7 @@ from app.engine import Engine
 from app.errors import InvalidSetting
 from lab.provenance import provenance
 from lab.train.runs.answer_adapter import ABSTAIN_BELOW
-from memory_models.adapter import Adapter, averaged, load_adapter, mean_weights, save_adapter
+from memory_models.adapter import Adapter, average_lora, load_adapter, mean_weights, save_adapter
 
 MADE = ("backbone", "backbone_sha256")  # every adapter's notes say so
 RENAMED = {"reader": "answers"}  # notes by what they were called before
@@ -43,7 +43,7 @@ def merge_adapters(engine: Engine, files: Sequence[Path], out: Path) -> dict[str
     merged_of = [adapter.notes for adapter in found]
     notes = shared | {"merged_of": merged_of, "provenance": provenance()}
     if kind == ANSWERS:
-        mean = averaged(weights)
+        mean = average_lora(weights)
         notes["abstain_below"] = ABSTAIN_BELOW
     else:
         mean = mean_weights(weights)

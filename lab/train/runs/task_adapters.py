@@ -99,7 +99,7 @@ def _train(
         on_step,
     )
     notes = training_notes(engine, plan, lora, progress) | {"data": drawing.data}
-    weights, notes["scale"] = eighths(best_weights(plan.folder), lora.scale)
+    weights, notes["scale"] = to_float8(best_weights(plan.folder), lora.scale)
     notes["over"] = over.name
     if PartialState().is_main_process:
         save_adapter(plan.adapter_file, Adapter(weights, notes))

@@ -288,7 +288,7 @@ def test_a_trained_reader_reads_what_it_was_trained_for(
     "constant",
     [
         "INSTRUCTION", "CUE", "ADDRESS_WEIGHT", "WORD_WEIGHT", "QUESTION_WEIGHT",
-        "BESIDE_SUPPORT", "SUPPORT_WEIGHT",
+        "PRIOR_WEIGHT", "ANSWERABILITY_WEIGHT",
     ],
 )  # fmt: skip
 def test_outcomes_under_other_wording_or_weights_are_not_taken(

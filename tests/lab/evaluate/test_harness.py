@@ -390,8 +390,8 @@ def test_confidence_separates_right_from_wrong() -> None:
 def test_an_answer_without_support_is_abstained(data: Path, tiny_backbone: Path) -> None:
     backbone = backbones.load(tiny_backbone)
     (case,) = build_cases(read_records(data), lambda t: [(0, len(t))], 2, 1, only="val")
-    condition = PromptCondition("none", Answerer(backbone, Declining(0, 0.4)), lambda case: "")
+    condition = PromptCondition("none", Answerer(backbone, Abstention(0, 0.4)), lambda case: "")
     outcome = Outcome("an answer", 0, 0, 0, 1.0, 1.0, 0.0, -1.0, 0, 0)
     low, high = (judged(replace(outcome, answerability=s), condition, case) for s in (0.39, 0.41))
-    assert (low.answer, low.abstained) == (DECLINED, 1.0)
+    assert (low.answer, low.abstained) == (ABSTAINED, 1.0)
     assert (high.answer, high.abstained) == ("an answer", 0.0)

@@ -39,7 +39,7 @@ UNIT = Unit(
     (TEXT,),
     (
         Asked("Where was the key?", "Under the lamp"),
-        Asked("Who found the boat behind the old church?", DECLINED, abstained=True),
+        Asked("Who found the boat behind the old church?", ABSTAINED, abstained=True),
         Asked("Where?", "By the mill"),
     ),
 )

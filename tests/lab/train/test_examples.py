@@ -57,7 +57,7 @@ def test_answers_stand_in_the_window_and_declined_ones_do_not() -> None:
             thing = asked.question.removeprefix("Where was ").rstrip("?")
             stands = f"The {thing} was" in unit.windows[0]
             assert stands != asked.abstained, (asked, unit.windows[0])
-            assert asked.abstained == (asked.answer == DECLINED)
+            assert asked.abstained == (asked.answer == ABSTAINED)
 
 
 def test_pages_are_the_passage_alone() -> None:

@@ -52,7 +52,7 @@ def test_what_was_found_is_answered_and_what_was_not_is_abstained(material: RagU
     for unit in units:
         assert unit.is_page and len(unit.windows) == 1
         for asked in unit.asked:
-            assert asked.abstained == (asked.answer == DECLINED)
+            assert asked.abstained == (asked.answer == ABSTAINED)
             assert asked.abstained or asked.answer in unit.windows[0]
 
 
