@@ -117,7 +117,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
     """The table as it stands in the README."""
     several = len({row.setting for row in rows}) > 1
     head = (
-        "| memory | n | F1 | EM | ROUGE-L | contains | declined | nats/token | first token "
+        "| memory | n | F1 | EM | ROUGE-L | contains | abstained | nats/token | first token "
         "| gain in nats (95%) | gain in F1 (95%) | recall@4 | state / KV cache |"
     )
     lines = [("| document " if several else "") + head, "|---" * (13 + several) + "|"]
