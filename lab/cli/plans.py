@@ -26,6 +26,7 @@ from lab.plan import (
     under_root,
 )
 
+PLANS: dict[str, type] = {}  # the plan class of every command that has one
 Settings = Mapping[str, Any]
 Command = Callable[..., None]
 PLAN = typer.Option("--plan", exists=True, dir_okay=False, help="A TOML file with the options.")
@@ -48,7 +49,9 @@ def plan_command(
 
     def register(run: Command) -> Command:
         own = list(inspect.signature(run, eval_str=True).parameters.values())[2:]
-        command = _command(run, plan, f"{group} {name}".strip(), own)
+        full_name = f"{group} {name}".strip()
+        PLANS[full_name] = plan
+        command = _command(run, plan, full_name, own)
         commands.command(name=name, help=run.__doc__)(command)
         for alias in aliases:
             commands.command(name=alias, help=run.__doc__, hidden=True)(command)

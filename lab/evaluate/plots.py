@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0f766e", "#b45309", "#4338ca", "#be123c", "#4d7c0f", "#0369a1", "#7e22ce", "#57534e")
 SIZE = (7.6, 4.2)  # inches
-# Text stays text, and element ids depend on nothing but the plot.
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "bookstate", "font.size": 9.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,8 @@ def write_svg(chart: Chart, path: Path) -> Path:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with rc_context(STYLE):
+    # Text stays text, and element ids depend on nothing but the plot.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "bookstate", "font.size": 9.0}):
         figure = Figure(figsize=SIZE, layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
