@@ -1,7 +1,7 @@
-"""What the README measures: planted facts, asking, reading, reopening, one novel in three formats.
+"""What the documentation measures: planted facts, asking, reading, reopening, one novel.
 
-Everything is kept in a library of its own under the data folder, so that a bench that was stopped
-goes on, and a document that was read once is not read again.
+Documents are kept in a separate library under the data folder, so that a stopped bench continues
+and no document is read twice.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ QUESTIONS = (
 
 
 def bench_settings(settings: Settings) -> Settings:
-    """The same settings with a library of its own and the same backbone."""
+    """The same settings and backbone, with a separate library."""
     chosen = {"home": settings.home / "bench", "backbone": str(backbone_folder(settings))}
     return settings.model_copy(update=chosen)
 
 
 def long_text(library: Library, data: Path, tokens: int) -> str:
-    """Paragraphs of the val books one after the other, up to the one that reaches `tokens` tokens.
+    """Paragraphs of the val books in order, up to the one that reaches `tokens` tokens.
 
-    Counted one by one: the encoding of a million tokens at once would be the peak of a bench.
+    They are counted one by one: encoding a million tokens at once would set the peak memory.
     """
     parts: list[str] = []
     count = 0
@@ -123,8 +123,8 @@ def _fact_answers(
     return FactAnswers(
         fact=fact.answer,
         memory=asked(library, known, fact.question),
-        passage=told(library, around, fact.question, abstention),
-        off=told(library, "", fact.question, abstention and _guessing(abstention)),
+        passage=answer_from_text(library, around, fact.question, abstention),
+        off=answer_from_text(library, "", fact.question, abstention and _guessing(abstention)),
         wrong=asked(library, wrong, fact.question),
     )
 
@@ -134,7 +134,9 @@ def _guessing(abstention: Abstention) -> Abstention:
     return replace(abstention, threshold=0.0)
 
 
-def told(library: Library, shown: str, question: str, abstention: Abstention | None) -> str:
+def answer_from_text(
+    library: Library, shown: str, question: str, abstention: Abstention | None
+) -> str:
     """An answer with a text in the prompt, or kept whole as a window for an answer adapter."""
     if abstention is None:
         prompt = build_prompt(library.backbone.tokenizer, question, shown)
@@ -228,7 +230,7 @@ def reading(
 
 
 def writing(library: Library, data: Path, windows: int) -> dict[str, Any]:
-    """What keeping costs: reading windows into a state against a plain pass over them, in turn."""
+    """What keeping a state costs: for each window a plain pass, then the pass that keeps it."""
     memory = library.engine.new_adaptive()
     tokens = library.backbone.tokenizer.encode(long_text(library, data, windows * memory.window))
     plain, kept = [], []
@@ -308,7 +310,7 @@ def _reopen(library: Library, document_id: str) -> float:
 def novel(
     library: Library, book: Record, questions: list[str], on_progress: OnProgress = quiet
 ) -> dict[str, Any]:
-    """One novel as text, EPUB and PDF: read, asked and summarised; sizes, seconds, answers."""
+    """One novel as text, EPUB and PDF: read, asked and summarized; sizes, seconds, answers."""
     parsed = read_book(book.text.encode(), "novel.txt")
     files = {
         "novel.txt": book.text.encode(),

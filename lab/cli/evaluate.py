@@ -69,7 +69,7 @@ def _tables(found: Evaluation, score: str) -> str:
 
 
 def _show(found: Evaluation) -> None:
-    """Questions with their accepted answers, and what every memory said."""
+    """Print questions with their accepted answers and the answer of every memory."""
     for asked in found.asked:
         case, gold = asked.case, sorted(asked.case.gold)
         where = f"{len(case.windows)} windows, gold {gold}" if gold else ""

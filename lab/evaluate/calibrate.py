@@ -61,7 +61,7 @@ class HeadScores:
 
     @torch.inference_mode()
     def of(self, case: Case) -> Tensor:
-        """Standardised scores [layers * H, windows] of one case."""
+        """Standardized scores [layers * H, windows] of one case."""
         decoder, config = self._backbone.decoder, self._backbone.config
         query = address_query(self._backbone.tokenizer, case.question.question)
         queries = _all_queries(self._backbone, query, self._at)  # [layers,H,Tq,d]
@@ -149,8 +149,8 @@ class ConfidenceFit:
     threshold: float
     abstain_below: float  # answerability below which the whole answer is an abstention
     brier: float
-    right_kept: float  # share of right answers at or above the threshold
-    wrong_book_flagged: float  # share of wrong-book answers below it
+    right_kept: float  # fraction of right answers at or above the threshold
+    wrong_book_flagged: float  # fraction of wrong-book answers below it
     answers: int
     right: int
 
@@ -163,7 +163,7 @@ def is_right(outcome: Outcome, answers: Sequence[str]) -> bool:
 def fit_confidence(
     book: Sequence[Outcome], right: Sequence[bool], wrong: Sequence[Outcome]
 ) -> ConfidenceFit:
-    """Fit "right" on (gain, log_prob, support): answers from the book as told, others never.
+    """Fit "right" on (gain, log_prob, answerability); wrong-book answers are never right.
 
     The threshold separates right answers from wrong-book ones best (Youden's index).
     """
@@ -204,8 +204,8 @@ def fit_confidence(
 
 def _abstain_below(book: Sequence[Outcome]) -> float:
     """The largest threshold with abstentions on at most `MOST_ABSTAINED` answerable questions."""
-    supports = sorted(o.answerability for o in book)
-    return supports[int(MOST_ABSTAINED * len(supports))]
+    found = sorted(o.answerability for o in book)
+    return found[int(MOST_ABSTAINED * len(found))]
 
 
 def _logistic(features: Tensor, labels: Tensor, ridge: float = 0.1, steps: int = 50) -> Tensor:

@@ -36,8 +36,8 @@ def confidence_fit(
     strange = [Window(1, s, e, joined[s:e]) for s, e in ranges[-PLANTED_WINDOWS:]]
     planted = plant(joined[: ranges[min(PLANTED_WINDOWS, len(ranges)) - 1][1]])
     facts = planted_cases(planted, measure.split, strange)
-    told = outcomes_of(engine, facts, CONFIDENCE_CONDITIONS, on_progress)
-    book, wrong = ([*asked[name], *told[name]] for name in CONFIDENCE_CONDITIONS)
+    of_facts = outcomes_of(engine, facts, CONFIDENCE_CONDITIONS, on_progress)
+    book, wrong = ([*asked[name], *of_facts[name]] for name in CONFIDENCE_CONDITIONS)
     right = [
         is_right(outcome, case.question.answers)
         for outcome, case in zip(book, [*cases, *facts], strict=True)
@@ -54,8 +54,7 @@ def calibrate(
     """Find addressing heads on one plan, fit confidence on another, and write calibration.json.
 
     The file is written once, when both are done. Without a plan for the heads they stay as they
-    are. Confidence is that of whoever answers: the trained reader where there is one and adapters
-    are in use, else the backbone.
+    are. Confidence is fitted for the answer adapter where one is in use, else for the backbone.
     """
     backbone = engine.backbone
     known = calibration_json(backbone)
@@ -89,7 +88,8 @@ def _found_heads(
 ) -> dict[str, Any]:
     if plan is None or plan.data is None:
         raise InvalidSetting(
-            f"{engine.backbone.name} has no addressing heads yet; calibrate them too."
+            f"{engine.backbone.name} has no addressing heads yet; leave out "
+            "--keep-heads, so that they are found too."
         )
     cases = cases_of(measure_of(engine), plan, *plan.distractors)
     window, choice = engine.settings.window, None

@@ -1,6 +1,6 @@
 """One harness for every memory and comparator: the same questions, prompt, backbone and decoding.
 
-Every outcome goes to a log as soon as it is known, so a run that was stopped goes on.
+Every outcome is written to a log at once, so that a stopped run continues.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from memory_models.prompt import ABSTAINED
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one condition made of one case."""
+    """The result of one condition on one case."""
 
     answer: str
     f1: float
@@ -42,7 +42,7 @@ class Outcome:
     log_prob: float  # mean log-probability per generated token
     state_bytes: int
     kv_cache_bytes: int
-    rank: int | None = None  # place of the best gold window (rag: passage) in the address order
+    rank: int | None = None  # of the best gold window (rag: passage) in the address order
     weight_on_gold: float | None = None  # posterior weight of gold windows
     contains: float = 0.0
     abstained: float = 0.0
@@ -138,7 +138,7 @@ class OutcomeLog:
             _end_with_a_line(path)
 
     def find(self, condition: Condition, case: Case) -> Outcome | None:
-        """The outcome as it was logged."""
+        """The outcome as it was logged, or None."""
         return self._known.get(self._key(condition, case))
 
     def add(self, condition: Condition, case: Case, outcome: Outcome) -> None:
@@ -172,7 +172,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Outcome]]:
 
 
 def _end_with_a_line(path: Path) -> None:
-    """Cut off what a run that was killed had begun to write."""
+    """Remove an incomplete last line, which a killed run leaves."""
     data = path.read_bytes()
     whole = data.rfind(b"\n") + 1
     if whole < len(data):
@@ -183,7 +183,7 @@ def _end_with_a_line(path: Path) -> None:
 def unread(
     conditions: Sequence[Condition], cases: Sequence[Case], log: OutcomeLog
 ) -> list[tuple[Condition, str]]:
-    """Windows that outcomes still missing need and that no run has read, each once."""
+    """Windows that missing outcomes need and no run has read, each once."""
     found: dict[Path, tuple[Condition, str]] = {}
     for condition in conditions:
         for case in cases:

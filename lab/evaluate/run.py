@@ -29,7 +29,7 @@ from memory_models.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question with what every condition answered."""
+    """One question with the answer of every condition."""
 
     setting: str
     case: Case
@@ -38,7 +38,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The table, the same broken down, and every answer."""
+    """The table, the same by group, and every answer."""
 
     rows: tuple[Row, ...]
     groups: tuple[Row, ...]
@@ -46,7 +46,7 @@ class Evaluation:
 
 
 def evaluate(engine: Engine, plan: EvaluationPlan, on_progress: OnProgress = quiet) -> Evaluation:
-    """Run the harness; what an earlier run of the same plan had done is not done again."""
+    """Run the harness; outcomes of earlier runs are not computed again."""
     settings = settings_of(engine, plan)
     names = _with_gold_only_where_known(plan.memories, settings)
     cases = [case for setting in settings for case in setting.cases]
@@ -126,7 +126,7 @@ def outcomes_of(
 def _read_ahead(
     engine: Engine, ahead: Sequence[tuple[Condition, str]], steps: int, on_progress: OnProgress
 ) -> None:
-    """Read windows; the bar goes on with the answers, so the time left is that of reading."""
+    """Read windows; the time left is that of reading, as answers come later."""
     started, tokens = perf_counter(), 0
     for done, (condition, text) in enumerate(ahead, start=1):
         condition.read(text)

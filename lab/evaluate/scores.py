@@ -34,7 +34,7 @@ def _f1(answer: str, gold: str) -> float:
 
 
 def exact_match(answer: str, golds: Sequence[str]) -> float:
-    """1 if the answer equals an accepted one after normalisation."""
+    """1 if the answer equals an accepted one after normalization."""
     return float(any(normalize(answer) == normalize(gold) for gold in golds))
 
 

@@ -25,13 +25,13 @@ from lab.evaluate.plan import EvaluationPlan
 from memory_models.tokenizer import Tokenizer
 
 DEPTHS = {"planted": 10, "passkey": 20}
-BABI_QUESTIONS = 100  # 20 of each sub-task, unless --limit says otherwise
-CHARACTERS = 2500  # more than a window of 512 tokens of prose has
+BABI_QUESTIONS = 100  # 20 of each sub-task, where no limit is given
+CHARACTERS = 2500  # a window of 512 tokens of prose has fewer
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Cases whose documents are made alike."""
+    """Cases whose documents are made in the same way."""
 
     name: str
     cases: tuple[Case, ...]
@@ -121,7 +121,7 @@ def _pool(plan: EvaluationPlan, distractors: int, records: Sequence[Record]) -> 
 
 
 def _preferred(path: Path, split: str) -> Iterator[Record]:
-    """Records of the split, or all where the file has none of it."""
+    """Records of the split, or all records of a file without that split."""
     empty = True
     for record in each_record(path, split):
         empty = False
@@ -145,7 +145,7 @@ def _literary(
 
 
 def _first(text: str, tokens: int, tokenizer: Tokenizer) -> str:
-    head = text[: 8 * tokens]  # more than so many tokens of prose have
+    head = text[: 8 * tokens]  # this many characters of prose have more tokens than that
     return tokenizer.decode(tokenizer.encode(head)[:tokens])
 
 

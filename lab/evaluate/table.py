@@ -14,7 +14,7 @@ OFF, GOLD = "none", "gold"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One condition over all cases; intervals are 95%, of the gain above them."""
+    """One condition over all cases; each 95% interval belongs to the gain before it."""
 
     memory: str
     n: int
@@ -31,10 +31,10 @@ class Row:
     recall_at_8: float | None
     state_bytes: int
     kv_cache_bytes: int
-    contains: float = 0.0  # share of answers that hold an accepted one
-    share_of_gold: float | None = None  # contains, as a share of what the gold passage reaches
-    abstained: float = 0.0  # share of answers that say the document does not tell
-    setting: str = ""  # how long the document is, in the command's own words
+    contains: float = 0.0  # fraction of answers that contain an accepted one
+    share_of_gold: float | None = None  # contains, divided by that of the gold passage
+    abstained: float = 0.0  # fraction of answers that abstain
+    setting: str = ""  # the document's length, as the table names it
     document_tokens: int = 0
     group: str = ""  # empty for all cases of a setting together
 
@@ -114,7 +114,7 @@ def row_json(row: Row) -> dict[str, Any]:
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
-    """The table as it stands in the README."""
+    """The table as Markdown."""
     several = len({row.setting for row in rows}) > 1
     head = (
         "| memory | n | F1 | EM | ROUGE-L | contains | abstained | nats/token | first token "

@@ -1,14 +1,14 @@
 """The training loop: seeded, checkpointed, resumable; the same on CPU cores and on one GPU.
 
-A run lives in a folder: `run.pt` (learned weights, optimiser, counters), `log.jsonl` (a line every
+A run has a folder: `run.pt` (learned weights, optimizer, counters), `log.jsonl` (a line for every
 step and every validation), plots of it, and `best.safetensors` (the weights that validated best,
-their score with them). A run that was stopped goes on from `run.pt`; whenever that was, its last
-weights are judged once, and nothing worse replaces the best. The learning rate warms up, stays, and
-falls linearly over the last fifth of the budget, so that a run can be given more budget before its
-fall begins.
+with their score). A stopped run continues from `run.pt`. Wherever it was stopped, its last weights
+are validated once, and only better ones replace the best. The learning rate warms up, stays, and
+falls linearly over the last fifth of the budget; until then a run can be given more budget.
 
 Started by `accelerate launch` or `torchrun`, processes share the units of every step and add up
-their gradients: on CPU cores, one process of one thread each beats one process of many threads.
+their gradients. On CPU cores, one process with one thread a core is faster than one process with
+many threads.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def train(
 ) -> Progress:
     """Train the parameters of `learned` that require gradients; returns the final counters.
 
-    units(n) continues behind the first n units; validate() gives figures, of which `score` chooses;
+    units(n) continues after the first n units; validate() gives figures, the best `score` is kept;
     on_step gets the tokens done, the budget's tokens and the mean loss; faster: parameters that
     learn at a multiple of the rate, without weight decay.
     """
