@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from app.cli.common import Backbone, Json, emit, err, opened, say
 from app.cli.progress import training_bar
+from app.engine import Engine
 from lab.cli.plans import plan_command
 from lab.markdown import figures_markdown
 from lab.train.plans import (
@@ -18,13 +19,16 @@ from lab.train.plans import (
     CodecFit,
     GateFit,
     InfiniPlan,
+    LoopPlan,
     MelodiPlan,
     RagPlan,
-    RetrofitPlan,
     SummariesPlan,
 )
 
 Settings = Mapping[str, Any]
+Notes = dict[str, Any]
+OnStep = Callable[[int, int, float], None]
+P = TypeVar("P", bound=LoopPlan)
 Files = Annotated[
     list[Path],
     typer.Argument(
@@ -82,9 +86,7 @@ def answers_command(plan: AnswersPlan, settings: Settings, as_json: Json = False
     """The answer adapter: it answers and abstains from windows' slots."""
     from lab.train.runs.answer_adapter import train_answers
 
-    with opened(**settings) as library, training_bar(err, "Training") as on_step:
-        notes = train_answers(library.engine, plan, on_step)
-    _report(notes, plan.adapter_file, as_json=as_json)
+    _train(train_answers, plan, settings, as_json=as_json)
 
 
 @plan_command(commands, "rag", RagPlan, "retrieved", group="train")
@@ -92,9 +94,7 @@ def rag_command(plan: RagPlan, settings: Settings, as_json: Json = False) -> Non
     """The retrieval adapter: it answers from BM25's passages in `evaluate`."""
     from lab.train.runs.task_adapters import train_rag
 
-    with opened(**settings) as library, training_bar(err, "Training") as on_step:
-        notes = train_rag(library.engine, plan, on_step)
-    _report(notes, plan.adapter_file, as_json=as_json)
+    _train(train_rag, plan, settings, as_json=as_json)
 
 
 @plan_command(commands, "summaries", SummariesPlan, "teller", group="train")
@@ -102,29 +102,23 @@ def summaries_command(plan: SummariesPlan, settings: Settings, as_json: Json = F
     """The summary adapter: it summarizes windows."""
     from lab.train.runs.task_adapters import train_summaries
 
-    with opened(**settings) as library, training_bar(err, "Training") as on_step:
-        notes = train_summaries(library.engine, plan, on_step)
-    _report(notes, plan.adapter_file, as_json=as_json)
+    _train(train_summaries, plan, settings, as_json=as_json)
 
 
 @plan_command(commands, "infini", InfiniPlan, group="train")
 def infini_command(plan: InfiniPlan, settings: Settings, as_json: Json = False) -> None:
     """Infini-attention: what is written and how it is read, for this backbone."""
-    _retrofit(plan, settings, as_json=as_json)
+    from lab.train.runs.retrofits import train_retrofit
+
+    _train(train_retrofit, plan, settings, as_json=as_json)
 
 
 @plan_command(commands, "melodi", MelodiPlan, group="train")
 def melodi_command(plan: MelodiPlan, settings: Settings, as_json: Json = False) -> None:
     """MELODI: what a window leaves for the long-term layer, and how it is read."""
-    _retrofit(plan, settings, as_json=as_json)
-
-
-def _retrofit(plan: RetrofitPlan, settings: Settings, *, as_json: bool) -> None:
     from lab.train.runs.retrofits import train_retrofit
 
-    with opened(**settings) as library, training_bar(err, "Training") as on_step:
-        notes = train_retrofit(library.engine, plan, on_step)
-    _report(notes, plan.adapter_file, as_json=as_json)
+    _train(train_retrofit, plan, settings, as_json=as_json)
 
 
 @commands.command(name="mean", hidden=True)
@@ -136,6 +130,18 @@ def merge_command(files: Files, out: Out, backbone: Backbone = None, as_json: Js
     with opened(backbone) as library:
         notes = merge_adapters(library.engine, files, out)
     _report(notes, out, as_json=as_json)
+
+
+def _train(
+    train: Callable[[Engine, P, OnStep], dict[str, Any]],
+    plan: P,
+    settings: Settings,
+    *,
+    as_json: bool,
+) -> None:
+    with opened(**settings) as library, training_bar(err, "Training") as on_step:
+        notes = train(library.engine, plan, on_step)
+    _report(notes, plan.adapter_file, as_json=as_json)
 
 
 def _report(notes: Mapping[str, Any], out: Path, *, as_json: bool) -> None:

@@ -19,6 +19,23 @@ RETROFIT_UNITS = 2  # units a step of a retrofit
 
 
 @dataclass(frozen=True, kw_only=True)
+class Questions:
+    """Files of questions that an adapter is trained on."""
+
+    data: tuple[str, ...] = option(kind="data", help=f"Records with questions: {FILES}.")
+    facts: tuple[str, ...] = option((), kind="data", help="The same, short facts to plant.")
+    books: Path = option(kind="data", help="Books to plant facts in.")
+
+    def __post_init__(self) -> None:
+        _ = self.files  # refuses what is not a training file
+
+    @property
+    def files(self) -> tuple[TrainingFile, ...]:
+        """The files that are trained on."""
+        return _files(self.data, self.facts)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitPlan:
     """What fits in one go share."""
 
@@ -46,24 +63,7 @@ class GateFit(FitPlan):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuestionFit(FitPlan):
-    """What fits on questions share."""
-
-    data: tuple[str, ...] = option(kind="data", help=f"Records with questions: {FILES}.")
-    facts: tuple[str, ...] = option((), kind="data", help="The same, short facts to plant.")
-    books: Path = option(kind="data", help="Books to plant facts in.")
-
-    def __post_init__(self) -> None:
-        _ = self.files  # refuses what is not a training file
-
-    @property
-    def files(self) -> tuple[TrainingFile, ...]:
-        """The files that are trained on."""
-        return _files(self.data, self.facts)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddressingFit(QuestionFit):
+class AddressingFit(Questions, FitPlan):
     """`train addressing`."""
 
     KIND = ADDRESSER
@@ -72,7 +72,7 @@ class AddressingFit(QuestionFit):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodecFit(QuestionFit):
+class CodecFit(Questions, FitPlan):
     """`train codec`."""
 
     KIND = CODEC
@@ -114,21 +114,10 @@ class LoopPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuestionPlan(LoopPlan):
+class QuestionPlan(Questions, LoopPlan):
     """What runs on questions share."""
 
-    data: tuple[str, ...] = option(kind="data", help=f"Records with questions: {FILES}.")
-    facts: tuple[str, ...] = option((), kind="data", help="The same, short facts to plant.")
-    books: Path = option(kind="data", help="Books to plant facts in.")
     validation: Path = option(kind="data", help="Records with a split named val.")
-
-    def __post_init__(self) -> None:
-        _ = self.files  # refuses what is not a training file
-
-    @property
-    def files(self) -> tuple[TrainingFile, ...]:
-        """The files that are trained on."""
-        return _files(self.data, self.facts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""`bookstate evaluate`: plans, the cases of every task, and the command's JSON, table and plots."""
+"""Evaluation: plans, the cases of every task, what answers, and calibration."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import Result
+from evaluation_parts import about, write
 from novels import Interrupted
-from typer.testing import CliRunner
 
-from app.cli.main import app
 from app.engine import Engine
 from app.errors import InvalidSetting
 from app.library import ReadProgress
-from app.settings import Settings
 from lab.evaluate.answerers import answerers, rag_note
 from lab.evaluate.calibrate_run import calibrate
 from lab.evaluate.conditions import Answerer
@@ -30,103 +27,6 @@ from memory_models.adapter import Adapter, LoraConfig, lora_weights, save_adapte
 from memory_models.errors import InvalidRequest
 from memory_models.memories.infini import InfiniConfig
 from memory_models.recall import RecurrentMemory
-
-NAMES = ("Mara", "Anton", "Ilse", "Joren", "Greta", "Tobias")
-ROW = {
-    "memory",
-    "n",
-    "f1",
-    "exact_match",
-    "rouge_l",
-    "nats_per_token",
-    "recovered_gain",
-    "interval",
-    "state_bytes",
-    "kv_cache_bytes",
-    "recovered_gain_f1",
-    "interval_f1",
-    "contains",
-    "abstained",
-    "share_of_gold",
-    "document_tokens",
-    "setting",
-}
-
-
-@pytest.fixture
-def engine(settings: Settings) -> Engine:
-    return Engine(settings.model_copy(update={"window": 96}))
-
-
-def write(path: Path, lines: list[dict[str, Any]]) -> Path:
-    path.write_text("\n".join(map(json.dumps, lines)), "utf-8")
-    return path
-
-
-def about(name: str, number: int) -> str:
-    """A little text about somebody."""
-    lines = (f"{name} sold the clock {n} by the mill. " for n in range(6 + number))
-    return "".join(lines) + f"\n\nThen {name} hid the letter behind the church."
-
-
-@pytest.fixture
-def records(tmp_path: Path) -> Path:
-    lines = [
-        {
-            "id": name,
-            "split": "val" if number < 2 else "train",
-            "text": about(name, number),
-            "questions": [
-                {"question": f"What did {name} hide?", "answers": ["the letter"], "paragraph": 1},
-                {"question": f"What did {name} sell?", "answers": ["the clock"]},
-                {"question": f"What did {name} eat?", "answers": [], "unanswerable": True},
-            ],
-        }
-        for number, name in enumerate(NAMES)
-    ]
-    return write(tmp_path / "records.jsonl", lines)
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Path:
-    lines = [
-        {
-            "id": f"b{number}",
-            "split": "val" if number else "train",
-            "text": "".join(f"The gull {number} found the lamp {n}. " for n in range(90)),
-        }
-        for number in range(3)
-    ]
-    return write(tmp_path / "books.jsonl", lines)
-
-
-@pytest.fixture
-def asked(tmp_path: Path) -> dict[str, Path]:
-    """Questions of every task that has a file of its own."""
-    ends = [{"question": "Who found the lamp?", "answers": ["the gull"]}]
-    literary = [
-        {"id": f"l{n}", "split": "val", "book_id": f"b{n}", "questions": ends} for n in (1, 2)
-    ]
-    facts = [
-        {
-            "id": name,
-            "text": f"The cat of {name} is old.",
-            "questions": [{"question": f"How is the cat of {name}?", "answers": ["old"]}],
-        }
-        for name in NAMES
-    ]
-    told = ["Mara went to the inn.", "Ilse went to the mill."]
-    where = [
-        {"question": "Where is Mara?", "answers": ["inn"], "after_sentence": 1, "support": [0]}
-    ]
-    babi = [
-        {"id": str(n), "task": n, "sentences": told, "questions": where} for n in (1, 2, 3, 4, 5, 6)
-    ]
-    return {
-        "literaryqa": write(tmp_path / "literary.jsonl", literary),
-        "planted": write(tmp_path / "facts.jsonl", facts),
-        "babi": write(tmp_path / "babi.jsonl", babi),
-    }
 
 
 @pytest.mark.parametrize(
@@ -378,74 +278,6 @@ def test_infini_is_measured_with_the_update_asked_for(
     plan = EvaluationPlan(None, None, (name,), task="passkey", tokens=(400,), limit=1)
     assert [row.memory for row in evaluate(engine, plan).rows] == [name]
     assert made == [("infini", InfiniConfig(update=update))]
-
-
-# The command
-
-
-@pytest.fixture
-def tiny_settings(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "backbone": str(tiny_backbone),
-        "window": "96",
-        "keep_ratio": "0.25",
-        "answer_tokens": "6",
-    }.items():
-        monkeypatch.setenv(f"BOOKSTATE_{name.upper()}", value)
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["evaluate", *(str(a) for a in arguments)])
-
-
-@pytest.mark.usefixtures("tiny_settings")
-def test_records_keep_the_commands_contract(records: Path) -> None:
-    command = ("--data", records, "--split", "val", "--distractors", 3, "--limit", 2, "--json")
-    result = run(
-        *command, "--memories", "none,gold,wrong,random,truncated@64,full,rag@32x2,adaptive"
-    )
-    assert result.exit_code == 0, result.stderr or result.exception
-    printed = json.loads(result.stdout, parse_constant=pytest.fail)
-    rows = {row["memory"]: row for row in printed["rows"]}
-    shown = {"none", "gold", "truncated@64", "full", "rag@32x2"}
-    assert set(rows) == shown | {"wrong", "random", "adaptive"}
-    assert all(row.keys() >= ROW and row["n"] == 2 for row in rows.values())
-    for name in ("wrong", "random", "adaptive"):
-        assert 0 < rows[name]["state_bytes"] < rows[name]["kv_cache_bytes"]
-    assert rows["rag@32x2"]["recall_at_4"] is not None
-    assert rows["full"]["nats_per_token"] != rows["truncated@64"]["nats_per_token"]
-    made = printed["provenance"]
-    assert made["command"].startswith("bookstate") and str(records.parent) not in str(made)
-    assert made.keys() == {"command", "version", "commit", "machine", "threads", "torch"}
-
-
-@pytest.mark.usefixtures("tiny_settings")
-def test_quick_needs_no_data_for_a_pass_key(tmp_path: Path) -> None:
-    plots = tmp_path / "plots"
-    result = run("--task", "passkey", "--quick", "--limit", 1, "--memories", "none,rag,infini",
-                 "--answers", "--plots", plots)  # fmt: skip
-    assert result.exit_code == 0, result.stderr or result.exception
-    assert "| infini | 1 |" in result.stdout and "| contains of | none | rag | infini |" in (
-        result.stdout
-    )
-    assert "Q: What is the pass key?" in result.stderr and "[rank 0]" in result.stderr
-    assert len(list(plots.glob("*.svg"))) == 2
-
-
-@pytest.mark.usefixtures("tiny_settings")
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--task", "songs"),
-        ("--distractors", "many", "--task", "passkey"),
-        ("--tokens", "1K", "--task", "passkey"),
-        (),
-    ],
-)
-def test_refusals_are_one_line(arguments: tuple[str, ...]) -> None:
-    result = run(*arguments)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_json_names_rows_and_groups(engine: Engine) -> None:
