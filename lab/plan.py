@@ -34,7 +34,7 @@ class Option:
     """How a field of a plan is given.
 
     kind: "data" for a file to read (FILE or FILE:WEIGHT:SPLIT), "output" for a path to write;
-    commas: several values stand in one option with commas between them; old: the flag's old names.
+    commas: one option takes several values with commas between them; old: the flag's old names.
     """
 
     help: str

@@ -152,8 +152,8 @@ def passage_around(library: Library, document: Planted, number: int, tokens: int
     end = start + len(document.facts[number].sentence)
     room = (tokens - tokenizer.count(document.text[start:end])) // 2
     before = tokenizer.encode(document.text[max(0, start - 8 * room) : start])[-room:]
-    behind = tokenizer.encode(document.text[end : end + 8 * room])[:room]
-    return tokenizer.decode([*before, *tokenizer.encode(document.text[start:end]), *behind])
+    after = tokenizer.encode(document.text[end : end + 8 * room])[:room]
+    return tokenizer.decode([*before, *tokenizer.encode(document.text[start:end]), *after])
 
 
 def asked(library: Library, document_id: str, question: str) -> str:

@@ -49,7 +49,7 @@ CONDITIONS = (
 )
 TRUNCATED_TOKENS = 2048  # of the document's end, shown by `truncated`
 ROOM = 512  # positions that `full` leaves to the question and its answer
-SEEN_TOGETHER = 4  # windows; the answer adapter was trained on up to so many at once
+SEEN_TOGETHER = 4  # windows; the answer adapter was trained on at most this many at once
 OVER_WINDOWS: dict[str, type[AdaptiveCondition | RandomStateCondition]] = {
     "adaptive": AdaptiveCondition,
     "together": TogetherCondition,
@@ -67,8 +67,8 @@ class Answerers:
     """
 
     off: Answerer  # nothing is shown
-    page: Answerer  # the gold passage, or the document's end, stands in the prompt
-    rag: Answerer  # retrieved passages stand in the prompt; trained on those where it fits
+    page: Answerer  # the gold passage, or the document's end, is in the prompt
+    rag: Answerer  # retrieved passages are in the prompt; trained on those where it fits
     slots: Answerer  # addressed windows are open
     plain: Answerer  # recurrent memories that nothing was trained for
 

@@ -1,10 +1,10 @@
 """Conditions: the ways in which one question is asked. Each is a row of the table.
 
     none      nothing but the question
-    gold      the passage that answers it stands in the prompt (the ceiling)
-    truncated the last tokens of the long document stand in the prompt
+    gold      the passage that answers it is in the prompt (the ceiling)
+    truncated the last tokens of the long document are in the prompt
     full      the same, with as many tokens as the backbone has positions for
-    rag       the passages that BM25 finds stand in the prompt, in document order
+    rag       the passages that BM25 finds are in the prompt, in document order
     adaptive  adaptive MELODI over the document's windows
     together  the same, with the best four windows as one row instead of eight rows
     wrong     adaptive MELODI over as many windows without the right document
@@ -130,7 +130,7 @@ class NothingAhead:
 
 @dataclass(frozen=True)
 class PromptCondition(NothingAhead):
-    """none, gold or truncated: what is shown stands in the prompt."""
+    """none, gold or truncated: what is shown is in the prompt."""
 
     name: str
     answerer: Answerer

@@ -32,7 +32,7 @@ class Budget:
         return self.learning_rate * rising * min(1.0, left / FALL)
 
     def units_each(self, processes: int) -> int:
-        """Units of a step for each of so many processes. Raises InvalidRequest."""
+        """Units of a step for each process. Raises InvalidRequest where they do not divide."""
         each, left = divmod(self.accumulate, processes)
         if left or not each:
             fits = [n for n in range(1, self.accumulate + 1) if self.accumulate % n == 0]

@@ -54,7 +54,7 @@ def book_windows(books: Iterable[str], measure: Measure, tokens: int) -> list[st
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Windows of one text, and where in it each planted sentence stands."""
+    """Windows of one text, and where in it each planted sentence is."""
 
     text: str
     windows: tuple[Window, ...]

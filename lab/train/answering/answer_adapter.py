@@ -153,7 +153,7 @@ def write_window(
 ) -> list[LayerSlate]:
     """Read a window once; keep the sink and some of its slots, coded and decoded by `code`.
 
-    The sink's first token stands at `place`.
+    The sink's first token is at `place`.
     """
     sequence = torch.tensor([*sink, *tokens], device=writer.device)
     slots, importance = read_scored(writer, sequence, gate, len(sink))
@@ -221,7 +221,7 @@ def gather_slots(keys: Tensor, values: Tensor, kept: Tensor) -> LayerSlate:
 def branch_logits(
     adapted: Decoder, slate: Sequence[LayerSlate], packed: Packed, place: int
 ) -> Tensor:
-    """Logits [M,vocabulary] of the targets; the prefix's first token stands at `place`."""
+    """Logits [M,vocabulary] of the targets; the prefix's first token is at `place`."""
     device = adapted.device
     cos, sin = adapted.rope.angles(packed.places.to(device) + place)
     rows, unrow = packed.rows.to(device), packed.unrow.to(device)

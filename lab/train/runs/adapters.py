@@ -179,7 +179,7 @@ def train_codec(engine: Engine, plan: CodecFit, on_window: OnStep = quiet) -> di
         "seed": plan.seed,
         "plan": asdict(fit),
     }
-    behind = {
+    depends_on = {
         "window": engine.settings.window,
         "gate": gate.name,
         "heads": [list(head) for head in memory.config.address_heads],
@@ -192,7 +192,7 @@ def train_codec(engine: Engine, plan: CodecFit, on_window: OnStep = quiet) -> di
         gate,
         _units(engine, plan, texts, Mix(questions=ASKED_FOR_A_CODEC, pages=0.0)),
         fit,
-        FeatureCache(plan.folder, run | behind),
+        FeatureCache(plan.folder, run | depends_on),
         lambda done: on_window(done, plan.windows, 0.0),
     )
     notes = run | {"address_pairs": [list(pair) for pair in pairs], "provenance": provenance()}
@@ -201,7 +201,7 @@ def train_codec(engine: Engine, plan: CodecFit, on_window: OnStep = quiet) -> di
 
 
 def trained_gate(engine: Engine) -> WriteGate:
-    """The write gate, which the codec and the answer adapter are trained behind."""
+    """The write gate, whose choice of slots the codec and the answer adapter are trained on."""
     gate = engine.trained.write_gate()
     if gate is None:
         raise InvalidSetting(

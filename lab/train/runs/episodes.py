@@ -58,7 +58,7 @@ class Episodes:
         return parts[max(0, min(first, len(parts) - 2)) :][:2]
 
     def _written(self, times: float, state: Any) -> Any:
-        """The state after the filler was written so many times."""
+        """The state after the filler was written `times` times."""
         return self._retrofit.write([Repeated(read, times) for read in self._filler], state)
 
     def _judge(self, asked: Sequence[Asked], state: Any, *, even: bool = False) -> Judged:

@@ -10,10 +10,7 @@ import pytest
 import torch
 
 from lab.papers.configs import ABLATIONS, SIZES, SYSTEMS, build, parse, recipe_of
-from lab.papers.data import (
-    StreamPlan,
-    Streams,
-)
+from lab.papers.data import NOT_A_NAME, Corpus, StreamPlan, Streams
 from lab.papers.train import Trainer
 from memory_models.errors import InvalidRequest
 from memory_models.papers.system import parameters_of, state_floats
@@ -78,7 +75,9 @@ def test_one_step_at_the_papers_size(name, request) -> None:
         pytest.skip("needs minutes and 5 GB; run with -m slow")
     size = SIZES["paper"]
     recipe = replace(size.recipe, rows=1, steps=1, windows=2)
-    found = corpus([np.random.default_rng(0).integers(0, 32768, 2000).tolist()])
+    tokens = np.random.default_rng(0).integers(0, 32768, 2000).astype(np.uint16)
+    distances = np.full(2000, NOT_A_NAME, dtype=np.int32)
+    found = Corpus(tokens, np.array([0, 2000], dtype=np.int64), distances)
     plan = StreamPlan(size.window, 1, 2, recipe.passage, seed=0)
     loss = Trainer(build(name, size), Streams([found], [1.0], plan), recipe).step()
     assert loss == pytest.approx(math.log(32768), abs=0.5)
