@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
+from tiny import DTYPE
 from tokenizers.trainers import BpeTrainer
 
 from app.library import Library
@@ -22,6 +23,7 @@ from memory_models.decoder import Decoder, DecoderConfig
 
 settings.load_profile("ci")  # the same examples everywhere, however slow the machine
 
+DTYPE_NAME = str(DTYPE).removeprefix("torch.")
 CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 SENTENCES = (
     "The lighthouse keeper lit the lamp every evening before the fog came in.",
@@ -44,6 +46,19 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_dtype() -> Iterator[None]:
+    """The same numbers on every machine: processors that multiply bfloat16 would choose it.
+
+    BOOKSTATE_TEST_DTYPE=bfloat16 has everything computed in bfloat16, emulated where need be.
+    """
+    fast = {"bf16": DTYPE == torch.bfloat16}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cpu, "get_capabilities", lambda: fast)
+        patch.setenv("BOOKSTATE_DTYPE", DTYPE_NAME)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test sees the user's data folder, settings or network."""
@@ -52,6 +67,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(f"BOOKSTATE_{name.upper()}", raising=False)
     monkeypatch.setenv("BOOKSTATE_HOME", str(folder))
     monkeypatch.setenv("BOOKSTATE_THREADS", "1")
+    monkeypatch.setenv("BOOKSTATE_DTYPE", DTYPE_NAME)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return folder
 

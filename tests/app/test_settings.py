@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from app.errors import InvalidSetting
+from app.library import Library
 from app.settings import CODED, PLAIN, read_settings
 
 
@@ -44,6 +46,7 @@ def test_everything_lies_in_the_chosen_data_folder(home: Path) -> None:
         ("memory", "rag", "'rag'"),
         ("infini_update", "sum", "'sum'"),
         ("windows", "65", "'65'"),
+        ("dtype", "float16", "'float16'"),
     ],
 )
 def test_a_bad_value_is_named_wherever_it_comes_from(
@@ -98,3 +101,28 @@ def test_the_old_name_of_the_keep_ratio_is_still_read(
     monkeypatch.setenv("BOOKSTATE_SHARE", "0.4")
     assert read_settings().kept(coded=True).keep_ratio == 0.4
     assert read_settings(keep_ratio=0.3).kept(coded=True).keep_ratio == 0.3
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fast", "expected"),
+    [
+        ("float32", True, torch.float32),
+        ("bfloat16", False, torch.bfloat16),
+        ("auto", False, torch.float32),
+        ("auto", True, torch.bfloat16),
+    ],
+)
+def test_the_backbone_computes_in_the_dtype_that_is_set(
+    tiny_backbone: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: str,
+    fast: bool,
+    expected: torch.dtype,
+) -> None:
+    """auto asks the processor whether it multiplies bfloat16."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": fast})
+    monkeypatch.setenv("BOOKSTATE_DTYPE", dtype)
+    library = Library(read_settings(backbone=str(tiny_backbone)))
+    assert library.backbone.decoder.dtype == expected
+    library.close()

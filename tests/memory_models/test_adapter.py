@@ -211,8 +211,11 @@ def test_what_is_read_does_not_know_the_length_it_was_padded_to() -> None:
 
     decoder.hidden(tokens[None], attend)
     read, importance = read_scored(decoder, tokens, gate, first=0)
-    torch.testing.assert_close(read.keys, torch.stack(keys))
-    torch.testing.assert_close(importance, torch.stack(scores))
+    # A product of another shape rounds otherwise: by one part in 256 a layer in bfloat16.
+    near = {"atol": 3 / 256, "rtol": 3 / 256} if decoder.dtype == torch.bfloat16 else {}
+    torch.testing.assert_close(read.keys, torch.stack(keys), **near)
+    near = {"atol": 3 / 64, "rtol": 3 / 256} if near else {}  # a sum of dozens of such numbers
+    torch.testing.assert_close(importance, torch.stack(scores), **near)
 
 
 def test_a_gate_of_another_backbone_is_refused() -> None:

@@ -49,7 +49,7 @@ WINDOW = 24
 
 @pytest.fixture(scope="module")
 def backbone(tiny_backbone: Path) -> Backbone:
-    loaded = backbones.load(tiny_backbone, dtype=torch.float32)
+    loaded = backbones.load(tiny_backbone)
     loaded.decoder.double()
     return loaded
 

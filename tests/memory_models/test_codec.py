@@ -74,7 +74,7 @@ def codec_of(backbone: Backbone, seed: int = 0) -> SlotCodec:
 
 @pytest.fixture(scope="module")
 def backbone(tiny_backbone: Path) -> Backbone:
-    return backbones.load(tiny_backbone, dtype=torch.float32)
+    return backbones.load(tiny_backbone)
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ CASES: dict[str, Callable[[Backbone], list[object]]] = {
 def test_a_memory_is_the_same_on_another_device(
     case: str, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = (backbones.load(tiny_backbone, dtype=torch.float32) for _ in range(2))
+    here, there = (backbones.load(tiny_backbone) for _ in range(2))
     expected = CASES[case](here)
     move(there.decoder)
     with a_device_elsewhere(monkeypatch):

@@ -80,7 +80,7 @@ def test_hashes_are_the_same_in_every_process() -> None:
 
 @pytest.fixture(scope="module")
 def memory(tiny_backbone: Path) -> AdaptiveMemory:
-    loaded = backbones.load(tiny_backbone, dtype=torch.float32)
+    loaded = backbones.load(tiny_backbone)
     return AdaptiveMemory(loaded, AdaptiveConfig(((1, 0),), 48, words=True))
 
 

@@ -6,12 +6,19 @@ The literal parts share no code with `memory_models.decoder`: vectors [D], pytho
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from memory_models.decoder import Decoder, DecoderConfig, RMSNorm, Rope
+
+
+DTYPE = {"float32": torch.float32, "bfloat16": torch.bfloat16}[
+    os.environ.get("BOOKSTATE_TEST_DTYPE", "float32")
+]
+"""What the tests compute in where they do not ask for another; the same on every machine."""
 
 
 class _WideNorm(RMSNorm):
@@ -37,7 +44,7 @@ def tiny_decoder(
     head_size: int = 8,
     width: int = 24,
     vocabulary: int = 37,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype = DTYPE,
     seed: int = 0,
 ) -> Decoder:
     """A random decoder; in float64 without any float32 step inside."""
