@@ -10,11 +10,11 @@ import pytest
 import torch
 from hypothesis import settings
 from safetensors.torch import save_file
+from tiny import DTYPE
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
-from tiny import DTYPE
 from tokenizers.trainers import BpeTrainer
 
 from app.library import Library
@@ -52,7 +52,7 @@ def one_dtype() -> Iterator[None]:
 
     BOOKSTATE_TEST_DTYPE=bfloat16 has everything computed in bfloat16, emulated where need be.
     """
-    fast = {"bf16": DTYPE == torch.bfloat16}
+    fast = {"bf16": DTYPE is torch.bfloat16}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cpu, "get_capabilities", lambda: fast)
         patch.setenv("BOOKSTATE_DTYPE", DTYPE_NAME)

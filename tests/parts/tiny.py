@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from memory_models.decoder import Decoder, DecoderConfig, RMSNorm, Rope
 
-
 DTYPE = {"float32": torch.float32, "bfloat16": torch.bfloat16}[
     os.environ.get("BOOKSTATE_TEST_DTYPE", "float32")
 ]
