@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
+from app.engine import backbone_folder
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress, ReadProgress, quiet
-from app.models import backbone_folder, new_memory
 from app.settings import Settings
 from app.state_reader import Scope
 from app.summaries import Summarizer
@@ -32,7 +32,6 @@ from lab.evaluate.conditions import opened_page, plain_reading
 from lab.evaluate.scores import contains
 from memory_models.decoder import causal_attention
 from memory_models.generate import Abstention, Decoding, Mixture, Trace, generate
-from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memory import Reading
 from memory_models.prompt import Prompt, build_prompt
 
@@ -120,11 +119,12 @@ def _fact_answers(
 ) -> FactAnswers:
     fact = document.facts[number]
     around = passage_around(library, document, number, 250)
+    abstention = library.engine.abstention
     return FactAnswers(
         fact=fact.answer,
         memory=asked(library, known, fact.question),
-        passage=told(library, around, fact.question, library.declining),
-        off=told(library, "", fact.question, library.declining and _guessing(library.declining)),
+        passage=told(library, around, fact.question, abstention),
+        off=told(library, "", fact.question, abstention and _guessing(abstention)),
         wrong=asked(library, wrong, fact.question),
     )
 
@@ -139,9 +139,8 @@ def told(library: Library, shown: str, question: str, declining: Abstention | No
     if declining is None:
         prompt = build_prompt(library.backbone.tokenizer, question, shown)
         return generated(library, plain_reading(library.backbone), prompt)
-    memory = new_memory("adaptive", library.backbone, library.settings)
-    assert isinstance(memory, AdaptiveMemory)
-    opened = opened_page(memory, shown, question)
+    memory = library.engine.new_adaptive()
+    opened = opened_page(memory, memory.answers, shown, question)
     return generated(library, opened.reading(), opened.prompt, declining)
 
 
@@ -230,8 +229,7 @@ def reading(
 
 def writing(library: Library, data: Path, windows: int) -> dict[str, Any]:
     """What keeping costs: reading windows into a state against a plain pass over them, in turn."""
-    memory = new_memory("adaptive", library.backbone, library.settings)
-    assert isinstance(memory, AdaptiveMemory)
+    memory = library.engine.new_adaptive()
     tokens = library.backbone.tokenizer.encode(long_text(library, data, windows * memory.window))
     plain, kept = [], []
     parts = torch.tensor(

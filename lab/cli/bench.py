@@ -29,7 +29,7 @@ def _benching(backbone: str | None) -> Iterator[tuple[Library, OnProgress]]:
 
     with opened(backbone) as library, reading_bar(err, "Measuring") as on_progress:
         bench = Library(bench_settings(library.settings))
-        bench.__dict__["backbone"] = library.backbone  # loaded (or fetched) by the main library
+        bench.engine.__dict__["backbone"] = library.backbone
         try:
             yield bench, on_progress
         finally:

@@ -37,5 +37,5 @@ def calibrate_command(
         heads = Plan(data, heads_split, (), (distractors,), questions, documents=24)
     confidence = Plan(data, confidence_split, ("adaptive", "wrong"), (distractors,), answers)
     with opened(backbone) as library, reading_bar(err, "Calibrating") as on_progress:
-        notes = calibrate(library, heads, confidence, on_progress)
+        notes = calibrate(library.engine, heads, confidence, on_progress)
         emit(notes) if as_json else say(figures_markdown(notes))

@@ -117,8 +117,8 @@ def evaluate_command(
             declines=not made_to_answer,
         )
         plan = quickened(plan) if quick else plan
-        found = evaluate(library, plan, on_progress)
-        if note := who_retrieves(library, plan.memories):
+        found = evaluate(library.engine, plan, on_progress)
+        if note := who_retrieves(library.engine, plan.memories):
             err.print(note, style="yellow", markup=False, soft_wrap=True)
         if answers:
             _show(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from lab.train.runs.task_adapters import OverPlan
 
 commands = typer.Typer(
-    help="Train adapters for the backbone; installed beside its weights.", no_args_is_help=True
+    help="Train adapters for the backbone; `bookstate adapters install` puts them to use.",
+    no_args_is_help=True,
 )
 
 Data = Annotated[list[Path], typer.Option(exists=True, dir_okay=False, help="Records, .jsonl.gz.")]
@@ -34,6 +35,14 @@ Folder = Annotated[Path, typer.Option(file_okay=False, help="The run: checkpoint
 Begun = Annotated[
     Path | None,
     typer.Option(file_okay=False, help="The run: what was read, so that a stopped one goes on."),
+]
+Out = Annotated[Path, typer.Option(dir_okay=False, help="The adapter file to write, .safetensors.")]
+OutInFolder = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        help="The adapter file to write, .safetensors.  [default: FOLDER/KIND.safetensors]",
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Tokens = Annotated[int, typer.Option(min=1000, help="Trained-on tokens in all.")]
@@ -53,6 +62,7 @@ Minutes = Annotated[float, typer.Option(min=0.1, help="Between validations.")]
 @commands.command(name="gate")
 def gate_command(
     data: Data,
+    out: Out,
     windows: Annotated[int, typer.Option(min=16, help="Windows to learn from.")] = 144,
     epochs: Annotated[int, typer.Option(min=1)] = 6,
     folder: Begun = None,
@@ -70,14 +80,15 @@ def gate_command(
         training_bar(err, "Reading windows twice") as on_window,
         training_bar(err, "Fitting") as on_step,
     ):
-        notes = train_gate(library, data, windows, plan, folder, on_window, on_step)
-        emit(notes) if as_json else say(figures_markdown(notes))
+        notes = train_gate(library.engine, data, windows, plan, out, folder, on_window, on_step)
+        _report(notes, out, as_json=as_json)
 
 
 @commands.command(name="addressing")
 def addressing_command(
     data: Questions,
     books: Books,
+    out: Out,
     facts: Facts = None,
     windows: Annotated[int, typer.Option(min=8, help="Windows to ask questions of.")] = 600,
     epochs: Annotated[int, typer.Option(min=1)] = 5,
@@ -97,14 +108,17 @@ def addressing_command(
         training_bar(err, "Fitting") as on_step,
     ):
         shares = _shares(data, facts)
-        notes = train_addressing(library, shares, books, windows, plan, folder, on_window, on_step)
-        emit(notes) if as_json else say(figures_markdown(notes))
+        notes = train_addressing(
+            library.engine, shares, books, windows, plan, out, folder, on_window, on_step
+        )
+        _report(notes, out, as_json=as_json)
 
 
 @commands.command(name="codec")
 def codec_command(
     data: Questions,
     books: Books,
+    out: Out,
     facts: Facts = None,
     windows: Annotated[int, typer.Option(min=1, help="Windows to learn from.")] = 160,
     folder: Begun = None,
@@ -118,8 +132,10 @@ def codec_command(
 
     with opened(backbone) as library, training_bar(err, "Tracing answers") as on_window:
         shares = _shares(data, facts)
-        notes = train_codec(library, shares, books, windows, CodecPlan(), seed, folder, on_window)
-        emit(notes) if as_json else say(figures_markdown(notes))
+        notes = train_codec(
+            library.engine, shares, books, windows, CodecPlan(), out, seed, folder, on_window
+        )
+        _report(notes, out, as_json=as_json)
 
 
 @commands.command(name="reader")
@@ -128,6 +144,7 @@ def reader_command(
     books: Books,
     validation: Validation,
     folder: Folder,
+    out: OutInFolder = None,
     facts: Facts = None,
     stories: Annotated[
         list[str] | None, typer.Option(help="The same, bAbI stories to scatter in books.")
@@ -161,8 +178,9 @@ def reader_command(
             numbers=numbers,
             start=weights,
         )
-        notes = train_reader(library, plan, folder, on_step)
-        emit(notes) if as_json else say(figures_markdown(notes))
+        out = out or _in(folder, "answers")
+        notes = train_reader(library.engine, plan, folder, out, on_step)
+        _report(notes, out, as_json=as_json)
 
 
 @commands.command(name="retrieved")
@@ -171,6 +189,7 @@ def retrieved_command(
     books: Books,
     validation: Validation,
     folder: Folder,
+    out: OutInFolder = None,
     facts: Facts = None,
     tokens: Tokens = 140_000,
     weights: Weights = None,
@@ -187,8 +206,9 @@ def retrieved_command(
     pace = Pace(tokens, learning_rate, seed, validate_minutes)
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         pages = Pages(_shares(data, facts), books, validation)
-        notes = train_retrieved(library, pages, _over_plan(pace, rank, weights), folder, on_step)
-        emit(notes) if as_json else say(figures_markdown(notes))
+        out, plan = out or _in(folder, "rag"), _over_plan(pace, rank, weights)
+        notes = train_retrieved(library.engine, pages, plan, folder, out, on_step)
+        _report(notes, out, as_json=as_json)
 
 
 @commands.command(name="teller")
@@ -197,6 +217,7 @@ def teller_command(
         Path, typer.Option(exists=True, dir_okay=False, help="Stories that people have summed up.")
     ],
     folder: Folder,
+    out: OutInFolder = None,
     tokens: Tokens = 75_000,
     weights: Weights = None,
     rank: Annotated[int, typer.Option(min=1)] = 1,
@@ -212,8 +233,9 @@ def teller_command(
     pace = Pace(tokens, learning_rate, seed, validate_minutes)
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         plan = _over_plan(pace, rank, weights)
-        notes = train_teller(library, summaries, plan, folder, on_step)
-        emit(notes) if as_json else say(figures_markdown(notes))
+        out = out or _in(folder, "summaries")
+        notes = train_teller(library.engine, summaries, plan, folder, out, on_step)
+        _report(notes, out, as_json=as_json)
 
 
 def _over_plan(pace: Pace, rank: int, weights: Path | None) -> OverPlan:
@@ -229,15 +251,16 @@ def mean_command(
         list[Path],
         typer.Argument(exists=True, dir_okay=False, help="Of one kind: reader, infini-…, melodi."),
     ],
+    out: Out,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """The mean of adapters of one kind, installed."""
+    """Write the mean of adapters of one kind."""
     from lab.train.runs.merge_adapters import average_adapters
 
     with opened(backbone) as library:
-        notes = average_adapters(library, files)
-        emit(notes) if as_json else say(figures_markdown(notes))
+        notes = average_adapters(library.engine, files, out)
+        _report(notes, out, as_json=as_json)
 
 
 @commands.command(name="infini")
@@ -246,6 +269,7 @@ def infini_command(
     books: Books,
     validation: Validation,
     folder: Folder,
+    out: OutInFolder = None,
     facts: Facts = None,
     update: Annotated[str, typer.Option(help="linear or delta.")] = "linear",
     tokens: Tokens = 300_000,
@@ -268,7 +292,7 @@ def infini_command(
     sources = Sources(data, facts, books, validation, weights)
     pace = Pace(tokens, learning_rate, seed, validate_minutes)
     keys = Keys(passkeys, longest, silence, sharpen)
-    _retrofit(f"infini-{update}", sources, pace, folder, keys, backbone, as_json)
+    _retrofit(f"infini-{update}", sources, pace, folder, out, keys, backbone, as_json)
 
 
 @commands.command(name="melodi")
@@ -277,6 +301,7 @@ def melodi_command(
     books: Books,
     validation: Validation,
     folder: Folder,
+    out: OutInFolder = None,
     facts: Facts = None,
     tokens: Tokens = 300_000,
     weights: Weights = None,
@@ -291,7 +316,7 @@ def melodi_command(
     """MELODI: what a window leaves for the long-term layer, and how the reader looks at it."""
     sources = Sources(data, facts, books, validation, weights)
     pace = Pace(tokens, learning_rate, seed, validate_minutes)
-    _retrofit("melodi", sources, pace, folder, Keys(passkeys, longest), backbone, as_json)
+    _retrofit("melodi", sources, pace, folder, out, Keys(passkeys, longest), backbone, as_json)
 
 
 class Sources(NamedTuple):
@@ -338,6 +363,7 @@ def _retrofit(
     sources: Sources,
     pace: Pace,
     folder: Path,
+    out: Path | None,
     keys: Keys,
     backbone: str | None,
     as_json: bool,
@@ -345,6 +371,7 @@ def _retrofit(
     from lab.train.memories.retrofit import Passkeys
     from lab.train.runs.retrofits import Kind, RetrofitPlan, train_retrofit
 
+    out = out or _in(folder, kind)
     with opened(backbone) as library, training_bar(err, "Training") as on_step:
         plan = RetrofitPlan(
             cast(Kind, kind),  # which refuses what is none
@@ -358,8 +385,22 @@ def _retrofit(
             sharpen=keys.sharpen,
             start=sources.start,
         )
-        notes = train_retrofit(library, plan, folder, on_step)
-        emit(notes) if as_json else say(figures_markdown(notes))
+        notes = train_retrofit(library.engine, plan, folder, out, on_step)
+        _report(notes, out, as_json=as_json)
+
+
+def _in(folder: Path, kind: str) -> Path:
+    return folder / f"{kind}.safetensors"
+
+
+def _report(notes: dict[str, Any], out: Path, *, as_json: bool) -> None:
+    """Print an adapter's notes, and say how to use it."""
+    emit(notes) if as_json else say(figures_markdown(notes))
+    err.print(
+        f"Wrote {out}; to use it, run: bookstate adapters install {out}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _shares(

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from app.adapters import TrainedReader, retrieval_reader, trained_reader
+from app.engine import Engine
 from app.errors import InvalidSetting
-from app.library import Library
-from app.models import memory_config, new_memory
+from app.memory_config import config_json
+from app.trained import AdaptedDecoder
 from ingest.segments import split_text
 from lab.evaluate.cases.case import Case
 from lab.evaluate.cases.passages import MOST, TOKENS
@@ -28,7 +29,6 @@ from lab.evaluate.conditions import (
     Wrong,
 )
 from memory_models.backbone import Backbone
-from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.infini import UPDATES
 from memory_models.tokenizer import Tokenizer
 
@@ -71,39 +71,38 @@ class Readers:
     plain: Reader  # recurrent memories that nothing was trained for
 
 
-def readers(library: Library, *, declines: bool = True, retrieves: bool = False) -> Readers:
+def readers(engine: Engine, *, declines: bool = True, retrieves: bool = False) -> Readers:
     """The trained reader for all where there is one, else the plain backbone.
 
     With nothing shown it is not allowed to decline: memory off is its best guess. `declines` says
     whether the others are, `retrieves` whether retrieved passages are shown to any.
     """
-    plain = Reader(library.backbone)
-    trained = _answering(library, trained_reader) or plain
-    retrieved = (_answering(library, retrieval_reader) if retrieves else None) or trained
+    plain = Reader(engine.backbone)
+    trained = _answering(engine, engine.trained.answers()) or plain
+    retrieved = (_answering(engine, engine.trained.rag()) if retrieves else None) or trained
     off = _made_to_answer(trained)
     if not declines:
         trained, retrieved = off, _made_to_answer(retrieved)
     return Readers(off, trained, retrieved, trained, plain)
 
 
-def _answering(library: Library, find: Callable[[Backbone], TrainedReader | None]) -> Reader | None:
-    backbone = library.backbone
-    reader = find(backbone) if library.settings.adapters else None
-    if reader is None:
+def _answering(engine: Engine, adapted: AdaptedDecoder | None) -> Reader | None:
+    if adapted is None or not engine.settings.adapters:
         return None
-    answering = replace(backbone, decoder=reader.decoder, sha256=f"{backbone.sha256}+{reader.name}")
-    return Reader(answering, library.declining)
+    backbone = engine.backbone
+    sha256 = f"{backbone.sha256}+{adapted.name}"
+    return Reader(replace(backbone, decoder=adapted.decoder, sha256=sha256), engine.abstention)
 
 
 def _made_to_answer(reader: Reader) -> Reader:
     return Reader(reader.backbone, reader.declining and replace(reader.declining, threshold=0.0))
 
 
-def who_retrieves(library: Library, names: Sequence[str]) -> str:
+def who_retrieves(engine: Engine, names: Sequence[str]) -> str:
     """What to say where `rag` has no reader of its own though the state has one, else empty."""
-    if not any_retrieves(names) or not library.settings.adapters:
+    if not any_retrieves(names) or not engine.settings.adapters:
         return ""
-    if trained_reader(library.backbone) is None or retrieval_reader(library.backbone) is not None:
+    if engine.trained.answers() is None or engine.trained.rag() is not None:
         return ""
     return (
         "rag is answered by the reader of the state: none was trained over it for retrieved "
@@ -115,59 +114,45 @@ def any_retrieves(names: Sequence[str]) -> bool:
     return any(name.partition("@")[0] == "rag" for name in names)
 
 
-def condition_of(library: Library, name: str, who: Readers) -> Condition:
-    backbone = library.backbone
+def condition_of(engine: Engine, name: str, who: Readers) -> Condition:
+    backbone = engine.backbone
     kind, _, given = name.partition("@")
     if name == "none":
-        return _shown(library, name, who.off, lambda case: "")
+        return _shown(engine, name, who.off, lambda case: "")
     if name == "gold":
-        return _shown(library, name, who.page, lambda case: case.passage)
+        return _shown(engine, name, who.page, lambda case: case.passage)
     if kind == "truncated" or name == "full":
         show = partial(_tail, backbone.tokenizer, tokens=_shown_tokens(backbone, name))
-        return _shown(library, name, who.page, show)
+        return _shown(engine, name, who.page, show)
     if kind == "rag":
         tokens, most = _passages(given, name) if given else (TOKENS, MOST)
         if who.retrieved == who.plain:
             return Retrieved(name, who.plain, tokens, most)
-        page = _adaptive(library)
-        page.reader = who.retrieved.backbone.decoder
-        return Retrieved(name, who.retrieved, tokens, most, page)
+        return Retrieved(name, who.retrieved, tokens, most, engine.new_adaptive())
     if kind in OVER_WINDOWS:
-        memory = _adaptive(library, *(_share(given, name) if given else (None, None)))
-        states = WindowStates(memory, cache_folder(library))
-        windows = SEEN_TOGETHER if kind == "together" else library.settings.windows
+        changed = engine.changed(**_keep(given, name)) if given else engine
+        memory = changed.new_adaptive()
+        states = WindowStates(memory, cache_folder(engine))
+        windows = SEEN_TOGETHER if kind == "together" else engine.settings.windows
         return OVER_WINDOWS[kind](name, states, who.slots, windows)
     if kind == "infini" or name == "melodi":
         if given not in ("", *UPDATES):
             raise InvalidSetting(f"{name!r} asks for {given!r}; give {' or '.join(UPDATES)}.")
-        update = {"infini_update": given} if given else {}
-        recurrent = new_memory(kind, backbone, library.settings.model_copy(update=update))
-        assert not isinstance(recurrent, AdaptiveMemory)
+        changed = engine.changed(infini_update=given) if given else engine
+        recurrent = changed.new_recurrent(kind)
         split = partial(split_text, count_tokens=backbone.tokenizer.count, window=recurrent.window)
-        if recurrent.has_reader:
-            return Recurrent(name, who.slots, recurrent, split, memory_config(recurrent))
+        if recurrent.has_answer_adapter:
+            return Recurrent(name, who.slots, recurrent, split, config_json(recurrent.config))
         return Recurrent(name, who.plain, recurrent, split)
     raise InvalidSetting(f"Memory {name!r} is not known; choose from {', '.join(CONDITIONS)}.")
 
 
 def _shown(
-    library: Library, name: str, reader: Reader, show: Callable[[Case], str]
+    engine: Engine, name: str, reader: Reader, show: Callable[[Case], str]
 ) -> PromptOnly | Page:
-    if reader.backbone is library.backbone:
+    if reader.backbone is engine.backbone:
         return PromptOnly(name, reader, show)
-    return Page(name, _adaptive(library), reader, show)
-
-
-def _adaptive(
-    library: Library, share: float | None = None, bits: float | None = None
-) -> AdaptiveMemory:
-    given = {"share": share, "slot_bits": bits}
-    update = {name: value for name, value in given.items() if value is not None}
-    settings = library.settings.model_copy(update=update)
-    heads = library.calibration.address_heads  # those being calibrated are in no file yet
-    memory = new_memory("adaptive", library.backbone, settings, heads)
-    assert isinstance(memory, AdaptiveMemory)
-    return memory
+    return Page(name, engine.new_adaptive(), reader, show)
 
 
 def _tail(tokenizer: Tokenizer, case: Case, tokens: int) -> str:
@@ -175,15 +160,19 @@ def _tail(tokenizer: Tokenizer, case: Case, tokens: int) -> str:
     return tokenizer.decode(tokenizer.encode(text[-6 * tokens :])[-tokens:])
 
 
-def _share(given: str, name: str) -> tuple[float, float | None]:
-    share, _, bits = given.partition("x")
+def _keep(given: str, name: str) -> dict[str, Any]:
+    """The settings behind the @ of `adaptive@0.1` or `adaptive@0.08x4`."""
+    ratio, _, bits = given.partition("x")
     try:
+        kept: dict[str, Any] = {"keep_ratio": float(ratio)}
         number = float(bits) if bits else None
-        return float(share), int(number) if number and number == int(number) else number
     except ValueError as error:
         raise InvalidSetting(
-            f"{name!r} has no share behind the @; write adaptive@0.1 or adaptive@0.08x4."
+            f"{name!r} has no keep ratio behind the @; write adaptive@0.1 or adaptive@0.08x4."
         ) from error
+    if number is None:
+        return kept
+    return kept | {"slot_bits": int(number) if number == int(number) else number}
 
 
 def _shown_tokens(backbone: Backbone, name: str) -> int:
@@ -216,7 +205,7 @@ def _passages(given: str, name: str) -> tuple[int, int]:
     return int(tokens), int(most)
 
 
-def cache_folder(library: Library) -> Path:
-    folder = library.settings.home / "evaluation"
+def cache_folder(engine: Engine) -> Path:
+    folder = engine.settings.home / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

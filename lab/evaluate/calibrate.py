@@ -147,7 +147,7 @@ class ConfidenceFit:
     log_prob: float
     support: float  # of the logit of the largest chance to answer; 0 where nobody can decline
     threshold: float
-    declining: float  # support below which the whole answer is declined
+    abstain_below: float  # answerability below which the whole answer is an abstention
     brier: float
     right_kept: float  # share of right answers at or above the threshold
     wrong_book_flagged: float  # share of wrong-book answers below it
@@ -193,7 +193,7 @@ def fit_confidence(
         log_prob=float(weights[2]),
         support=float(weights[3]),
         threshold=threshold,
-        declining=_declining(book) if can_decline else 0.0,
+        abstain_below=_abstain_below(book) if can_decline else 0.0,
         brier=float((probabilities - labels).pow(2).mean()),
         right_kept=float((of_right >= threshold).double().mean()),
         wrong_book_flagged=float((of_wrong < threshold).double().mean()),
@@ -202,7 +202,7 @@ def fit_confidence(
     )
 
 
-def _declining(book: Sequence[Outcome]) -> float:
+def _abstain_below(book: Sequence[Outcome]) -> float:
     """The largest support at which at most `MOST_DECLINED` of answerable questions are declined."""
     supports = sorted(o.support for o in book)
     return supports[int(MOST_DECLINED * len(supports))]

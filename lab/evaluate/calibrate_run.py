@@ -6,9 +6,10 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
+from app.calibration import CALIBRATION, Confidence, calibration_json, parse_calibration
+from app.engine import Engine
 from app.errors import InvalidSetting
-from app.library import Library, OnProgress, ReadProgress, quiet
-from app.models import CALIBRATION, Confidence, calibration_json, parse_calibration, reader_name
+from app.library import OnProgress, ReadProgress, quiet
 from lab.evaluate.calibrate import ConfidenceFit, choose_heads, fit_confidence, is_right
 from lab.evaluate.cases.case import Window, planted_cases
 from lab.evaluate.cases.planted import plant
@@ -20,19 +21,19 @@ PLANTED_WINDOWS = 66
 CONFIDENCE_CONDITIONS = ("adaptive", "wrong")
 
 
-def confidence_fit(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> ConfidenceFit:
+def confidence_fit(engine: Engine, plan: Plan, on_progress: OnProgress = quiet) -> ConfidenceFit:
     """Fit confidence on the plan's questions and on facts planted in its documents."""
     assert plan.data is not None
-    measure = measure_of(library)
+    measure = measure_of(engine)
     cases = cases_of(measure, plan, *plan.distractors)
-    asked = outcomes_of(library, cases, CONFIDENCE_CONDITIONS, on_progress)
+    asked = outcomes_of(engine, cases, CONFIDENCE_CONDITIONS, on_progress)
     texts = [record.text for record in read_records(plan.data, plan.split)]
     joined = "\n\n".join(texts)
     ranges = measure.split(joined)
     strange = [Window(1, s, e, joined[s:e]) for s, e in ranges[-PLANTED_WINDOWS:]]
     planted = plant(joined[: ranges[min(PLANTED_WINDOWS, len(ranges)) - 1][1]])
     facts = planted_cases(planted, measure.split, strange)
-    told = outcomes_of(library, facts, CONFIDENCE_CONDITIONS, on_progress)
+    told = outcomes_of(engine, facts, CONFIDENCE_CONDITIONS, on_progress)
     book, wrong = ([*asked[name], *told[name]] for name in CONFIDENCE_CONDITIONS)
     right = [
         is_right(outcome, case.question.answers)
@@ -42,7 +43,7 @@ def confidence_fit(library: Library, plan: Plan, on_progress: OnProgress = quiet
 
 
 def calibrate(
-    library: Library,
+    engine: Engine,
     heads_plan: Plan | None,
     confidence_plan: Plan,
     on_progress: OnProgress = quiet,
@@ -53,27 +54,25 @@ def calibrate(
     are. Confidence is that of whoever answers: the trained reader where there is one and adapters
     are in use, else the backbone.
     """
-    backbone = library.backbone
+    backbone = engine.backbone
     known = calibration_json(backbone)
     notes = (
         dict(known)
         if heads_plan is None and known
-        else _found_heads(library, heads_plan, on_progress)
+        else _found_heads(engine, heads_plan, on_progress)
     )
-    reader = reader_name(backbone, library.settings)
-    library.calibration = parse_calibration(notes, reader, backbone.name)
-    try:
-        fit = confidence_fit(library, confidence_plan, on_progress)
-    finally:
-        del library.calibration  # what is in the file counts
+    answers = engine.answers
+    calibration = parse_calibration(notes, answers, backbone.name)
+    fit = confidence_fit(engine.changed(calibration), confidence_plan, on_progress)
     names = [f.name for f in fields(Confidence)]
     confidence = {name: value for name, value in asdict(fit).items() if name in names}
     assert confidence_plan.data is not None
     fitted = {"data": confidence_plan.data.name, "split": confidence_plan.split, **asdict(fit)}
-    if reader:
-        notes["reader_confidence"] = {**notes.get("reader_confidence", {}), reader: confidence}
-        fits = notes.get("reader_confidence_fit", {})
-        notes["reader_confidence_fit"] = {**fits, reader: fitted}
+    if answers:
+        for name, value in (("confidence", confidence), ("confidence_fit", fitted)):
+            known = notes.pop(f"reader_{name}", {})  # the old name
+            known = notes.get(f"adapter_{name}", known)
+            notes[f"adapter_{name}"] = {**known, answers: value}
     else:
         notes |= {"confidence": confidence, "confidence_fit": fitted}
     part = backbone.folder / f".{CALIBRATION}.part"
@@ -82,21 +81,21 @@ def calibrate(
     return notes
 
 
-def _found_heads(library: Library, plan: Plan | None, on_progress: OnProgress) -> dict[str, Any]:
+def _found_heads(engine: Engine, plan: Plan | None, on_progress: OnProgress) -> dict[str, Any]:
     if plan is None or plan.data is None:
         raise InvalidSetting(
-            f"{library.backbone.name} has no addressing heads yet; calibrate them too."
+            f"{engine.backbone.name} has no addressing heads yet; calibrate them too."
         )
-    cases = cases_of(measure_of(library), plan, *plan.distractors)
-    window, choice = library.settings.window, None
-    found = choose_heads(library.backbone, cases, window, key_heads=3, most=6)
+    cases = cases_of(measure_of(engine), plan, *plan.distractors)
+    window, choice = engine.settings.window, None
+    found = choose_heads(engine.backbone, cases, window, key_heads=3, most=6)
     for done, choice in found:  # noqa: B007 - the last one counts
         on_progress(ReadProgress("", done, len(cases), 0.0, None))
     assert choice is not None
     return {
         "address_heads": [list(head) for head in choice.heads],
         "confidence": asdict(Confidence.uncalibrated()),
-        "backbone": library.backbone.name,
-        "backbone_sha256": library.backbone.sha256,
+        "backbone": engine.backbone.name,
+        "backbone_sha256": engine.backbone.sha256,
         "addressing": {"data": plan.data.name, "split": plan.split, **asdict(choice)},
     }

@@ -32,19 +32,15 @@ from torch import Tensor
 from lab.evaluate.cases.case import Case, Split, Window
 from lab.evaluate.cases.passages import Cutter, Index, page_of
 from memory_models.backbone import Backbone
+from memory_models.decoder import Decoder
 from memory_models.generate import ANSWERABILITY_WEIGHT, PRIOR_WEIGHT, Abstention
-from memory_models.memories.adaptive import (
-    WORD_WEIGHT,
-    AdaptiveConfig,
-    AdaptiveMemory,
-    Chosen,
-    Ranked,
-)
+from memory_models.memories.adaptive import WORD_WEIGHT, AdaptiveConfig, AdaptiveMemory
 from memory_models.memories.codec import SlotCode
 from memory_models.memories.slot_reading import Contexts, LayerContext, SlotReading
 from memory_models.memories.slots import unpack
 from memory_models.memory import Bundle, Reading, from_bytes, to_bytes
 from memory_models.prompt import Prompt, build_prompt
+from memory_models.recall import Chosen, Ranked
 from memory_models.tokenizer import Tokenizer
 
 
@@ -159,21 +155,26 @@ class Page(_NothingAhead):
 
     def open(self, case: Case) -> Opened:
         """The prompt alone, over one window that is what this condition shows."""
-        return opened_page(self._memory, self._show(case), case.question.question)
+        decoder = self.reader.backbone.decoder
+        return opened_page(self._memory, decoder, self._show(case), case.question.question)
 
 
 def opened_page(
-    memory: AdaptiveMemory, shown: str, question: str, rank: int | None = None
+    memory: AdaptiveMemory,
+    decoder: Decoder,
+    shown: str,
+    question: str,
+    rank: int | None = None,
 ) -> Opened:
-    """A text, kept whole, as the only window of a reading."""
+    """A text, kept whole, as the only window of a reading that `decoder` answers from."""
     tokenizer = memory.backbone.tokenizer
     tokens = torch.tensor(tokenizer.encode(shown), dtype=torch.long)
     longer = max(memory.window, len(tokens))
-    whole = replace(memory.config, window=longer, share=1.0, slot_bits=16, gate="", codec="")
-    page = AdaptiveMemory(memory.backbone, whole, reader=memory.reader)
+    whole = replace(memory.config, window=longer, keep_ratio=1.0, slot_bits=16, gate="", codec="")
+    page = AdaptiveMemory(memory.backbone, whole)
     slots = page.whole(tokens)
     return Opened(
-        lambda: page.recall({0: slots}, torch.zeros(1)),
+        lambda: page.recall({0: slots}, torch.zeros(1), decoder=decoder),
         build_prompt(tokenizer, question),
         rank=rank,
     )
@@ -209,7 +210,8 @@ class Retrieved(_NothingAhead):
         gold = (n for n, p in enumerate(ordered) if case.is_gold(p.record, p.start, p.end))
         rank = next(gold, None)
         if self._page is not None:
-            return opened_page(self._page, text, case.question.question, rank)
+            decoder = self.reader.backbone.decoder
+            return opened_page(self._page, decoder, text, case.question.question, rank)
         prompt = build_prompt(self.reader.tokenizer, case.question.question, text)
         return Opened(lambda: plain_reading(self.reader.backbone), prompt, rank=rank)
 
@@ -249,7 +251,7 @@ class WindowStates:
         return files
 
 
-NAMED = ("address_heads", "window", "share", "slot_bits")
+NAMED = ("address_heads", "window", "keep_ratio", "slot_bits")
 
 
 def _named(config: AdaptiveConfig) -> dict[str, object]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
+from app.engine import Engine
 from app.errors import InvalidSetting
-from app.library import Library
 from ingest.segments import split_text
 from lab.evaluate.cases.babi import babi_cases, read_stories
 from lab.evaluate.cases.background import Measure, book_windows
@@ -100,16 +100,16 @@ class Setting:
     cases: tuple[Case, ...]
 
 
-def measure_of(library: Library) -> Measure:
-    """How this library cuts and counts text; a text is cut once."""
-    count, window = library.backbone.tokenizer.count, library.settings.window
+def measure_of(engine: Engine) -> Measure:
+    """How this engine cuts and counts text; a text is cut once."""
+    count, window = engine.backbone.tokenizer.count, engine.settings.window
     split = partial(split_text, count_tokens=count, window=window)
     return Measure(lru_cache(maxsize=1024)(split), count, window)
 
 
-def settings_of(library: Library, plan: Plan) -> list[Setting]:
+def settings_of(engine: Engine, plan: Plan) -> list[Setting]:
     """The plan's settings with their cases."""
-    measure = measure_of(library)
+    measure = measure_of(engine)
     if plan.task == "records":
         return [
             Setting(f"{count:,} distractors", tuple(cases_of(measure, plan, count)))
@@ -117,7 +117,7 @@ def settings_of(library: Library, plan: Plan) -> list[Setting]:
         ]
     if plan.task == "literaryqa":
         return [
-            _literary(measure, library.backbone.tokenizer, plan, tokens)
+            _literary(measure, engine.backbone.tokenizer, plan, tokens)
             for tokens in plan.tokens or (None,)
         ]
     return [

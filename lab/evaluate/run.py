@@ -1,4 +1,4 @@
-"""`bookstate evaluate`: the harness with this library's reader."""
+"""`bookstate evaluate`: the harness with this engine's reader."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import groupby
 from time import perf_counter
 from typing import Any
 
-from app.library import Library, OnProgress, ReadProgress, quiet
-from app.models import kept
+from app.engine import Engine
+from app.library import OnProgress, ReadProgress, quiet
 from lab.evaluate.answerers import any_retrieves, cache_folder, condition_of, readers
 from lab.evaluate.cases.case import Case
 from lab.evaluate.conditions import Condition
@@ -40,12 +40,12 @@ class Evaluation:
     asked: tuple[Asked, ...]
 
 
-def evaluate(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> Evaluation:
+def evaluate(engine: Engine, plan: Plan, on_progress: OnProgress = quiet) -> Evaluation:
     """Run the harness; what an earlier run of the same plan had done is not done again."""
-    settings = settings_of(library, plan)
+    settings = settings_of(engine, plan)
     names = _with_gold_only_where_known(plan.memories, settings)
     cases = [case for setting in settings for case in setting.cases]
-    outcomes = outcomes_of(library, cases, names, on_progress, declines=plan.declines)
+    outcomes = outcomes_of(engine, cases, names, on_progress, declines=plan.declines)
     rows: list[Row] = []
     groups: list[Row] = []
     asked: list[Asked] = []
@@ -56,7 +56,7 @@ def evaluate(library: Library, plan: Plan, on_progress: OnProgress = quiet) -> E
             for n, case in enumerate(setting.cases)
         ]
         own = asked[done:]
-        tokens = _document_tokens(library.backbone.tokenizer, setting.cases)
+        tokens = _document_tokens(engine.backbone.tokenizer, setting.cases)
         rows += _rows(own, names, setting.name, tokens, "")
         groups += _group_rows(own, names, setting.name, tokens)
     return Evaluation(tuple(rows), tuple(groups), tuple(asked))
@@ -96,7 +96,7 @@ def _group_rows(
 
 
 def outcomes_of(
-    library: Library,
+    engine: Engine,
     cases: Sequence[Case],
     names: Sequence[str],
     on_progress: OnProgress,
@@ -104,15 +104,15 @@ def outcomes_of(
     declines: bool = True,
 ) -> dict[str, list[Outcome]]:
     """Outcomes of each condition on the cases, in the order of the cases."""
-    who = readers(library, declines=declines, retrieves=any_retrieves(names))
-    conditions = [condition_of(library, name, who) for name in names]
+    who = readers(engine, declines=declines, retrieves=any_retrieves(names))
+    conditions = [condition_of(engine, name, who) for name in names]
     found: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
-    decoding = Decoding(max_tokens=library.settings.answer_tokens)
-    path = cache_folder(library) / f"outcomes-{_fingerprint(library)}.jsonl"
-    log = OutcomeLog(path, library.backbone)
+    decoding = Decoding(max_tokens=engine.settings.answer_tokens)
+    path = cache_folder(engine) / f"outcomes-{_fingerprint(engine)}.jsonl"
+    log = OutcomeLog(path, engine.backbone)
     ahead = unread(conditions, cases, log)
     steps = len(ahead) + len(cases) * len(conditions)
-    _read_ahead(library, ahead, steps, on_progress)
+    _read_ahead(engine, ahead, steps, on_progress)
     for done, (_, name, outcome) in enumerate(run(conditions, cases, decoding, log), start=1):
         found[name].append(outcome)
         on_progress(ReadProgress("", len(ahead) + done, steps, 0.0, None))
@@ -120,26 +120,26 @@ def outcomes_of(
 
 
 def _read_ahead(
-    library: Library, ahead: Sequence[tuple[Condition, str]], steps: int, on_progress: OnProgress
+    engine: Engine, ahead: Sequence[tuple[Condition, str]], steps: int, on_progress: OnProgress
 ) -> None:
     """Read windows; the bar goes on with the answers, so the time left is that of reading."""
     started, tokens = perf_counter(), 0
     for done, (condition, text) in enumerate(ahead, start=1):
         condition.read(text)
-        tokens += library.backbone.tokenizer.count(text)
+        tokens += engine.backbone.tokenizer.count(text)
         seconds = perf_counter() - started
         left = seconds / done * (len(ahead) - done)
         on_progress(ReadProgress("", done, steps, tokens / seconds, left))
 
 
-def _fingerprint(library: Library) -> str:
+def _fingerprint(engine: Engine) -> str:
     """Everything that an outcome depends on beside its case and its condition's name."""
     settings = (
-        library.settings.model_dump(include={"window", "windows", "answer_tokens", "infini_update"})
-        | kept(library.backbone, library.settings)._asdict()
+        engine.settings.model_dump(include={"window", "windows", "answer_tokens", "infini_update"})
+        | engine.kept._asdict()
     )
-    heads = library.calibration.address_heads
-    made_by = repr((library.backbone.sha256, sorted(settings.items()), heads))
+    heads = engine.calibration.address_heads
+    made_by = repr((engine.backbone.sha256, sorted(settings.items()), heads))
     return hashlib.sha256(made_by.encode()).hexdigest()[:16]
 
 

@@ -57,12 +57,10 @@ class Validation:
     def __call__(self, reader: Decoder) -> dict[str, float]:
         """F1 and first-token nats by state; `score` is the mean F1 of window and page, less a
         penalty for answering strangers and for declining the book."""
-        memory = self._memory
-        memory.reader = reader
         figures: dict[str, list[float]] = {}
         for probe, states in zip(self._probes, self._states, strict=True):
             for name, slots in states.items():
-                answer, first = self._ask(probe, slots)
+                answer, first = self._ask(probe, slots, reader)
                 figures.setdefault(f"{name}_f1", []).append(token_f1(answer, probe.answers))
                 figures.setdefault(f"{name}_first_nats", []).append(first)
                 declined = float(answer.startswith(ABSTAINED[:6]))
@@ -71,18 +69,18 @@ class Validation:
         means["score"] = (means["window_f1"] + means["page_f1"]) / 2
         return means
 
-    def _ask(self, probe: Probe, slots: Bundle) -> tuple[str, float]:
+    def _ask(self, probe: Probe, slots: Bundle, reader: Decoder) -> tuple[str, float]:
         memory = self._memory
         tokenizer = memory.backbone.tokenizer
         prompt = build_prompt(tokenizer, probe.question)
         alone = torch.zeros(1)
-        mixture = Mixture(memory.recall({0: slots}, alone))
+        mixture = Mixture(memory.recall({0: slots}, alone, decoder=reader))
         mixture.prefill(prompt.tokens, prompt.question)
         said = Trace()
         for _ in generate(mixture, tokenizer.chat.stops, Decoding(LONGEST), said):
             pass
         gold = probe.answers[0].strip()
         target = tokenizer.encode(gold[:1].upper() + gold[1:])
-        reading = memory.recall({0: slots}, alone)
+        reading = memory.recall({0: slots}, alone, decoder=reader)
         forced = score(reading, prompt.tokens, prompt.question, target)
         return tokenizer.decode(said.tokens).strip(), -forced.log_probs[0]

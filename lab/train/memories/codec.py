@@ -227,7 +227,7 @@ def measure_codec(
         done = int(before["done"])
         measurement.restore(before)
     for unit in itertools.islice(units, done, None):
-        measurement.add(trace(memory, gate, memory.reader, unit, plan))
+        measurement.add(trace(memory, gate, memory.answers, unit, plan))
         for asked in unit.asked:
             measurement.ask(asked.question)
         done += 1

@@ -13,17 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.adapters import (
-    ADDRESSER,
-    CODEC,
-    WRITE_GATE,
-    own_folder,
-    retire_codec,
-    write_gate,
-)
+from app.adapters import ADDRESSER, CODEC, WRITE_GATE
+from app.engine import Engine
 from app.errors import InvalidSetting
-from app.library import Library
-from app.models import new_memory, reader_name
 from ingest.segments import split_text
 from lab.evaluate.cases.records import read_records
 from lab.provenance import made_by
@@ -45,8 +37,6 @@ from memory_models.adapter import (
     Adapter,
     save_adapter,
 )
-from memory_models.backbone import Backbone
-from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.write_gate import WriteGate
 
@@ -60,22 +50,21 @@ def quiet(done: int, total: int, figure: float) -> None:
 
 
 def train_gate(
-    library: Library,
+    engine: Engine,
     files: Sequence[Path],
     windows: int,
     plan: GatePlan,
+    out: Path,
     folder: Path | None = None,
     on_window: OnStep = quiet,
     on_step: OnStep = quiet,
 ) -> dict[str, Any]:
-    """Score windows in two passes, fit the gate to them, and install it for this backbone.
+    """Score windows in two passes, fit the gate to them, and write it to the file `out`.
 
     folder: of the run, to go on in; some 30 MB a window.
     """
-    backbone = library.backbone
-    settings = library.settings.model_copy(update={"adapters": False})
-    memory = new_memory("adaptive", backbone, settings)
-    assert isinstance(memory, AdaptiveMemory)
+    backbone = engine.backbone
+    memory = engine.changed(adapters=False).new_adaptive()
     run = {
         "kind": WRITE_GATE,
         "backbone": backbone.name,
@@ -87,7 +76,7 @@ def train_gate(
         return observe(memory, torch.tensor(backbone.tokenizer.encode(text)))._asdict()
 
     def observed() -> Iterator[Example]:
-        for number, text in enumerate(_windows(library, files, windows, plan.seed)):
+        for number, text in enumerate(_windows(engine, files, windows, plan.seed)):
             on_window(number + 1, windows, 0.0)
             yield Example(**kept.of(text, partial(seen, text)))
 
@@ -99,33 +88,33 @@ def train_gate(
         "scores": asdict(scores),
         "made_by": made_by(),
     }
-    save_adapter(own_folder(backbone) / f"{WRITE_GATE}.safetensors", Adapter(weights, notes))
+    save_adapter(out, Adapter(weights, notes))
     return notes
 
 
 def train_addressing(
-    library: Library,
+    engine: Engine,
     shares: Sequence[Share],
     books: Path,
     windows: int,
     plan: AddressingPlan,
+    out: Path,
     folder: Path | None = None,
     on_window: OnStep = quiet,
     on_step: OnStep = quiet,
 ) -> dict[str, Any]:
-    """Ask questions of windows that answer them, fit the addresser, and install it.
+    """Ask questions of windows that answer them, fit the addresser, and write it to the file `out`.
 
     `windows` answer questions; a quarter as many more are of books, and are there to be mistaken.
     folder: of the run, to go on in.
     """
-    backbone = library.backbone
-    memory = new_memory("adaptive", backbone, library.settings)
-    assert isinstance(memory, AdaptiveMemory)
+    backbone = engine.backbone
+    memory = engine.new_adaptive()
     c = backbone.config
     memory.addresser = Addresser(memory.config.address_heads, c.hidden_size, c.head_size)
     sources = [read_source(share) for share in shares]
     texts = [r.text for r in read_records(books, "train")]
-    split = partial(split_windows, library)
+    split = partial(split_windows, engine)
     mix = Mix(questions=ASKED_OF_A_WINDOW, pages=0.0)
     units = list(itertools.islice(draw_units(sources, texts, split, mix, plan.seed, 0), windows))
     rng = random.Random(plan.seed)
@@ -138,7 +127,7 @@ def train_addressing(
         "heads": [list(head) for head in memory.config.address_heads],
         "codec": memory.config.codec,
     }
-    kept = Observed(folder, run | {"window": library.settings.window})
+    kept = Observed(folder, run | {"window": engine.settings.window})
     bundles, examples = [], []
     for number, place in enumerate(places):
         window = kept.of(f"window {place.text}", partial(observe_window, memory, place.text))
@@ -157,7 +146,7 @@ def train_addressing(
         "scores": {"trained": asdict(trained), "untrained": asdict(untrained)},
         "made_by": made_by(),
     }
-    save_adapter(own_folder(backbone) / f"{ADDRESSER}.safetensors", Adapter(weights, notes))
+    save_adapter(out, Adapter(weights, notes))
     return notes
 
 
@@ -167,40 +156,40 @@ def _window_of(book: str, split: Split, rng: random.Random) -> str:
     return text[start:end]
 
 
-def _windows(library: Library, files: Sequence[Path], count: int, seed: int) -> Iterator[str]:
+def _windows(engine: Engine, files: Sequence[Path], count: int, seed: int) -> Iterator[str]:
     """Windows of random records of the files in turn; validation splits are left alone."""
     rng = random.Random(seed)
     piles = [[r for r in read_records(path) if r.split != "val"] for path in files]
     for number in range(count):
         record = rng.choice(piles[number % len(piles)])
-        start = rng.randrange(max(1, len(record.text) - 8 * library.settings.window))
-        excerpt = record.text[start : start + 12 * library.settings.window]
-        a, b = rng.choice(split_windows(library, excerpt)[:-1] or [(0, len(excerpt))])
+        start = rng.randrange(max(1, len(record.text) - 8 * engine.settings.window))
+        excerpt = record.text[start : start + 12 * engine.settings.window]
+        a, b = rng.choice(split_windows(engine, excerpt)[:-1] or [(0, len(excerpt))])
         yield excerpt[a:b]
 
 
 def train_codec(
-    library: Library,
+    engine: Engine,
     shares: Sequence[Share],
     books: Path,
     windows: int,
     plan: CodecPlan,
+    out: Path,
     seed: int = 0,
     folder: Path | None = None,
     on_window: OnStep = quiet,
 ) -> dict[str, Any]:
-    """Trace answers back to slots, make the codec of what is seen, and install it.
+    """Trace answers back to slots, make the codec from them, and write it to the file `out`.
 
     folder: of the run, to go on in.
     """
-    backbone = library.backbone
-    memory = new_memory("adaptive", backbone, library.settings.model_copy(update={"slot_bits": 16}))
-    gate = trained_gate(backbone)
-    assert isinstance(memory, AdaptiveMemory)
+    backbone = engine.backbone
+    memory = engine.changed(slot_bits=16).new_adaptive()
+    gate = trained_gate(engine)
     sources = [read_source(share) for share in shares]
     texts = [r.text for r in read_records(books, "train")]
     mix = Mix(questions=8, pages=0.0)
-    drawn = draw_units(sources, texts, partial(split_windows, library), mix, seed, 0)
+    drawn = draw_units(sources, texts, partial(split_windows, engine), mix, seed, 0)
     units = itertools.islice(drawn, windows)
     run = {
         "kind": CODEC,
@@ -212,10 +201,10 @@ def train_codec(
         "plan": asdict(plan),
     }
     behind = {
-        "window": library.settings.window,
+        "window": engine.settings.window,
         "gate": gate.name,
         "heads": [list(head) for head in memory.config.address_heads],
-        "reader": reader_name(backbone, library.settings),
+        "reader": engine.answers,
         "addresser": memory.addresser.name if memory.addresser is not None else "",
         "books": books.name,
     }
@@ -224,21 +213,20 @@ def train_codec(
         memory, gate, units, plan, kept, lambda done: on_window(done, windows, 0.0)
     )
     notes = run | {"address_pairs": [list(pair) for pair in pairs], "made_by": made_by()}
-    retire_codec(backbone)
-    save_adapter(own_folder(backbone) / f"{CODEC}.safetensors", Adapter(weights, notes))
+    save_adapter(out, Adapter(weights, notes))
     return notes
 
 
-def trained_gate(backbone: Backbone) -> WriteGate:
-    """The write gate, which codec and readers are trained behind."""
-    gate = write_gate(backbone)
+def trained_gate(engine: Engine) -> WriteGate:
+    """The write gate, which the codec and the answer adapter are trained behind."""
+    gate = engine.trained.write_gate()
     if gate is None:
         raise InvalidSetting(
-            "No write gate for this backbone yet; run `bookstate train gate` first."
+            "No write gate for this backbone yet; run `bookstate train gate` and install it first."
         )
     return gate
 
 
-def split_windows(library: Library, text: str) -> list[tuple[int, int]]:
+def split_windows(engine: Engine, text: str) -> list[tuple[int, int]]:
     """Character ranges of a text's windows."""
-    return split_text(text, library.backbone.tokenizer.count, library.settings.window)
+    return split_text(text, engine.backbone.tokenizer.count, engine.settings.window)

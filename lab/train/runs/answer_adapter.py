@@ -15,9 +15,8 @@ from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
 from torch import Tensor
 
-from app.adapters import READER, codec, own_folder, write_gate
-from app.library import Library
-from app.models import new_memory
+from app.adapters import ANSWERS
+from app.engine import Engine
 from lab.evaluate.cases.records import read_records
 from lab.provenance import made_by
 from lab.train.answering.answer_adapter import Shares, unit_loss, write_windows
@@ -61,13 +60,13 @@ class Lessons:
     """Units as a reader meets them: windows read by the backbone, thinned, coded, and asked."""
 
     def __init__(
-        self, library: Library, decoder: Decoder, lora: LoraConfig, seed: int, start: Path | None
+        self, engine: Engine, decoder: Decoder, lora: LoraConfig, seed: int, start: Path | None
     ) -> None:
         """The reader begins as `decoder` with low-rank weights, `start`'s where it is given."""
-        backbone = library.backbone
+        backbone = engine.backbone
         self._writer, self._tokenizer = backbone.decoder, backbone.tokenizer
-        self._gate, self._window = trained_gate(backbone), library.settings.window
-        coding = codec(backbone)
+        self._gate, self._window = trained_gate(engine), engine.settings.window
+        coding = engine.trained.codec()
         self._code = coding.at(CODED_BITS_TRAINED) if coding is not None else None
         self._sink = list(backbone.tokenizer.chat.opening)
         self._declined = backbone.tokenizer.encode(ABSTAINED)[0]
@@ -108,31 +107,30 @@ class Lessons:
 
 
 def train_reader(
-    library: Library, plan: ReaderPlan, folder: Path, on_step: OnStep = quiet
+    engine: Engine, plan: ReaderPlan, folder: Path, out: Path, on_step: OnStep = quiet
 ) -> dict[str, Any]:
-    """Train (or go on training) a reader in `folder`, and install the best for this backbone."""
-    backbone, budget = library.backbone, plan.budget
-    lessons = Lessons(library, backbone.decoder, plan.lora, budget.seed, plan.start)
+    """Train (or go on training) a reader in `folder`, and write the best to the file `out`."""
+    backbone, budget = engine.backbone, plan.budget
+    lessons = Lessons(engine, backbone.decoder, plan.lora, budget.seed, plan.start)
     sources = [*map(read_source, plan.shares), Numbers(plan.numbers)]
     books = [r.text for r in read_records(plan.books, "train")]
-    split = partial(split_windows, library)
+    split = partial(split_windows, engine)
 
     def units(first: int) -> Iterator[Thunk]:
         drawn = draw_units(sources, books, split, plan.mix, budget.seed, first)
         return lessons.each(drawn, first, budget.seed, plan.slots, plan.coded)
 
-    validate = partial(_validation(library, plan), lessons.reader)
+    validate = partial(_validation(engine, plan), lessons.reader)
     progress = train(lessons.reader, units, budget, folder, validate, on_step)
     notes = training_notes(backbone, plan.lora, budget, progress, folder) | {
-        "kind": READER,
+        "kind": ANSWERS,
         "together": plan.mix.most if plan.mix.together else 1,
         "declining_threshold": DECLINING_THRESHOLD,
         "data": [[share.path.name, share.weight] for share in plan.shares],
         "numbers": plan.numbers,
     }
     if PartialState().is_main_process:
-        path = own_folder(backbone) / f"{READER}.safetensors"
-        save_adapter(path, Adapter(best_weights(folder), notes))
+        save_adapter(out, Adapter(best_weights(folder), notes))
     return notes
 
 
@@ -161,15 +159,14 @@ def training_notes(
     }
 
 
-def _validation(library: Library, plan: ReaderPlan) -> Validation:
-    backbone = library.backbone
-    gate = write_gate(backbone)
-    config = new_memory("adaptive", backbone, library.settings).config
-    assert isinstance(config, AdaptiveConfig)
+def _validation(engine: Engine, plan: ReaderPlan) -> Validation:
+    backbone = engine.backbone
+    gate = engine.trained.write_gate()
+    config = engine.new_adaptive().config
     whole = AdaptiveConfig(config.address_heads, config.window, 1.0, gate=config.gate)
     records = read_records(plan.validation, "val")
-    probes = make_probes(records, partial(split_windows, library), plan.probes)
+    probes = make_probes(records, partial(split_windows, engine), plan.probes)
     memory, page = (
-        AdaptiveMemory(backbone, c, gate, codec=codec(backbone)) for c in (config, whole)
+        AdaptiveMemory(backbone, c, gate, codec=engine.trained.codec()) for c in (config, whole)
     )
     return Validation(memory, page, probes)

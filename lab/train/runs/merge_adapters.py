@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.adapters import READER, own_folder
+from app.adapters import ANSWERS, kind_of
+from app.engine import Engine
 from app.errors import InvalidSetting
-from app.library import Library
 from lab.provenance import made_by
 from lab.train.runs.answer_adapter import DECLINING_THRESHOLD
 from lab.train.runs.retrofits import KINDS
@@ -17,16 +17,16 @@ from memory_models.adapter import Adapter, average_lora, load_adapter, mean_weig
 MADE = ("kind", "backbone", "backbone_sha256")  # what every adapter says of itself
 # What a mean takes over, so that all have to have the same.
 ALIKE: dict[str, tuple[str, ...]] = {
-    READER: (*MADE, "rank", "scale", "together"),
+    ANSWERS: (*MADE, "rank", "scale", "together"),
     **dict.fromkeys(KINDS, (*MADE, "window", "reader", "config")),
 }
 
 
-def average_adapters(library: Library, files: Sequence[Path]) -> dict[str, Any]:
-    """Install the mean of trained readers, or of one retrofit's weights, for this backbone."""
-    backbone = library.backbone
+def average_adapters(engine: Engine, files: Sequence[Path], out: Path) -> dict[str, Any]:
+    """Write the mean of answer adapters, or of one retrofit's weights, to the file `out`."""
+    backbone = engine.backbone
     found = [load_adapter(path, backbone.sha256) for path in files]
-    kind = str(found[0].notes.get("kind"))
+    kind = kind_of(found[0])
     if kind not in ALIKE:
         raise InvalidSetting(
             f"{files[0].name} is of kind {kind!r}; a mean is of {', '.join(ALIKE)}."
@@ -41,10 +41,10 @@ def average_adapters(library: Library, files: Sequence[Path]) -> dict[str, Any]:
                 )
     weights = [adapter.weights for adapter in found]
     notes = shared | {"mean_of": [adapter.notes for adapter in found], "made_by": made_by()}
-    if kind == READER:
+    if kind == ANSWERS:
         mean = average_lora(weights)
         notes["declining_threshold"] = DECLINING_THRESHOLD
     else:
         mean = mean_weights(weights)
-    save_adapter(own_folder(backbone) / f"{kind}.safetensors", Adapter(mean, notes))
+    save_adapter(out, Adapter(mean, notes))
     return notes

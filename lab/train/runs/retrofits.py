@@ -17,9 +17,8 @@ import torch
 from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
 
-from app.adapters import own_folder, trained_reader
+from app.engine import Engine
 from app.errors import InvalidSetting
-from app.library import Library
 from ingest.segments import split_text
 from lab.evaluate.cases.background import Measure
 from lab.evaluate.cases.records import read_records
@@ -85,11 +84,11 @@ class RetrofitPlan:
             )
 
 
-def start_retrofit(library: Library, plan: RetrofitPlan) -> Retrofit[Any, Any]:
+def start_retrofit(engine: Engine, plan: RetrofitPlan) -> Retrofit[Any, Any]:
     """The memory of a plan before its training; the trained reader answers, where there is one."""
-    backbone = library.backbone
+    backbone = engine.backbone
     writer, shape = backbone.decoder, backbone.config
-    trained = trained_reader(backbone)
+    trained = engine.trained.answers()
     reader = trained.decoder if trained else writer
     torch.manual_seed(plan.budget.seed)
     if plan.kind == "melodi":
@@ -105,12 +104,12 @@ def start_retrofit(library: Library, plan: RetrofitPlan) -> Retrofit[Any, Any]:
 class Episodes:
     """Makes units: pass keys in filler, and questions about windows among others."""
 
-    def __init__(self, library: Library, plan: RetrofitPlan, retrofit: Retrofit[Any, Any]) -> None:
-        self._plan, self._retrofit, self._window = plan, retrofit, library.settings.window
-        self._device = library.backbone.decoder.device
-        self._tokenizer: Tokenizer = library.backbone.tokenizer
-        self._split = partial(split_windows, library)
-        filler = passkey_filler(self._tokenizer, library.settings.window)
+    def __init__(self, engine: Engine, plan: RetrofitPlan, retrofit: Retrofit[Any, Any]) -> None:
+        self._plan, self._retrofit, self._window = plan, retrofit, engine.settings.window
+        self._device = engine.backbone.decoder.device
+        self._tokenizer: Tokenizer = engine.backbone.tokenizer
+        self._split = partial(split_windows, engine)
+        filler = passkey_filler(self._tokenizer, engine.settings.window)
         self._filler = [window.read for window in self._read(self._parts(filler))]
         self._known: deque[Repeated[Any]] = deque(map(Repeated, self._filler), maxlen=24)
 
@@ -207,16 +206,16 @@ def score(right: float, figures: Mapping[str, float], passkey_share: float) -> f
 
 
 def train_retrofit(
-    library: Library, plan: RetrofitPlan, folder: Path, on_step: OnStep
+    engine: Engine, plan: RetrofitPlan, folder: Path, out: Path, on_step: OnStep
 ) -> dict[str, Any]:
-    """Train (or go on training) in `folder`, and install the best for this backbone."""
-    backbone = library.backbone
-    retrofit = start_retrofit(library, plan)
+    """Train (or go on training) in `folder`, and write the best to the file `out`."""
+    backbone = engine.backbone
+    retrofit = start_retrofit(engine, plan)
     if plan.start is not None:
         load_learned(retrofit.learned, load_file(plan.start))
-    episodes = Episodes(library, plan, retrofit)
+    episodes = Episodes(engine, plan, retrofit)
     records = read_records(plan.validation, "val")
-    probes = make_probes(records, partial(split_windows, library), plan.probes)
+    probes = make_probes(records, partial(split_windows, engine), plan.probes)
     asked = [Unit((p.window,), (Asked(p.question, p.answers[0]),)) for p in probes]
 
     @torch.no_grad()
@@ -252,13 +251,12 @@ def train_retrofit(
         "tokens": progress.tokens,
         "steps": progress.step,
         "score": progress.best,
-        "reader": trained.name if (trained := trained_reader(backbone)) else None,
+        "reader": trained.name if (trained := engine.trained.answers()) else None,
         "made_by": made_by(),
     }
     if isinstance(retrofit.learned, MelodiRetrofit):
         notes["config"] = asdict(retrofit.learned.config)
     if PartialState().is_main_process:
         weights = {name: value.to(torch.float16) for name, value in best.items()}
-        path = own_folder(backbone) / f"{plan.kind}.safetensors"
-        save_adapter(path, Adapter(weights, notes))
+        save_adapter(out, Adapter(weights, notes))
     return notes

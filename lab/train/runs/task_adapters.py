@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from accelerate import PartialState  # type: ignore[import-untyped]
 
-from app.adapters import RETRIEVAL_READER, TELLER, TrainedReader, own_folder, trained_reader
+from app.adapters import RAG, SUMMARIES
+from app.engine import Engine
 from app.errors import InvalidSetting
-from app.library import Library
+from app.trained import AdaptedDecoder
 from lab.evaluate.cases.passages import MOST, TOKENS
 from lab.evaluate.cases.records import read_records
 from lab.train.answering.answer_adapter import Shares
@@ -31,7 +32,6 @@ from lab.train.material import Share, read_source
 from lab.train.runs.adapters import OnStep, quiet, split_windows
 from lab.train.runs.answer_adapter import CODED, Lessons, best_weights, training_notes
 from memory_models.adapter import Adapter, LoraConfig, save_adapter, to_float8
-from memory_models.backbone import Backbone
 
 VALIDATED = 1  # seed of the units for validation
 OVER = "over.txt"  # in a run's folder: the reader that it was begun over
@@ -57,10 +57,10 @@ class Pages:
 
 
 def train_retrieved(
-    library: Library, pages: Pages, plan: OverPlan, folder: Path, on_step: OnStep = quiet
+    engine: Engine, pages: Pages, plan: OverPlan, folder: Path, out: Path, on_step: OnStep = quiet
 ) -> dict[str, Any]:
     """Who answers from what BM25 retrieves, for `evaluate`."""
-    count = library.backbone.tokenizer.count
+    count = engine.backbone.tokenizer.count
     sources = [read_source(share) for share in pages.shares]
     if not all(isinstance(source, Source) for source in sources):
         raise InvalidSetting("Passages are retrieved for questions and facts; give no other data.")
@@ -76,18 +76,18 @@ def train_retrieved(
         [r.text for r in read_records(pages.books, "train")],
     )
     data = [[share.path.name, share.weight] for share in pages.shares]
-    notes = {"kind": RETRIEVAL_READER, "data": data}
-    return _train(library, drawing, notes, plan, folder, on_step)
+    notes = {"kind": RAG, "data": data}
+    return _train(engine, drawing, notes, plan, folder, out, on_step)
 
 
 def train_teller(
-    library: Library, stories: Path, plan: OverPlan, folder: Path, on_step: OnStep = quiet
+    engine: Engine, stories: Path, plan: OverPlan, folder: Path, out: Path, on_step: OnStep = quiet
 ) -> dict[str, Any]:
     """Who tells what happens in a window, for summaries: learnt from stories people summed up."""
     trained, held = (tuple(read_summarised(stories, held=held)) for held in (False, True))
     drawing = _Drawing([Told(trained, 1.0)], [Told(held, 1.0)], [])
-    notes = {"kind": TELLER, "data": [[stories.name, len(trained)]]}
-    return _train(library, drawing, notes, plan, folder, on_step)
+    notes = {"kind": SUMMARIES, "data": [[stories.name, len(trained)]]}
+    return _train(engine, drawing, notes, plan, folder, out, on_step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +100,19 @@ class _Drawing:
 
 
 def _train(
-    library: Library,
+    engine: Engine,
     drawing: _Drawing,
     notes: dict[str, Any],
     plan: OverPlan,
     folder: Path,
+    out: Path,
     on_step: OnStep,
 ) -> dict[str, Any]:
-    """Train (or go on training) in `folder`, and install the best for this backbone."""
-    backbone, budget = library.backbone, plan.budget
-    over = _reader(backbone, folder)
-    lessons = Lessons(library, over.decoder, plan.lora, budget.seed, plan.start)
-    split = partial(split_windows, library)
+    """Train (or go on training) in `folder`, and write the best to the file `out`."""
+    backbone, budget = engine.backbone, plan.budget
+    over = _reader(engine, folder)
+    lessons = Lessons(engine, over.decoder, plan.lora, budget.seed, plan.start)
+    split = partial(split_windows, engine)
 
     def each(sources: Sequence[Material], seed: int, first: int) -> Iterator[Thunk]:
         drawn = draw_units(sources, drawing.books, split, Mix(), seed, first)
@@ -130,14 +131,13 @@ def _train(
     weights, notes["scale"] = to_float8(best_weights(folder), plan.lora.scale)
     notes["over"] = over.name
     if PartialState().is_main_process:
-        path = own_folder(backbone) / f"{notes['kind']}.safetensors"
-        save_adapter(path, Adapter(weights, notes))
+        save_adapter(out, Adapter(weights, notes))
     return notes
 
 
-def _reader(backbone: Backbone, folder: Path) -> TrainedReader:
+def _reader(engine: Engine, folder: Path) -> AdaptedDecoder:
     """The reader in use; a run that was begun over another one is refused."""
-    reader = trained_reader(backbone)
+    reader = engine.trained.answers()
     if reader is None:
         raise InvalidSetting(
             "These weights are trained over the reader, and this backbone has none; run "

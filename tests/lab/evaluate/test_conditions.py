@@ -110,7 +110,7 @@ def test_noise_has_the_shape_and_the_statistics_of_the_slots() -> None:
 def test_a_random_state_has_the_size_of_the_true_one(
     backbone: Backbone, case: Case, tmp_path: Path
 ) -> None:
-    memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, share=0.5))
+    memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, keep_ratio=0.5))
     states = WindowStates(memory, tmp_path)
     true, random = (
         kind("it", states, Reader(backbone), 2).open(case) for kind in (Adaptive, Random)
@@ -126,7 +126,7 @@ def test_a_random_state_has_the_size_of_the_true_one(
 def test_the_wrong_document_is_read_in_place_of_the_right_one(
     backbone: Backbone, case: Case, tmp_path: Path
 ) -> None:
-    memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, share=0.5))
+    memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, keep_ratio=0.5))
     states = WindowStates(memory, tmp_path)
     wrong = Wrong("wrong", states, Reader(backbone), 2)
     assert set(wrong.unread(case).values()) == {w.text for w in case.wrong}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -12,14 +11,14 @@ from typing import Any
 
 import pytest
 import torch
-from app.models import AnyMemory, new_memory
 from click.testing import Result
 from novels import Interrupted
 from typer.testing import CliRunner
 
 from app.cli.main import app
+from app.engine import Engine
 from app.errors import InvalidSetting
-from app.library import Library, ReadProgress
+from app.library import ReadProgress
 from app.settings import Settings
 from lab.evaluate.answerers import readers, who_retrieves
 from lab.evaluate.calibrate_run import calibrate
@@ -27,8 +26,9 @@ from lab.evaluate.conditions import Reader
 from lab.evaluate.plan import Plan, quickened, settings_of
 from lab.evaluate.run import evaluate, evaluation_json
 from memory_models.adapter import Adapter, LoraConfig, lora_weights, save_adapter, with_lora
-from memory_models.backbone import Backbone
 from memory_models.errors import InvalidRequest
+from memory_models.memories.infini import InfiniConfig
+from memory_models.recall import RecurrentMemory
 
 NAMES = ("Mara", "Anton", "Ilse", "Joren", "Greta", "Tobias")
 ROW = {
@@ -53,10 +53,8 @@ ROW = {
 
 
 @pytest.fixture
-def library(settings: Settings) -> Iterator[Library]:
-    opened = Library(settings.model_copy(update={"window": 96}))
-    yield opened
-    opened.close()
+def engine(settings: Settings) -> Engine:
+    return Engine(settings.model_copy(update={"window": 96}))
 
 
 def write(path: Path, lines: list[dict[str, Any]]) -> Path:
@@ -147,9 +145,9 @@ def test_plans_that_cannot_be_are_refused(wrong: dict[str, Any], says: str) -> N
         Plan(**{"data": Path("x"), **wrong})
 
 
-def test_each_count_of_distractors_is_a_setting(library: Library, records: Path) -> None:
+def test_each_count_of_distractors_is_a_setting(engine: Engine, records: Path) -> None:
     plan = Plan(records, "val", ("gold",), (0, 5), limit=4)
-    alone, among = settings_of(library, plan)
+    alone, among = settings_of(engine, plan)
     assert (alone.name, among.name) == ("0 distractors", "5 distractors")
     assert [c.question for c in alone.cases] == [c.question for c in among.cases]
     for short, long in zip(alone.cases, among.cases, strict=True):
@@ -159,45 +157,45 @@ def test_each_count_of_distractors_is_a_setting(library: Library, records: Path)
             long.windows[i].text for i in long.gold
         }
     with pytest.raises(InvalidRequest, match="--distractor-data"):
-        settings_of(library, replace(plan, distractors=(300,)))
+        settings_of(engine, replace(plan, distractors=(300,)))
 
 
-def test_distractors_from_another_file(library: Library, records: Path, books: Path) -> None:
+def test_distractors_from_another_file(engine: Engine, records: Path, books: Path) -> None:
     plan = Plan(records, "val", (), (6,), limit=2, distractor_data=books)
-    (setting,) = settings_of(library, plan)
+    (setting,) = settings_of(engine, plan)
     for case in setting.cases:
         strange = [w.text for w in case.windows if w.record != case.record]
         assert len(strange) == 6 and all("gull 0" in text for text in strange)  # train
         assert all("gull 0" in w.text for w in case.wrong)
 
 
-def test_unanswerable_questions_are_a_group(library: Library, records: Path) -> None:
+def test_unanswerable_questions_are_a_group(engine: Engine, records: Path) -> None:
     plan = Plan(records, "val", ("none",), (0,), unanswerable=True)
-    (setting,) = settings_of(library, plan)
+    (setting,) = settings_of(engine, plan)
     assert sorted(c.group for c in setting.cases) == ["answerable"] * 4 + ["unanswerable"] * 2
-    found = evaluate(library, plan)
+    found = evaluate(engine, plan)
     assert {(row.group, row.n) for row in found.groups} == {("answerable", 4), ("unanswerable", 2)}
     assert found.rows[0].n == 6
 
 
 def test_questions_without_a_passage_stay_out_where_gold_is_asked(
-    library: Library, records: Path
+    engine: Engine, records: Path
 ) -> None:
-    (known,) = settings_of(library, Plan(records, "val", ("gold",), (0,)))
-    (every,) = settings_of(library, Plan(records, "val", ("none",), (0,)))
+    (known,) = settings_of(engine, Plan(records, "val", ("gold",), (0,)))
+    (every,) = settings_of(engine, Plan(records, "val", ("none",), (0,)))
     assert (len(known.cases), len(every.cases)) == (2, 4)
 
 
 @pytest.mark.parametrize("task", ["literaryqa", "planted", "babi", "passkey"])
 def test_every_task_makes_cases(
-    library: Library, books: Path, asked: dict[str, Path], task: str
+    engine: Engine, books: Path, asked: dict[str, Path], task: str
 ) -> None:
     plan = Plan(asked.get(task), None, (), limit=2, task=task, books=books, tokens=(400, 800))
-    short, long = settings_of(library, plan)
+    short, long = settings_of(engine, plan)
     for setting, tokens in ((short, 400), (long, 800)):
         assert len(setting.cases) == 2
         for case in setting.cases:
-            counts = [library.backbone.tokenizer.count(w.text) for w in case.windows]
+            counts = [engine.backbone.tokenizer.count(w.text) for w in case.windows]
             assert max(counts) <= 96
             assert abs(sum(counts) - tokens) < 100
             assert "gull 1" in case.text or task == "literaryqa"  # val books
@@ -207,13 +205,13 @@ def test_every_task_makes_cases(
 
 
 def test_whole_books_unless_told_otherwise(
-    library: Library, books: Path, asked: dict[str, Path]
+    engine: Engine, books: Path, asked: dict[str, Path]
 ) -> None:
     plan = Plan(asked["literaryqa"], "val", ("none", "gold"), task="literaryqa", books=books)
-    (setting,) = settings_of(library, plan)
+    (setting,) = settings_of(engine, plan)
     assert setting.name == "whole books"
     assert [case.text.count("lamp") for case in setting.cases] == [90, 90]
-    found = evaluate(library, plan)
+    found = evaluate(engine, plan)
     assert [row.memory for row in found.rows] == ["none"]
     assert found.rows[0].recovered_gain is None
 
@@ -226,38 +224,38 @@ def test_quick_plans_are_small_whatever_was_asked() -> None:
     assert planted.tokens == (6000,) and planted.depths == 4
 
 
-def test_progress_counts_windows_and_answers_and_ends(library: Library) -> None:
+def test_progress_counts_windows_and_answers_and_ends(engine: Engine) -> None:
     seen: list[ReadProgress] = []
     plan = Plan(None, None, ("none", "adaptive"), task="passkey", tokens=(400,), depths=3)
-    first = evaluate(library, plan, seen.append)
+    first = evaluate(engine, plan, seen.append)
     assert {p.segments for p in seen} == {len(seen)} and len(seen) > 3 * 2
     assert [p.segments_done for p in seen] == list(range(1, len(seen) + 1))
     again: list[ReadProgress] = []
-    assert evaluate(library, plan, again.append) == first
+    assert evaluate(engine, plan, again.append) == first
     assert len(again) == 3 * 2
 
 
-def test_without_an_adapter_everything_is_read_by_the_plain_backbone(library: Library) -> None:
-    who = readers(library)
-    plain = Reader(library.backbone)
+def test_without_an_adapter_everything_is_read_by_the_plain_backbone(engine: Engine) -> None:
+    who = readers(engine)
+    plain = Reader(engine.backbone)
     assert (who.off, who.page, who.retrieved, who.slots, who.plain) == (plain,) * 5
 
 
 def test_a_trained_reader_reads_what_it_was_trained_for(
-    library: Library, tiny_backbone: Path, tmp_path: Path
+    engine: Engine, tiny_backbone: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tiny_backbone, tmp_path / "trained")
-    weights = lora_weights(with_lora(library.backbone.decoder, LoraConfig(rank=2)))
+    weights = lora_weights(with_lora(engine.backbone.decoder, LoraConfig(rank=2)))
     generator = torch.Generator().manual_seed(0)
     weights = {name: torch.randn(w.shape, generator=generator) for name, w in weights.items()}
     notes = {
         "kind": "reader",
-        "backbone_sha256": library.backbone.sha256,
+        "backbone_sha256": engine.backbone.sha256,
         "scale": 1.0,
         "declining_threshold": 0.5,
     }
     save_adapter(folder / "adapters" / "reader.safetensors", Adapter(weights, notes))
-    trained = Library(library.settings.model_copy(update={"backbone": str(folder)}))
+    trained = Engine(engine.settings.model_copy(update={"backbone": str(folder)}))
     who = readers(trained)
     assert who.plain == Reader(trained.backbone)
     assert who.page is who.retrieved is who.slots and who.off.backbone is who.page.backbone
@@ -265,24 +263,22 @@ def test_a_trained_reader_reads_what_it_was_trained_for(
     assert who.page.declining is not None and who.page.declining.threshold == 0.5
     assert who.off.declining is not None and who.off.declining.threshold == 0.0
     assert "reader of the state" in who_retrieves(trained, ("none", "rag@64x2"))
-    assert who_retrieves(trained, ("none", "adaptive")) == who_retrieves(library, ("rag",)) == ""
+    assert who_retrieves(trained, ("none", "adaptive")) == who_retrieves(engine, ("rag",)) == ""
     made = readers(trained, declines=False)
     assert made.page == made.slots == made.retrieved == who.off
     plan = Plan(None, None, ("none", "gold", "adaptive", "melodi"), task="passkey", tokens=(400,))
     plan = replace(plan, limit=1)
     nats, plain = (
         {row.memory: row.nats_per_token for row in evaluate(one, plan).rows}
-        for one in (trained, library)
+        for one in (trained, engine)
     )
     assert {name for name in nats if nats[name] != plain[name]} == {"none", "gold", "adaptive"}
-    off = Library(trained.settings.model_copy(update={"adapters": False}))
+    off = trained.changed(adapters=False)
     assert readers(off).page == Reader(off.backbone)
-    trained.close()
-    off.close()
 
 
 def test_a_calibration_is_written_whole_or_not_at_all(
-    library: Library,
+    engine: Engine,
     other_backbone: Path,
     records: Path,
     tmp_path: Path,
@@ -293,7 +289,7 @@ def test_a_calibration_is_written_whole_or_not_at_all(
     lines = [json.loads(line) for line in records.read_text("utf-8").splitlines()]
     write(records, [line | {"text": about(line["id"], 20)} for line in lines])
     folder = shutil.copytree(other_backbone, tmp_path / "uncalibrated")
-    own = Library(library.settings.model_copy(update={"backbone": str(folder)}))
+    own = Engine(engine.settings.model_copy(update={"backbone": str(folder)}))
     heads = Plan(records, "train", (), (2,), 4)
     confidence = Plan(records, "val", ("adaptive", "wrong"), (2,), 4)
 
@@ -310,7 +306,6 @@ def test_a_calibration_is_written_whole_or_not_at_all(
     assert not list(folder.glob(".*"))
     assert own.calibration.measured
     assert [list(head) for head in own.calibration.address_heads] == notes["address_heads"]
-    own.close()
 
 
 @pytest.mark.parametrize(
@@ -326,29 +321,31 @@ def test_a_calibration_is_written_whole_or_not_at_all(
         "melodi@1",
     ],
 )
-def test_unknown_memories_are_refused(library: Library, name: str) -> None:
+def test_unknown_memories_are_refused(engine: Engine, name: str) -> None:
     plan = Plan(None, None, (name,), task="passkey", tokens=(400,), limit=1)
     with pytest.raises(InvalidSetting, match=name):
-        evaluate(library, plan)
+        evaluate(engine, plan)
 
 
 @pytest.mark.parametrize(
     ("name", "update"),
-    [("infini", "delta"), ("infini@delta", "delta"), ("infini@linear", "linear")],
+    [("infini", "linear"), ("infini@delta", "delta"), ("infini@linear", "linear")],
 )
 def test_infini_is_measured_with_the_update_asked_for(
-    library: Library, monkeypatch: pytest.MonkeyPatch, name: str, update: str
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str, update: str
 ) -> None:
     made = []
+    new_recurrent = Engine.new_recurrent
 
-    def watched(kind: str, backbone: Backbone, settings: Settings) -> AnyMemory:
-        made.append((kind, settings.infini_update))
-        return new_memory(kind, backbone, settings)
+    def watched(self: Engine, kind: str) -> RecurrentMemory:
+        memory = new_recurrent(self, kind)
+        made.append((kind, memory.config))
+        return memory
 
-    monkeypatch.setattr("lab.evaluate.answerers.new_memory", watched)
+    monkeypatch.setattr(Engine, "new_recurrent", watched)
     plan = Plan(None, None, (name,), task="passkey", tokens=(400,), limit=1)
-    assert [row.memory for row in evaluate(library, plan).rows] == [name]
-    assert made == [("infini", update)]
+    assert [row.memory for row in evaluate(engine, plan).rows] == [name]
+    assert made == [("infini", InfiniConfig(update=update))]
 
 
 # The command
@@ -359,7 +356,7 @@ def tiny_settings(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "backbone": str(tiny_backbone),
         "window": "96",
-        "share": "0.25",
+        "keep_ratio": "0.25",
         "answer_tokens": "6",
     }.items():
         monkeypatch.setenv(f"BOOKSTATE_{name.upper()}", value)
@@ -419,8 +416,8 @@ def test_refusals_are_one_line(arguments: tuple[str, ...]) -> None:
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_json_names_rows_and_groups(library: Library) -> None:
+def test_json_names_rows_and_groups(engine: Engine) -> None:
     plan = Plan(None, None, ("none",), task="passkey", tokens=(400,), depths=2)
-    printed = evaluation_json(evaluate(library, plan))
+    printed = evaluation_json(evaluate(engine, plan))
     assert [row["group"] for row in printed["groups"]] == ["depth 25%", "depth 75%"]
     assert [row["n"] for row in printed["rows"]] == [2]

@@ -266,7 +266,7 @@ def test_harness_runs_resumes_and_tabulates(
 ) -> None:
     backbone = backbones.load(tiny_backbone)
     cases = build_cases(read_records(data), lambda t: [(0, 30), (30, len(t))], 3, None, only="val")
-    memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, share=0.5))
+    memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, keep_ratio=0.5))
     states = WindowStates(memory, tmp_path)
     conditions = [
         PromptOnly("none", Reader(backbone), lambda case: ""),

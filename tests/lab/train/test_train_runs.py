@@ -1,8 +1,7 @@
-"""`bookstate train`: adapters appear beside the backbone and are used from then on."""
+"""`bookstate train`: a command writes an adapter to a file; once installed it is used."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
 import sys
@@ -12,23 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
-from app.models import FITTED, caution, new_memory
 from archives import edit_blob, edit_tensors, members, write
 from safetensors.torch import load_file
+from training_parts import install, run_training, write_records
 from typer.testing import CliRunner
 
-from app.adapters import (
-    codec,
-    codec_named,
-    find_adapter,
-    retrieval_reader,
-    teller,
-    trained_infini,
-    trained_melodi,
-    trained_reader,
-    write_gate,
-)
 from app.cli.main import app
+from app.engine import FITTED, Engine
 from app.errors import BookstateError, InvalidArchive, InvalidSetting
 from app.exchange.archive import export_document, import_document
 from app.library import Library
@@ -38,37 +27,6 @@ from lab.train.loop import Budget
 from lab.train.runs.retrofits import RetrofitPlan, score
 from memory_models.adapter import Adapter, save_adapter
 from memory_models.errors import BrokenCheckpoint
-from memory_models.memories.adaptive import AdaptiveMemory
-
-PLACES = ("harbour", "mill", "inn", "garden", "church", "cellar")
-THINGS = ("key", "lamp", "boat", "letter", "clock", "gull")
-
-
-def write_records(path: Path, split: str, count: int = 6) -> Path:
-    with gzip.open(path, "at", encoding="utf-8") as lines:
-        for number in range(count):
-            sentences, questions = [], []
-            for thing in THINGS:
-                place = PLACES[(number + THINGS.index(thing)) % len(PLACES)]
-                sentences.append(f"The {thing} was found in the {place} by the keeper.")
-                questions.append(
-                    {
-                        "question": f"Where was the {thing}?",
-                        "answers": [f"in the {place}"],
-                        "sections": str(len(sentences)),
-                    }
-                )
-            record = {
-                "id": f"{split}/{number}",
-                "title": "t",
-                "split": split,
-                "text": " ".join(sentences),
-                "section_words": [len(s.split()) for s in sentences],
-                "questions": questions,
-                "summary": " ".join(sentences[:2]),
-            }
-            lines.write(json.dumps(record) + "\n")
-    return path
 
 
 @pytest.fixture
@@ -77,12 +35,6 @@ def trainable(tiny_backbone: Path, tmp_path: Path) -> tuple[Path, Path]:
     folder = shutil.copytree(tiny_backbone, tmp_path / "backbone")
     records = write_records(tmp_path / "records.jsonl.gz", "train")
     return folder, write_records(records, "val")
-
-
-def run(*arguments: str) -> str:
-    result = CliRunner().invoke(app, ["train", *arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.stderr
-    return result.stdout
 
 
 class _PulledPlug(Exception):
@@ -108,18 +60,16 @@ def test_a_fit_that_was_stopped_goes_on_and_ends_the_same(
 ) -> None:
     folder, records = trainable
     monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
-    gate = ("gate", "--data", str(records), "--windows", "16", "--backbone", str(folder))
-    if command == "gate":
-        options = gate[1:]
-    else:
-        run(*gate)
-        data = ("--data", f"{records}:1:train", "--books", str(records))
-        options = (*data, "--windows", "16", "--backbone", str(folder))
-    name = {"gate": "write_gate", "addressing": "addresser", "codec": "codec"}[command]
-    installed = folder / "adapters" / f"{name}.safetensors"
-    run(command, *options)
-    undisturbed = installed.read_bytes()
-    installed.unlink()
+    files = ("--data", records, "--backbone", folder, "--windows", "16")
+    if command != "gate":
+        run_training("gate", *files, "--out", tmp_path / "gate.safetensors")
+        install(folder, tmp_path / "gate.safetensors")
+        files = ("--data", f"{records}:1:train", *files[2:], "--books", records)
+    out = tmp_path / "adapter.safetensors"
+    options = (command, *files, "--out", out)
+    run_training(*options)
+    undisturbed = out.read_bytes()
+    out.unlink()
 
     original, calls = getattr(sys.modules[module], step), []
 
@@ -130,104 +80,91 @@ def test_a_fit_that_was_stopped_goes_on_and_ends_the_same(
         return original(*arguments)
 
     monkeypatch.setattr(f"{module}.{step}", counted)
-    begun = ("--folder", str(tmp_path / "run"))
+    begun = ("--folder", tmp_path / "run")
     with pytest.raises(_PulledPlug):
-        run(command, *options, *begun)
+        run_training(*options, *begun)
     before = len(calls)
-    run(command, *options, *begun)
-    assert installed.read_bytes() == undisturbed
+    run_training(*options, *begun)
+    assert out.read_bytes() == undisturbed
     total = len(calls)
-    installed.unlink()
-    run(command, *options, *begun)  # all is known
+    out.unlink()
+    run_training(*options, *begun)  # all is known
     assert len(calls) == total > before
-    assert installed.read_bytes() == undisturbed
-    (tmp_path / "run" / "run.json").write_text('{"kind": "reader"}', "utf-8")
-    refused = CliRunner().invoke(app, ["train", command, *options, *begun])
+    assert out.read_bytes() == undisturbed
+    (tmp_path / "run" / "run.json").write_text('{"kind": "answers"}', "utf-8")
+    refused = CliRunner().invoke(app, ["train", *map(str, (*options, *begun))])
     assert refused.exit_code != 0 and "its own folder" in refused.stderr
 
 
-def test_trained_adapters_are_installed_and_used(
+def test_training_installs_nothing_and_says_how_to(
     trainable: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, records = trainable
     monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
-    common = ("--backbone", str(folder), "--json")
-    gate = json.loads(run("gate", "--data", str(records), "--windows", "16", *common))
+    out = tmp_path / "gate.safetensors"
+    command = ["train", "gate", "--data", records, "--windows", "16", "--out", out]
+    result = CliRunner().invoke(app, [*map(str, command), "--backbone", str(folder)])
+    assert result.exit_code == 0 and f"bookstate adapters install {out}" in result.stderr
+    assert not (folder / "adapters").exists()
+    installed = install(folder, out)
+    assert (installed.kind, installed.in_use) == ("write_gate", True)
+
+
+def test_trained_adapters_are_used_once_they_are_installed(
+    trainable: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, records = trainable
+    monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
+    common = ("--backbone", folder)
+    data = ("--data", f"{records}:1:train", "--books", records)
+    held = ("--validation", records)
+    gate_file, codec_file = tmp_path / "gate.safetensors", tmp_path / "codec.safetensors"
+    gate = run_training("gate", "--data", records, "--windows=16", "--out", gate_file, *common)
     assert gate["scores"]["windows"] == 2
     assert {"commit", "version"} <= gate["made_by"].keys()
-    data = ("--data", f"{records}:1:train", "--books", str(records))
-    run("codec", *data, "--windows", "4", *common)
-    notes = json.loads(
-        run(
-            "reader",
-            "--data",
-            f"{records}:1:train",
-            "--books",
-            str(records),
-            "--validation",
-            str(records),
-            "--folder",
-            str(tmp_path / "run"),
-            "--tokens",
-            "1500",
-            "--probes",
-            "2",
-            *common,
-        )
-    )
+    install(folder, gate_file)
+    run_training("codec", *data, "--windows", "4", "--out", codec_file, *common)
+    install(folder, codec_file)
+    run_folder = tmp_path / "run"
+    budget = ("--tokens", "1500", "--probes", "2", "--folder", run_folder)
+    notes = run_training("reader", *data, *held, *budget, *common)
+    assert notes["kind"] == "answers"
     assert notes["tokens"] >= 1500 and notes["validation"]["window_f1"] >= 0
-    plots = [ElementTree.parse(tmp_path / "run" / f"{name}.svg") for name in ("loss", "validation")]
+    plots = [ElementTree.parse(run_folder / f"{name}.svg") for name in ("loss", "validation")]
     assert all(plot.getroot().tag.endswith("svg") for plot in plots)
-    installed = folder / "adapters" / "reader.safetensors"
-    alone = shutil.copy(installed, tmp_path / "reader.safetensors")
-    shutil.copy(installed.with_suffix(".json"), tmp_path / "reader.json")
-    mean = json.loads(run("mean", str(alone), str(alone), *common))
+    alone, halves = run_folder / "answers.safetensors", tmp_path / "halves.safetensors"
+    mean = run_training("mean", alone, alone, "--out", halves, *common)
     assert [each["tokens"] for each in mean["mean_of"]] == [notes["tokens"]] * 2
+    install(folder, halves)
 
-    library = Library(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
-    backbone = library.backbone
-    reader = trained_reader(backbone)
-    assert reader is not None and library.declining is not None
-    trained, plain = (
-        reader.decoder.layer(0).mlp.up_proj.weight,
-        backbone.decoder.layer(0).mlp.up_proj.weight,
-    )
-    assert not trained.equal(plain)
-    gated, coded = write_gate(backbone), codec(backbone)
-    assert gated is not None and coded is not None
-    document, _ = library.register(b"Mara found the key. " * 40, "key.txt")
-    assert document.adapter == f"gate {gated.name}, codec {coded.name}"
-    assert library.store.document(document.id) == document
-    more = ("--facts", f"{records}:0.2:train", "--validation", str(records), "--probes", "2")
-    more = ("--facts", f"{records}:0.2:train", "--validation", str(records))
-    run("retrieved", *data, *more, "--tokens=1500", f"--folder={tmp_path / 'rag'}", *common)
-    over = retrieval_reader(backbone)
-    assert over is not None and over.name != reader.name
-    who = readers(library, retrieves=True)
-    assert who.retrieved.backbone.decoder is over.decoder
-    assert who.slots.backbone.decoder is reader.decoder
+    engine = Engine(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
+    answers = engine.trained.answers()
+    assert answers is not None and engine.abstention is not None
+    assert engine.new_adaptive().answers is answers.decoder
+    merged, plain = answers.decoder.layer(0), engine.backbone.decoder.layer(0)
+    assert not merged.mlp.up_proj.weight.equal(plain.mlp.up_proj.weight)
+    more = (*data, "--facts", f"{records}:0.2:train", *held, "--tokens=1500")
+    run_training("retrieved", *more, f"--folder={tmp_path / 'rag'}", *common)
+    install(folder, tmp_path / "rag" / "rag.safetensors")
+    rag = engine.trained.rag()
+    assert rag is not None and rag.name != answers.name
+    who = readers(engine, retrieves=True)
+    assert who.retrieved.backbone.decoder is rag.decoder
+    assert who.slots.backbone.decoder is answers.decoder
 
     telling = ("teller", f"--summaries={records}", "--tokens=1000", f"--folder={tmp_path / 'tell'}")
-    told = json.loads(run(*telling, *common))
-    assert told["over"] == reader.name and told["validation"]["score"] < 0
-    tells = teller(backbone)
-    assert tells is not None and tells.decoder is not reader.decoder
+    told = run_training(*telling, *common)
+    assert told["over"] == answers.name and told["validation"]["score"] < 0
+    install(folder, tmp_path / "tell" / "summaries.safetensors")
+    tells = engine.trained.summaries()
+    assert tells is not None and tells.decoder is not answers.decoder
 
-    shutil.copy(alone, installed)  # another reader, which nothing was trained over
-    shutil.copy(alone.with_suffix(".json"), installed.with_suffix(".json"))
-    afresh = Library(library.settings)
-    other = trained_reader(afresh.backbone)
-    assert other is not None and other.name != reader.name
-    assert retrieval_reader(afresh.backbone) is None and teller(afresh.backbone) is None
-    again = CliRunner().invoke(app, ["train", *telling, *common])
-    assert again.exit_code == 1 and f"over reader {reader.name}" in again.stderr
-    afresh.close()
-
-    found = library.add(b"The lamp was found in the mill. " * 20, "a.txt").document
-    gate_of = write_gate(backbone)
-    assert gate_of is not None
-    assert json.loads(found.memory_config)["gate"] == gate_of.name
-    library.close()
+    install(folder, alone)  # another answer adapter, which nothing was trained over
+    other = engine.trained.answers()
+    assert other is not None and other.name != answers.name
+    assert engine.trained.rag() is None and engine.trained.summaries() is None
+    again = CliRunner().invoke(app, ["train", *map(str, (*telling, *common))])
+    assert again.exit_code == 1 and f"over reader {answers.name}" in again.stderr
 
 
 def test_a_retrofit_is_chosen_by_what_it_is_trained_on_most() -> None:
@@ -238,27 +175,25 @@ def test_a_retrofit_is_chosen_by_what_it_is_trained_on_most() -> None:
     assert score(7 / 8, sure, 0.9) < score(1.0, unsure, 0.9)
 
 
-def _check_means(folder: Path, path: Path, other: Path) -> None:
+def _check_means(folder: Path, path: Path, scratch: Path) -> None:
     """`train mean` of an adapter and another of its kind: halfway; with what is unlike, refused."""
     weights, notes = load_file(path), json.loads(path.with_suffix(".json").read_text("utf-8"))
-    own = other.with_name(f"own-{path.name}")
-    save_adapter(own, Adapter(weights, notes))
+    other, out = scratch / "other.safetensors", scratch / "mean.safetensors"
     save_adapter(other, Adapter({n: w + 1 for n, w in weights.items()}, notes))
-    common = ("--backbone", str(folder), "--json")
-    mean = json.loads(run("mean", str(own), str(other), *common))
+    common = ("--out", out, "--backbone", folder)
+    mean = run_training("mean", path, other, *common)
     assert mean["mean_of"] == [notes, notes]
     assert all(mean[name] == notes[name] for name in ("kind", "window", "reader"))
     assert mean.get("config") == notes.get("config")
-    for name, value in load_file(path).items():
+    for name, value in load_file(out).items():
         torch.testing.assert_close(value, weights[name] + 0.5, atol=1e-3, rtol=1e-3)
 
     save_adapter(other, Adapter(weights, notes | {"reader": "x"}))
-    refused = CliRunner().invoke(app, ["train", "mean", str(own), str(other), *common])
+    refused = CliRunner().invoke(app, ["train", "mean", *map(str, (path, other, *common))])
     assert refused.exit_code == 1 and "has reader 'x'" in refused.stderr
     save_adapter(other, Adapter(weights, notes | {"kind": "codec"}))
-    refused = CliRunner().invoke(app, ["train", "mean", str(other), str(own), *common])
+    refused = CliRunner().invoke(app, ["train", "mean", *map(str, (other, path, *common))])
     assert refused.exit_code == 1 and "a mean is of" in refused.stderr
-    save_adapter(path, Adapter(weights, notes))
 
 
 @pytest.mark.parametrize("kind", ["infini-linear", "infini-delta", "melodi"])
@@ -267,36 +202,38 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
 ) -> None:
     folder, records = trainable
     memory, _, update = kind.partition("-")
-    arguments = ["--data", f"{records}:1:train", "--books", str(records)]
-    arguments += ["--validation", str(records), "--folder", str(tmp_path / "run")]
+    run_folder = tmp_path / "run"
+    arguments: list[object] = ["--data", f"{records}:1:train", "--books", records]
+    arguments += ["--validation", records, "--folder", run_folder]
     arguments += ["--tokens", "3000", "--longest", "16000"]
     if update:
         arguments += ["--update", update, "--silence", "0.1", "--sharpen", "1.5"]
-    notes = json.loads(run(memory, *arguments, "--backbone", str(folder), "--json"))
-    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    notes = run_training(memory, *arguments, "--backbone", folder)
+    log = [json.loads(line) for line in (run_folder / "log.jsonl").read_text().splitlines()]
     judged = next(line for line in log if "score" in line)
     assert notes["longest"] == 16_000 and {"key_1K", "key_16K"} <= judged.keys()
     assert notes["silence"] == (0.1 if update else 0.0)
     assert notes["sharpen"] == (1.5 if update else 1.0)
     assert "key_1M" not in judged  # nor is anything longer than what is trained on judged
     assert notes["tokens"] >= 3000 and notes["kind"] == kind and notes["made_by"]["version"]
+    out = run_folder / f"{kind}.safetensors"
+    installed = install(folder, out)
     settings = Settings(
         home=tmp_path / "home", backbone=str(folder), infini_update=update or "delta"
     )
     library = Library(settings)
     text = b"The lamp was found in the mill. " * 20
     document = library.add(text, "a.txt", memory=memory).document
-    assert json.loads(document.memory_config)["maps"]
-    assert caution(memory, library.backbone, settings) == FITTED
+    assert json.loads(document.memory_config)["maps"] == installed.name
+    assert library.engine.caution(memory) == FITTED
     list(library.ask(document.id, "Where was the lamp?"))
-    path = folder / "adapters" / f"{kind}.safetensors"
+    library.close()
     if update:
-        bias = load_file(tmp_path / "run" / "best.safetensors")["maps.bias"]
-        torch.testing.assert_close(load_file(path)["maps.bias"], (1.5 * bias).half())
-    _check_means(folder, path, tmp_path / "other" / path.name)
-    path.rename(path.with_suffix(".away"))
-    trained_infini.cache_clear()
-    trained_melodi.cache_clear()
+        bias = load_file(run_folder / "best.safetensors")["maps.bias"]
+        torch.testing.assert_close(load_file(out)["maps.bias"], (1.5 * bias).half())
+    _check_means(folder, out, tmp_path / "other")
+    (folder / "adapters" / kind / f"{installed.name}.safetensors").unlink()
+    library = Library(settings)
     with pytest.raises(BookstateError, match="written with"):
         list(library.ask(document.id, "Where was the lamp?"))
     library.close()
@@ -330,18 +267,18 @@ def test_addressing_is_trained_and_used(
 ) -> None:
     folder, records = trainable
     monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
-    files = ("--data", str(records), "--books", str(records), "--windows", "8")
-    notes = json.loads(run("addressing", *files, "--backbone", str(folder), "--json"))
+    out = tmp_path / "addresser.safetensors"
+    files = ("--data", records, "--books", records, "--windows", "8", "--out", out)
+    notes = run_training("addressing", *files, "--backbone", folder)
     assert notes["scores"]["trained"]["windows"] == notes["windows"] == 10  # two of books
-    library = Library(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
-    memory = new_memory("adaptive", library.backbone, library.settings)
-    assert isinstance(memory, AdaptiveMemory) and memory.addresser is not None
+    install(folder, out)
+    engine = Engine(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
+    memory = engine.new_adaptive()
+    assert memory.addresser is not None
     assert memory.addresser.heads == memory.config.address_heads
-    without = library.settings.model_copy(update={"adapters": False})
-    plain = new_memory("adaptive", library.backbone, without)
-    assert isinstance(plain, AdaptiveMemory) and plain.addresser is None
+    plain = engine.changed(adapters=False).new_adaptive()
+    assert plain.addresser is None
     assert memory.config == plain.config
-    library.close()
 
 
 def test_a_codec_is_trained_and_its_states_outlive_it(
@@ -349,31 +286,31 @@ def test_a_codec_is_trained_and_its_states_outlive_it(
 ) -> None:
     folder, records = trainable
     monkeypatch.setenv("BOOKSTATE_WINDOW", "48")
-    common = ("--books", str(records), "--backbone", str(folder), "--json")
-    run("gate", "--data", str(records), "--windows", "16", "--backbone", str(folder))
-    first = ("codec", "--data", f"{records}:1:train", "--windows", "4", *common)
-    assert json.loads(run(*first))["windows"] == 4
-    settings = Settings(home=tmp_path / "home", backbone=str(folder), window=48)
-    library = Library(settings)
+    gate, out = tmp_path / "gate.safetensors", tmp_path / "codec.safetensors"
+    common = ("--backbone", folder, "--out")
+    run_training("gate", "--data", records, "--windows", "16", *common, gate)
+    install(folder, gate)
+    first = ("codec", "--data", f"{records}:1:train", "--windows", "4", "--books", records)
+    assert run_training(*first, *common, out)["windows"] == 4
+    codec = install(folder, out).name
+    library = Library(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
     kept = library.add(b"The lamp was found in the mill. " * 40, "a.txt").document
     config = json.loads(kept.memory_config)
-    assert config["slot_bits"] == 2 and config["codec"]
-    library.close()
-    run(*first, "--seed", "1")  # another codec is used from now on
-    clear_adapters()
-    library = Library(settings)
+    assert config["slot_bits"] == 2 and config["codec"] == codec
+    run_training(*first, "--seed", "1", *common, out)
+    newest = install(folder, out).name  # is used from now on
     newer = library.add(b"The boat was lost at the inn. " * 40, "b.txt").document
-    assert json.loads(newer.memory_config)["codec"] != config["codec"]
+    assert json.loads(newer.memory_config)["codec"] == newest != codec
     stream = library.ask(kept.id, "Where was the lamp?")
     said = "".join(stream), library.answer(kept.id, stream).confidence
-    out = tmp_path / "kept.bookstate"
-    export_document(library.store, kept.id, out)
-    content = members(out)
+    archive = tmp_path / "kept.bookstate"
+    export_document(library.store, kept.id, archive)
+    content = members(archive)
     library.remove(kept.id)
     beyond = edit_blob(content, SLOTS, lambda blob: edit_tensors(blob, _mark_beyond))
     with pytest.raises(InvalidArchive, match="tokens do not have"):
         import_document(library.store, write(tmp_path / "beyond.zip", beyond))
-    import_document(library.store, out)
+    import_document(library.store, archive)
     stream = library.ask(kept.id, "Where was the lamp?")
     assert ("".join(stream), library.answer(kept.id, stream).confidence) == said
     library.close()
@@ -384,12 +321,6 @@ SLOTS = "state/slots-000000.safetensors"
 
 def _mark_beyond(tensors: dict[str, torch.Tensor]) -> None:
     tensors["kept"] = torch.cat((tensors["kept"], tensors["kept"][..., -1:]), dim=-1)
-
-
-def clear_adapters() -> None:
-    """As in a new process."""
-    for cached in (codec, codec_named):
-        cached.cache_clear()
 
 
 def test_a_reader_needs_a_gate_first(trainable: tuple[Path, Path], tmp_path: Path) -> None:
@@ -407,15 +338,15 @@ def test_an_adapter_of_another_backbone_is_refused_by_name(
     trainable: tuple[Path, Path], tmp_path: Path
 ) -> None:
     folder, records = trainable
-    run("gate", "--data", str(records), "--windows", "16", "--backbone", str(folder))
-    notes = folder / "adapters" / "write_gate.json"
+    out = tmp_path / "write_gate.safetensors"
+    files = ("--data", records, "--windows", "16", "--out", out)
+    run_training("gate", *files, "--backbone", folder)
+    notes = out.with_suffix(".json")
     notes.write_text(json.dumps({**json.loads(notes.read_text()), "backbone_sha256": "f" * 64}))
-    library = Library(Settings(home=tmp_path / "home", backbone=str(folder)))
     with pytest.raises(
         BrokenCheckpoint, match=r"write_gate.safetensors was trained for backbone f"
     ):
-        find_adapter(library.backbone, "write_gate")
-    library.close()
+        install(folder, out)
 
 
 @pytest.mark.parametrize("data", ["nothing.jsonl.gz", "{records}:much"])
