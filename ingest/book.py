@@ -1,6 +1,6 @@
-"""What a document is once it has been read: one text, cut into chapters, pages and segments.
+"""A document that has been read: one text, divided into chapters, pages and segments.
 
-All offsets are indices into ``Book.text`` (Unicode code points), half open.
+All offsets are indices into ``Book.text`` (Unicode code points); ranges exclude their end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ FORMATS = ("pdf", "epub", "docx", "html", "markdown", "text")
 
 
 class UnreadableDocument(Exception):
-    """A document that cannot be read; the message is one sentence saying why and what to do."""
+    """A document that cannot be read; the message is one sentence that says why and what to do."""
 
 
 class NeedsPassword(UnreadableDocument):
@@ -26,19 +26,19 @@ class WrongPassword(UnreadableDocument):
 
 
 class NoTextLayer(UnreadableDocument):
-    """The document holds pictures of pages, not text."""
+    """The document holds images of pages and no text."""
 
 
 class EmptyDocument(UnreadableDocument):
-    """The document has no bytes, or no text but white space."""
+    """The document has no bytes, or its text is only white space."""
 
 
 class DamagedDocument(UnreadableDocument):
-    """The file is truncated or malformed beyond reading."""
+    """The file is truncated, or so malformed that it cannot be read."""
 
 
 class UnsupportedFormat(UnreadableDocument):
-    """The file's format is not one that can be read."""
+    """The file has a format that no reader supports."""
 
 
 class ProtectedDocument(UnreadableDocument):
@@ -46,15 +46,15 @@ class ProtectedDocument(UnreadableDocument):
 
 
 class TooLarge(UnreadableDocument):
-    """The file, or what it unpacks to, passes a limit."""
+    """The file, or what it unpacks to, exceeds a limit."""
 
 
 class InvalidBookError(ValueError):
-    """A Book, Chapter, Page or Segment that breaks its own rules; says value and limit."""
+    """A Book, Chapter, Page or Segment breaks its own rules; the message says which value."""
 
 
 class WindowTooSmallError(ValueError):
-    """One character alone has more tokens than the window; says both and what to do."""
+    """A single character has more tokens than the window."""
 
 
 class Span(Protocol):
@@ -62,16 +62,19 @@ class Span(Protocol):
 
     @property
     def start(self) -> int:
-        """First character."""
+        """Offset of the first character."""
 
     @property
     def end(self) -> int:
-        """One past the last character."""
+        """Offset just after the last character."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A chapter: its title and its part of the text. Raises InvalidBookError when empty."""
+    """A chapter: its title and its part of the text.
+
+    Raises InvalidBookError where the part is empty or the title blank.
+    """
 
     title: str
     start: int
@@ -80,12 +83,16 @@ class Chapter:
     def __post_init__(self) -> None:
         _check_span("chapter", self.start, self.end)
         if not self.title.strip():
-            raise InvalidBookError(f"chapter at {self.start} has a blank title; give it a name")
+            raise InvalidBookError(f"the chapter at {self.start} has a blank title; give it a name")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: ``number`` counts from 1 in physical order, ``label`` is as printed ("xii", "37")."""
+    """A page: ``number`` is its position in the document, from 1; ``label`` is what is printed.
+
+    A label may be "xii" or "37", and may differ from the number. Raises InvalidBookError where the
+    page is empty or its number below 1.
+    """
 
     number: int
     label: str
@@ -95,17 +102,17 @@ class Page:
     def __post_init__(self) -> None:
         _check_span("page", self.start, self.end)
         if self.number < 1:
-            raise InvalidBookError(f"page number is {self.number}; pages count from 1")
+            raise InvalidBookError(f"a page's number is {self.number}; it must be at least 1")
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
     """A document that has been read.
 
-    Chapters partition ``text`` exactly, in order; so do pages. A page or a chapter is never
-    empty, so a blank physical page has no entry and page numbers may skip. ``paged`` is True
-    where the pages are the document's own, False where they are standard pages of about 1,800
-    characters. Raises InvalidBookError when any of this does not hold.
+    Chapters partition ``text`` exactly and in order, and so do pages. No page or chapter is empty,
+    so a blank page has no entry and page numbers may have gaps. ``paged`` is True where the pages
+    are the document's own, and False where they are standard pages of about 1,800 characters.
+    Raises InvalidBookError where any of this does not hold.
     """
 
     title: str
@@ -124,25 +131,30 @@ class Book:
                 f"format is {self.format!r}; it must be one of {', '.join(FORMATS)}"
             )
         if not self.text.strip():
-            raise InvalidBookError("the book's text is blank; refuse the document instead")
+            raise InvalidBookError("the book's text is blank; raise EmptyDocument instead")
         try:
             self.text.encode()
         except UnicodeEncodeError as error:
             at = error.start
-            raise InvalidBookError(f"lone surrogate at {at}; replace it by U+FFFD") from error
+            raise InvalidBookError(
+                f"the text has a lone surrogate at {at}; replace it with U+FFFD"
+            ) from error
         check_partition("chapter", self.chapters, 0, len(self.text))
         check_partition("page", self.pages, 0, len(self.text))
         for before, after in pairwise(self.pages):
             if after.number <= before.number:
-                raise InvalidBookError(f"page {after.number} follows page {before.number}; sort")
+                raise InvalidBookError(
+                    f"page {after.number} follows page {before.number}; page numbers must increase"
+                )
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What is streamed at once: part of one chapter, at most a window of ``tokens``.
+    """A part of one chapter that a memory reads at once; it has ``tokens`` tokens.
 
-    ``index`` counts from 0 over the book, ``chapter`` indexes ``Book.chapters``, and
-    ``page_first`` and ``page_last`` are ``Page.number``. Raises InvalidBookError when out of range.
+    ``index`` counts the book's segments from 0, ``chapter`` is an index into ``Book.chapters``, and
+    ``page_first`` and ``page_last`` are values of ``Page.number``. Raises InvalidBookError where a
+    value is out of range.
     """
 
     index: int
@@ -156,26 +168,36 @@ class Segment:
     def __post_init__(self) -> None:
         _check_span("segment", self.start, self.end)
         if min(self.index, self.chapter, self.tokens) < 0:
-            raise InvalidBookError(f"segment has a negative index, chapter or token count: {self}")
+            raise InvalidBookError(
+                f"a segment has a negative index, chapter or token count: {self}"
+            )
         if not 1 <= self.page_first <= self.page_last:
-            raise InvalidBookError(f"segment pages are {self.page_first} to {self.page_last}")
+            raise InvalidBookError(
+                f"a segment's pages are {self.page_first} to {self.page_last}; they must count up "
+                "from at least 1"
+            )
 
 
 def check_partition(name: str, spans: Sequence[Span], start: int, end: int) -> None:
-    """Raise InvalidBookError unless ``spans`` cover [start, end) exactly once, in order."""
+    """Raise InvalidBookError unless ``spans`` cover text[start:end] exactly once, in order."""
     if not spans:
         raise InvalidBookError(f"there is no {name}; at least one must cover the text")
     if spans[0].start != start:
-        raise InvalidBookError(f"first {name} starts at {spans[0].start}; it must start at {start}")
+        raise InvalidBookError(
+            f"the first {name} starts at {spans[0].start}; it must start at {start}"
+        )
     for before, after in pairwise(spans):
         if before.end != after.start:
             raise InvalidBookError(
-                f"a {name} ends at {before.end}, the next starts at {after.start}"
+                f"a {name} ends at {before.end} and the next starts at {after.start}; they must "
+                "meet"
             )
     if spans[-1].end != end:
-        raise InvalidBookError(f"last {name} ends at {spans[-1].end}; it must end at {end}")
+        raise InvalidBookError(f"the last {name} ends at {spans[-1].end}; it must end at {end}")
 
 
 def _check_span(name: str, start: int, end: int) -> None:
     if start < 0 or end <= start:
-        raise InvalidBookError(f"{name} covers [{start}, {end}); it must hold a character")
+        raise InvalidBookError(
+            f"a {name} covers text[{start}:{end}]; it must have at least one character"
+        )

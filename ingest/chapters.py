@@ -1,4 +1,4 @@
-"""Cut a text into chapters, from marks that the format gives or from headings in the text."""
+"""Divide a text into chapters: at the marks that its format gives, or at headings in the text."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from ingest.headings import (
 )
 
 FRONT_MATTER = "Front matter"
-_PART_CHARACTERS = 28_000  # about 5,000 English words
-_LONG_CHAPTER = 60_000
-_TRIVIAL = 200
-_DENSEST = 300
-_FEW = 8
-_LIST_GAP = 160
+# All in characters, but for _FEW.
+_PART_CHARACTERS = 28_000  # of an invented part; about 5,000 English words
+_LONG_CHAPTER = 60_000  # longer chapters suggest that finer headings were missed
+_TRIVIAL = 200  # up to this, text before the first heading is no front matter
+_DENSEST = 300  # the least text per chapter that is believed
+_FEW = 8  # up to this many chapters may be denser
+_LIST_GAP = 160  # headings closer than this stand in a list, such as a table of contents
 
 _OUTER = re.compile(r"\W*(?:(?:the )?\w+ )?(?:part|book|volume|vol|act|section)\b", re.IGNORECASE)
 _CHAPTER = re.compile(r"\W*(?:chapter|chap|letter|canto|scene|\d{1,3}\b|[IVXLC]+\b)", re.IGNORECASE)
@@ -36,7 +37,7 @@ _CHAPTER = re.compile(r"\W*(?:chapter|chap|letter|canto|scene|\d{1,3}\b|[IVXLC]+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a chapter starts in the text; ``level`` 1 is the outermost division."""
+    """A place in the text where a chapter starts; ``level`` 1 is the outermost division."""
 
     start: int
     title: str
@@ -44,11 +45,12 @@ class Mark:
 
 
 def chapters_from_marks(text: str, marks: Sequence[Mark], title: str) -> tuple[Chapter, ...]:
-    """Chapters of ``text`` as an outline, table of contents or headings give them.
+    """Chapters of ``text`` at the marks of an outline, a table of contents or headings.
 
-    One level of the outline is chosen: the outermost whose entries are chapters, not parts.
-    An outline of fewer than two places, or with more than one entry per 300 characters, is
-    not used; the text's own headings then decide. ``title`` names a book of one chapter.
+    Marks are used down to one level: the outermost whose entries are chapters rather than parts.
+    An outline with fewer than two different places, or with more than eight entries and less than
+    300 characters for each, is ignored; `find_chapters` then looks for headings in the text.
+    ``title`` names a book of one chapter.
     """
     usable = _usable(text, marks)
     chosen = _choose(usable, len(text))
@@ -58,12 +60,12 @@ def chapters_from_marks(text: str, marks: Sequence[Mark], title: str) -> tuple[C
 
 
 def find_chapters(text: str, title: str = "") -> tuple[Chapter, ...]:
-    """Chapters of a plain text by its headings, else equal parts of about 5,000 words.
+    """Chapters of a plain text at its headings, or else equal parts of about 5,000 words.
 
-    Raises InvalidBookError for a text of white space only.
+    Raises InvalidBookError for a text that is only white space.
     """
     if not text.strip():
-        raise InvalidBookError("the text is blank; there is nothing to cut into chapters")
+        raise InvalidBookError("the text is blank and has no chapters; raise EmptyDocument instead")
     chosen = _choose(_usable(text, _heading_marks(text)), len(text))
     if _lopsided(text, chosen):
         capitals = _capitals(text, list(blocks(text)), [])
@@ -74,18 +76,19 @@ def find_chapters(text: str, title: str = "") -> tuple[Chapter, ...]:
 
 
 def _lopsided(text: str, marks: Sequence[Mark]) -> bool:
-    """Whether one chapter would hold most of a long book: its real headings were not seen."""
+    """Whether one chapter would hold most of a long book, because its real headings were missed."""
     edges = [0, *(mark.start for mark in marks), len(text)]
     longest = max(b - a for a, b in pairwise(edges))
     return longest > 2 * _LONG_CHAPTER and 2 * longest > len(text)
 
 
 def _convincing(text: str, marks: Sequence[Mark]) -> bool:
+    """Whether the headings found are likely the text's chapters."""
     if _too_dense(marks, len(text)):
         return False
     if len(marks) >= 2:
         return True
-    # A single heading says something only where it opens the text.
+    # A single heading is a chapter only where it opens a short text.
     return len(marks) == 1 and len(text) <= _PART_CHARACTERS and marks[0].start <= _TRIVIAL
 
 
@@ -94,13 +97,14 @@ def _too_dense(marks: Sequence[Mark], length: int) -> bool:
 
 
 def _usable(text: str, marks: Sequence[Mark]) -> list[Mark]:
+    """The marks that have a title and lie inside the text, sorted."""
     tidied = (replace(mark, title=tidy(mark.title)) for mark in marks)
     inside = (mark for mark in tidied if mark.title and 0 <= mark.start < len(text))
     return sorted(inside, key=lambda mark: (mark.start, mark.level))
 
 
 def _choose(marks: Sequence[Mark], length: int) -> list[Mark]:
-    """The marks down to the level where the chapters are."""
+    """The marks from the outermost level down to the one whose entries are chapters."""
     levels = sorted({mark.level for mark in marks})
     chosen: list[Mark] = []
     for level in levels:
@@ -112,6 +116,7 @@ def _choose(marks: Sequence[Mark], length: int) -> list[Mark]:
 
 
 def _descend(upper: Sequence[Mark], lower: Sequence[Mark], length: int) -> bool:
+    """Whether the marks of the next level, ``lower``, are chapters too, and not mere sections."""
     if _too_dense([*upper, *lower], length):
         return False
     if len(upper) < 2:
@@ -130,7 +135,10 @@ def _descend(upper: Sequence[Mark], lower: Sequence[Mark], length: int) -> bool:
 
 
 def _partition(text: str, marks: Sequence[Mark]) -> tuple[Chapter, ...]:
-    """Chapters from one mark to the next; what is hardly more than a title joins the next."""
+    """Chapters from each mark to the next; a chapter with hardly more than a title joins the next.
+
+    Text before the first mark becomes front matter, unless it is short.
+    """
     merged: list[Mark] = []
     sizes = [b.start - a.start for a, b in pairwise(marks)]
     tiny = min(_TRIVIAL, sorted(sizes)[len(sizes) // 2] // 10) if sizes else 0
@@ -146,7 +154,7 @@ def _partition(text: str, marks: Sequence[Mark]) -> tuple[Chapter, ...]:
         merged.insert(0, Mark(0, FRONT_MATTER))
     starts = [0, *(mark.start for mark in merged[1:]), len(text)]
     ends = starts[1:]
-    # A last mark with nothing but white space behind it is no chapter.
+    # A last mark that is followed by white space only is not a chapter.
     if len(ends) > 1 and not text[starts[-2] :].strip():
         ends = [*ends[:-2], len(text)]
     return tuple(
@@ -160,6 +168,7 @@ def _letters(text: str) -> int:
 
 
 def _joined(outer: str, inner: str) -> str:
+    """The titles as "Outer: Inner", or only the longer one where it contains the other."""
     if inner.casefold() in outer.casefold():
         return outer
     if outer.casefold() in inner.casefold():
@@ -168,6 +177,7 @@ def _joined(outer: str, inner: str) -> str:
 
 
 def _equal_parts(text: str, title: str) -> tuple[Chapter, ...]:
+    """Chapters "Part 1", "Part 2" ... of about equal length; a single chapter for a short text."""
     count = max(1, round(len(text) / _PART_CHARACTERS))
     cuts = even_cuts(text, -(-len(text) // count), paragraphs_only=True) if count > 1 else []
     if not cuts:
@@ -177,6 +187,7 @@ def _equal_parts(text: str, title: str) -> tuple[Chapter, ...]:
 
 
 def _heading_marks(text: str) -> list[Mark]:
+    """Marks at the headings in the text that count plausibly."""
     spans = list(blocks(text))
     found = [heading_at(text, start, end) for start, end in spans]
     families: dict[str, list[Heading]] = defaultdict(list)
@@ -205,7 +216,7 @@ def _heading_marks(text: str) -> list[Mark]:
 
 
 def _without_lists(text: str, headings: list[Heading]) -> list[Heading]:
-    """Drop a table of contents: headings that follow one another with hardly any text."""
+    """The headings without those of a table of contents, which have hardly any text in between."""
     kept: list[Heading] = []
     run: list[Heading] = []
     later = Counter(_key(heading) for heading in headings)
@@ -220,9 +231,13 @@ def _without_lists(text: str, headings: list[Heading]) -> list[Heading]:
 
 
 def _after_list(run: list[Heading], times: Counter[tuple[str, int | None, str]]) -> list[Heading]:
+    """Of a run of headings with hardly any text in between, those that are not a list's entries.
+
+    ``times``: how often each heading occurs in the text; a table's entries occur again.
+    """
     if len({heading.level for heading in run}) >= len(run):
         return run
-    # "PART I, CHAPTER I" behind the list's last entry open the book itself.
+    # "PART I", "CHAPTER I" right after the list's last entry open the book itself.
     keep = len(run) - 1
     while keep > 0 and run[keep - 1].level < run[keep].level:
         keep -= 1
@@ -235,12 +250,13 @@ def _after_list(run: list[Heading], times: Counter[tuple[str, int | None, str]])
 
 
 def _key(heading: Heading) -> tuple[str, int | None, str]:
+    """What is the same in a heading and its entry in a table of contents."""
     named = heading.title.casefold() if heading.number is None else ""
     return heading.family.removesuffix(" titled"), heading.number, named
 
 
 def _sequence(headings: list[Heading]) -> list[Heading]:
-    """Headings that count upwards, possibly starting again at 1 in each part."""
+    """The headings whose numbers increase, or start again at 1 (in a new part)."""
     kept: list[Heading] = []
     last = 0
     for heading in headings:
@@ -253,7 +269,7 @@ def _sequence(headings: list[Heading]) -> list[Heading]:
 
 
 def _strict_sequence(headings: list[Heading]) -> list[Heading]:
-    """Bare numerals: runs 1, 2, 3 ... of three or more; one may be missing in between."""
+    """Bare numerals in runs 1, 2, 3 ... of three or more; single numbers may be missing."""
     runs: list[list[Heading]] = []
     for heading in headings:
         number = heading.number or 0
@@ -266,7 +282,7 @@ def _strict_sequence(headings: list[Heading]) -> list[Heading]:
 
 
 def _continued(kept: list[Heading], families: dict[str, list[Heading]]) -> list[Heading]:
-    """Headings that go on counting without their word: "ADVENTURE VI", then "VII. THE ..."."""
+    """Headings that continue a count without its word, as "VII. THE ..." after "ADVENTURE VI"."""
     more: list[Heading] = []
     taken = {heading.start for heading in kept}
     for word in sorted({h.family for h in kept if h.number and 3 < h.level < NUMERAL_LEVEL}):
@@ -281,7 +297,7 @@ def _continued(kept: list[Heading], families: dict[str, list[Heading]]) -> list[
 
 
 def _capitals(text: str, spans: list[tuple[int, int]], known: list[Heading]) -> list[Heading]:
-    """Titles in capitals that stand alone, where they cut the whole text like chapters."""
+    """Titles in capitals on lines of their own, if they divide the whole text as chapters would."""
     taken = {heading.start for heading in known}
     lines = [(a, b) for a, b in spans if a not in taken and is_capitals(text[a:b].strip())]
     edges = [a for a, _ in lines] + [len(text)]
@@ -294,7 +310,7 @@ def _capitals(text: str, spans: list[tuple[int, int]], known: list[Heading]) -> 
 
 
 def _with_subtitle(text: str, heading: Heading, following: dict[int, tuple[int, int]]) -> str:
-    """The heading, and the title that stands in the next paragraph where there is one."""
+    """The heading's title, with the chapter's name where that is the next paragraph."""
     bare = heading.number is not None and len(heading.title.split()) <= 3
     if not bare or heading.start not in following:
         return heading.title
@@ -311,7 +327,10 @@ def _with_subtitle(text: str, heading: Heading, following: dict[int, tuple[int, 
 def _with_overtitle(
     text: str, heading: Heading, preceding: dict[int, tuple[int, int]], title: str
 ) -> tuple[int, str]:
-    """Start and title with the line in capitals above a first chapter: a story's or part's."""
+    """Start and title of a heading, with a line in capitals above a first chapter.
+
+    That line is the name of a story or part.
+    """
     if heading.number != 1 or heading.start not in preceding:
         return heading.start, title
     start, end = preceding[heading.start]

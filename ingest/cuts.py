@@ -1,17 +1,17 @@
-"""Where a text may be cut: ends of paragraphs, sentences, clauses and words."""
+"""Where a text may be cut: at the ends of paragraphs, sentences, clauses and words."""
 
 from __future__ import annotations
 
 import re
 
-# Possessive quantifiers keep every pattern linear on hostile input (runs of dots, spaces).
+# Possessive quantifiers keep matching linear in time on hostile input (runs of dots or spaces).
 PARAGRAPH_END = r"\n(?:[^\S\n]*+\n)++\s*+"
 _ABBREVIATIONS = (
     "Mr Mrs Ms Dr St Sr Jr Mme Mlle Messrs Prof Rev Hon Gen Col Capt Lt Sgt Maj Esq Gov Sen"
     " Rep Mt No no vol Vol pp cf viz vs ed Fig fig Ch ch Sec sec art Inc Ltd Co"
 )
 _NOT_ABBREVIATED = "".join(rf"(?<!\b{word}\.)" for word in _ABBREVIATIONS.split())
-# "J. R." and "i.e." are no ends: a dot behind a single letter, but "I." and "a." may be.
+# A dot after a single letter ("J. R.", "i.e.") does not end a sentence; after "I" or "a" it may.
 _NOT_INITIAL = r"(?<!\b[A-HJ-Z]\.)(?<!\.[a-z]\.)"
 SENTENCE_END = (
     rf"(?:[.!?…]{_NOT_ABBREVIATED}{_NOT_INITIAL}[\"'”’»)\]_*]*+\s++(?![a-zà-ÿ])"
@@ -28,22 +28,22 @@ _WORDS = re.compile(WORD_END)
 
 
 def sentence_ends(text: str) -> list[int]:
-    """Offsets just behind each sentence or paragraph and its white space, ascending."""
+    """Offsets just after each sentence or paragraph and the white space after it, ascending."""
     return [match.end() for match in _STOPS.finditer(text)]
 
 
 def clause_ends(text: str) -> list[int]:
-    """Offsets just behind each line and each clause with its white space, ascending."""
+    """Offsets just after each line, and each clause and the white space after it, ascending."""
     return [match.end() for match in _CLAUSES.finditer(text)]
 
 
 def even_cuts(text: str, size: int, *, paragraphs_only: bool = False) -> list[int]:
     """Offsets that cut ``text`` into pieces of about ``size`` characters (0.75 to 1.25 times).
 
-    A piece ends at a paragraph where one ends in that range, else at a sentence, else at a
-    word, else anywhere. With ``paragraphs_only`` it runs on to the next paragraph's end, up to
-    twice the size. The last piece may be short, never less than a quarter of ``size`` unless it
-    is the only one. Returns inner cuts only: [] for a text of one piece.
+    A piece ends with a paragraph if one ends in that range, else with a sentence, else with a word,
+    else anywhere. ``paragraphs_only`` extends the range to twice the size. The last piece may be
+    shorter, but not shorter than a quarter of ``size`` unless it is the only one. Returns the inner
+    cuts only: [] for a text of one piece.
     """
     cuts: list[int] = []
     start = 0
@@ -59,10 +59,10 @@ def even_cuts(text: str, size: int, *, paragraphs_only: bool = False) -> list[in
 
 
 def _nearest(text: str, wanted: int, near: int, far: int) -> int:
-    """The paragraph end nearest ``wanted`` within [near, far], else a sentence's or a word's."""
+    """The end of a paragraph, else a sentence, else a word in [near, far] nearest to ``wanted``."""
     for pattern in (_PARAGRAPHS, _STOPS, _WORDS):
         ends = [m.end() for m in pattern.finditer(text, near - 1, far) if m.end() >= near]
-        # A run of white space that goes on behind the range is cut behind, not inside.
+        # White space that continues beyond the range is not cut in its middle.
         ends = [end for end in ends if end < far or not text[far : far + 1].isspace()]
         if ends:
             return min(ends, key=lambda end: abs(end - wanted))

@@ -1,4 +1,4 @@
-"""Recognise chapter headings in plain text: lines that stand alone and count upwards."""
+"""Recognise the headings of chapters in plain text, such as "CHAPTER IV" or "12. The Storm"."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LONGEST = 240
-_MOST_LINES = 4
+_LONGEST = 240  # characters of a heading
+_MOST_LINES = 4  # of a heading
 
-# Levels: the outer divisions of a book come first.
+# The keywords of headings with their levels: 1 is the outermost division of a book.
 LEVELS = {
     "volume": 1, "vol": 1, "tome": 1,
     "book": 2, "livre": 2, "buch": 2, "libro": 2,
@@ -81,9 +81,10 @@ _SMALL_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A line that reads like a heading: ``family`` names its kind, ``level`` 1 is outermost.
+    """A paragraph that looks like a heading; ``level`` 1 is the outermost.
 
-    ``start`` and ``end`` are the paragraph's offsets; ``number`` is None where it has none.
+    ``start`` and ``end`` are the paragraph's offsets. ``family`` names the kind of heading; the
+    headings of one family are numbered together. ``number`` is None for one without a number.
     """
 
     start: int
@@ -95,13 +96,13 @@ class Heading:
 
 
 def blocks(text: str) -> Iterator[tuple[int, int]]:
-    """Offsets of the paragraphs of ``text``: runs of lines that are not blank."""
+    """(start, end) of each paragraph of ``text``, a run of lines that are not blank."""
     for match in _BLOCK.finditer(text):
         yield match.span()
 
 
 def heading_at(text: str, start: int, end: int) -> Heading | None:
-    """The heading that the paragraph text[start:end] is, or None."""
+    """The paragraph text[start:end] as a heading, or None if it does not look like one."""
     if end - start > _LONGEST:
         return None
     block = text[start:end]
@@ -116,7 +117,7 @@ def heading_at(text: str, start: int, end: int) -> Heading | None:
 
 
 def is_title(text: str) -> bool:
-    """Whether a short text is written like a title: capitals throughout or on most words."""
+    """Whether a short text is written as a title: most of its main words start with a capital."""
     words: list[str] = re.findall(r"[^\W\d_][\w'’]*", text)
     weighty = [word for word in words if word.lower() not in _SMALL_WORDS]
     if not weighty or len(words) > 16:
@@ -147,11 +148,12 @@ def number_of(word: str) -> int | None:
 
 
 def tidy(title: str) -> str:
-    """A heading on one line, without the marks that surround it."""
+    """A heading on one line, without surrounding markup and of at most 200 characters."""
     return " ".join(title.split()).strip("_*=~# \t").removesuffix("[").strip()[:200]
 
 
 def _keyed(block: str, start: int, end: int) -> Heading | None:
+    """A heading with a keyword and a number, such as "Chapter 4" or "The Second Book"."""
     match = _KEYED.match(block) or _TURNED.match(block)
     number = number_of(match["number"]) if match else None
     if match is None or number is None or _is_sentence(match["rest"]):
@@ -164,6 +166,7 @@ def _keyed(block: str, start: int, end: int) -> Heading | None:
 
 
 def _named(block: str, start: int, end: int) -> Heading | None:
+    """A heading that is a name without a number, such as "Preface"."""
     match = _NAMED.match(block)
     if match is None or "\n" in block.strip() or not block.lstrip(" _*")[0].isupper():
         return None
@@ -171,6 +174,7 @@ def _named(block: str, start: int, end: int) -> Heading | None:
 
 
 def _numeral(block: str, start: int, end: int) -> Heading | None:
+    """A heading that is a number, with or without a title, such as "IV" or "12. The Storm"."""
     match = _BARE.match(block)
     if match is None or "\n" in block.strip()[8:]:
         return None
@@ -187,7 +191,7 @@ def _numeral(block: str, start: int, end: int) -> Heading | None:
 
 
 def _is_sentence(rest: str) -> bool:
-    """Whether what follows a heading's number is prose: two sentences, speech, or a long one."""
+    """Whether the text after a heading's number is prose: several sentences, or speech."""
     rest = rest.strip(" .:-—–\n")
     speech = rest.endswith(('"', "”", ",")) and not rest.startswith(('"', "“"))
     return speech or len(re.findall(r"[a-z]{3}[.!?] +[A-Z]", rest)) > 2

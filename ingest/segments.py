@@ -1,4 +1,4 @@
-"""Cut a book into segments that fill a model's window with whole sentences."""
+"""Cut a book into segments: whole sentences that fill a model's window as well as they can."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ingest.cuts import (
     sentence_ends,
 )
 
-_PIECES_PER_WINDOW = 16
-_PROBES = 8
-_FIRST_RATE = 4.0  # characters a token, until the text itself has shown how many
+_PIECES_PER_WINDOW = 16  # the splitter's pieces have at most window / 16 tokens
+_PROBES = 8  # token counts that finding the end of one segment may take
+_FIRST_RATE = 4.0  # characters per token, assumed until the text has shown its own rate
 _SEPARATORS = [PARAGRAPH_END, SENTENCE_END, LINE_END, CLAUSE_END, WORD_END, ""]
 
 Count = Callable[[str], int]
@@ -31,10 +31,10 @@ Count = Callable[[str], int]
 def split_book(book: Book, count_tokens: Count, window: int) -> tuple[Segment, ...]:
     """Cut every chapter of ``book`` into segments of at most ``window`` tokens.
 
-    ``count_tokens`` gives the number of tokens of a text; it need not be additive, so each
-    segment's own text is counted. Segments partition each chapter exactly and end behind a
-    sentence, except where one sentence alone passes the window. Raises ValueError for a window
-    below 1 and WindowTooSmallError where a single character does not fit.
+    ``count_tokens`` returns the number of tokens of a text. Counts need not be additive, so each
+    segment's own text is counted. Segments partition each chapter exactly. Each ends at the end of
+    a sentence, unless one sentence is longer than the window. Raises ValueError for a window below
+    1 and WindowTooSmallError where a single character does not fit.
     """
     _check_window(window)
     segments: list[Segment] = []
@@ -52,7 +52,7 @@ def split_book(book: Book, count_tokens: Count, window: int) -> tuple[Segment, .
 
 
 def split_text(text: str, count_tokens: Count, window: int) -> list[tuple[int, int]]:
-    """(start, end) of the segments that ``split_book`` cuts a text without chapters into."""
+    """(start, end) of each segment of a text without chapters, cut as ``split_book`` does."""
     _check_window(window)
     filler = _Filler(text, count_tokens, window, _FIRST_RATE)
     return [(start, end) for start, end, _ in filler.fill()]
@@ -64,13 +64,14 @@ def _check_window(window: int) -> None:
 
 
 def _pages(pages: Sequence[Page], starts: list[int], start: int, end: int) -> tuple[int, int]:
+    """Numbers of the first and last page of text[start:end]; starts: of all pages."""
     first = bisect_right(starts, start) - 1
     last = bisect_right(starts, end - 1) - 1
     return pages[first].number, pages[last].number
 
 
 def _pieces(text: str, count: Count, window: int) -> list[int]:
-    """Ends of small pieces of ``text``, cut at the best place each that the splitter finds."""
+    """Ends of small pieces of ``text``, each cut at the best place that the splitter finds."""
     splitter = RecursiveCharacterTextSplitter(
         separators=_SEPARATORS,
         is_separator_regex=True,
@@ -78,7 +79,7 @@ def _pieces(text: str, count: Count, window: int) -> list[int]:
         strip_whitespace=False,
         chunk_size=max(1, window // _PIECES_PER_WINDOW),
         chunk_overlap=0,
-        # The splitter asks for the same pieces up to three times.
+        # The splitter counts the same piece up to three times.
         length_function=lru_cache(maxsize=65536)(count),
     )
     ends: list[int] = []
@@ -93,15 +94,18 @@ def _pieces(text: str, count: Count, window: int) -> list[int]:
 
 @dataclass(slots=True)
 class _Filler:
-    """Fills windows with one chapter's text. ``rate`` is the running characters a token."""
+    """Cuts one chapter's text into segments.
+
+    ``rate`` is a running average of characters per token, which later chapters start from.
+    """
 
     text: str
     count: Count
     window: int
     rate: float
-    ends: list[int] = field(init=False)
-    stops: list[int] = field(init=False)
-    clauses: list[int] = field(init=False)
+    ends: list[int] = field(init=False)  # where pieces end
+    stops: list[int] = field(init=False)  # those that also end a sentence
+    clauses: list[int] = field(init=False)  # those that also end a sentence or a clause
 
     def __post_init__(self) -> None:
         if len(self.text) <= self.window * self.rate * 2 and self._fits(0, len(self.text)):
@@ -125,10 +129,11 @@ class _Filler:
         return self._without_blanks(filled)
 
     def _next(self, start: int) -> tuple[int, int]:
+        """(end, tokens) of the segment that starts at ``start``."""
         for ends in (self.stops, self.clauses, self.ends):
             at = bisect_right(ends, start)
             found = self._longest(start, ends[at : at + self.window * 4])
-            # A clause's end is no reason to leave most of the window empty.
+            # Ending with a clause is not worth leaving more than half of the window empty.
             if found and (ends is not self.clauses or 2 * found[1] >= self.window):
                 return found
         piece = self.ends[bisect_right(self.ends, start)]
@@ -137,7 +142,7 @@ class _Filler:
             return found
         tokens = self.count(self.text[start])
         raise WindowTooSmallError(
-            f"character {self.text[start]!r} has {tokens} tokens and the window {self.window};"
+            f"the character {self.text[start]!r} has {tokens} tokens and the window {self.window};"
             " use a larger window"
         )
 
@@ -145,7 +150,10 @@ class _Filler:
         return self.count(self.text[start:end]) <= self.window
 
     def _tokens(self, start: int, end: int) -> int:
-        """Exact when the text fits; else at least more than the window, without counting it all."""
+        """Tokens of text[start:end]: exact where it fits the window, else an estimate above it.
+
+        The estimate avoids counting a long text.
+        """
         reach = start + max(64, int(4 * self.window * self.rate))
         if end > reach:
             tokens = self.count(self.text[start:reach])
@@ -154,7 +162,7 @@ class _Filler:
         return self.count(self.text[start:end])
 
     def _longest(self, start: int, ends: Sequence[int]) -> tuple[int, int] | None:
-        """The furthest of ``ends`` whose text fits, as far as a few probes find it."""
+        """(end, tokens) for the last of ``ends`` that fits the window, as a few probes find it."""
         low, high = -1, len(ends)
         best: tuple[int, int] | None = None
         goal = start + self.window * self.rate
@@ -177,7 +185,7 @@ class _Filler:
         return best
 
     def _without_blanks(self, filled: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-        """Give a segment of white space only the last sentence or piece of the one before."""
+        """Give each segment of only white space the last sentence or piece of the one before it."""
         for at in range(len(filled) - 1, 0, -1):
             start, end, _ = filled[at]
             if not self.text[start:end].isspace():

@@ -1,7 +1,8 @@
-"""Streaming: segments go through a memory once, in order, one at a time.
+"""Streaming: a memory reads each segment once, in order, one at a time.
 
-One segment at a time also where several would fit a batch: the bits of a matrix product depend on
-its shape, and a resumed reading must end in the same state as an undisturbed one.
+Segments are not batched, even where several would fit. The bits of a matrix product depend on its
+shape, and a reading that was stopped and resumed must end in exactly the same state as one that ran
+through.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from memory_models.memory import Bundle, Memory, detach, to_bytes
 
 
 class Readable(Protocol):
-    """What is needed of a segment."""
+    """What streaming needs to know of a segment."""
 
     @property
     def number(self) -> int: ...
@@ -27,11 +28,11 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One segment read: what it left behind as bytes, and what the next one needs."""
+    """The result of reading one segment: what it adds to the state, and what the next one needs."""
 
     number: int
     tokens: int
-    left: dict[tuple[str, int], bytes]  # (part, segment) -> blob
+    left: dict[tuple[str, int], bytes]  # (part name, segment number) -> safetensors
     carry: Bundle
 
 
@@ -41,7 +42,7 @@ def stream(
     segments: Iterable[Readable],
     carry: Bundle,
 ) -> Iterator[Step]:
-    """Read `segments` in order, beginning with `carry`; yields after each one."""
+    """Read ``segments`` in order, starting from ``carry``; yields a `Step` after each one."""
     for segment in segments:
         tokens = torch.tensor(encode(segment.text), dtype=torch.long)
         written = memory.write(tokens, carry)
@@ -58,15 +59,12 @@ def stream(
 
 @dataclass(slots=True)
 class Pace:
-    """How fast a reading goes, and how long it will take.
+    """The speed of a reading and an estimate of the time left; the caller counts up ``tokens``."""
 
-    tokens, total: over the whole document; before: those that an earlier run had read.
-    """
-
-    total: int
-    before: int = 0
-    tokens: int = field(init=False)
-    started: float = field(default_factory=perf_counter)
+    total: int  # tokens of the whole document
+    before: int = 0  # tokens that earlier runs have read
+    tokens: int = field(init=False)  # tokens read so far, by all runs
+    started: float = field(default_factory=perf_counter)  # of this run
 
     def __post_init__(self) -> None:
         self.tokens = self.before
@@ -78,11 +76,11 @@ class Pace:
 
     @property
     def tokens_per_second(self) -> float:
-        """Mean speed of this run; 0 before the first segment."""
+        """Mean speed of this run; 0 before its first segment."""
         return (self.tokens - self.before) / max(self.seconds, 1e-9)
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate of what remains, None before there is a speed."""
+        """Estimated seconds to the end; None before this run's first segment."""
         speed = self.tokens_per_second
         return (self.total - self.tokens) / speed if speed else None

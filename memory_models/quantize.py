@@ -1,6 +1,7 @@
-"""Rows of numbers in 8 or 4 bits each, one scale a row; kept slots and address keys are stored so.
+"""Quantization to 8 or 4 bits a number with one scale a row, for kept slots and address keys.
 
-At 4 bits a row is first multiplied by a Hadamard matrix, which spreads outlying channels over all.
+At 4 bits a row is first multiplied by a Hadamard matrix, which spreads outlier channels over all
+channels.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bytes to Book: ``read_book`` picks the reader by the file's content, then by its name."""
+"""Bytes to Book: ``read_book`` chooses the reader by the file's content, then by its name."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ from ingest.readers.pdf import read_pdf
 from ingest.readers.text import read_text
 
 MOST_BYTES = 512 << 20
+# How an HTML file starts, after white space, comments and an XML declaration.
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>]|head[\s>]|body[\s>])",
     re.IGNORECASE | re.DOTALL,
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+# First bytes of unsupported formats, their names, and what to convert them to.
 _FOREIGN = (
     (b"{\\rtf", "RTF", "DOCX or PDF"),
     (b"\x89PNG", "PNG image", "text by OCR first, e.g. with ocrmypdf"),
@@ -63,9 +65,9 @@ _SUFFIXES = {
 def read_book(data: bytes, name: str, *, password: str | None = None) -> Book:
     """Read a document: PDF, EPUB, DOCX, HTML, Markdown or plain text.
 
-    ``name`` is the file's name: it gives the title where the document has none and tells
-    Markdown from text; every other format is known by its content. ``password`` opens an
-    encrypted PDF. Raises a subclass of UnreadableDocument, whose message is one sentence.
+    ``name`` is the file's name. It is the title where the document has none, and it tells Markdown
+    from plain text; other formats are recognised by their content. ``password`` opens an encrypted
+    PDF. Raises a subclass of UnreadableDocument, whose message is one sentence.
     """
     if len(data) > MOST_BYTES:
         raise TooLarge(
@@ -83,7 +85,8 @@ def read_book(data: bytes, name: str, *, password: str | None = None) -> Book:
 
 
 def _is_pdf(data: bytes) -> bool:
-    # The standard allows bytes before the header; a text about PDF has no cross-reference.
+    # The standard allows other bytes before the header. A text about PDF has no "startxref" at its
+    # end.
     head = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
     return head.startswith(b"%PDF-") or (b"%PDF-" in head and b"startxref" in data[-2048:])
 
@@ -103,12 +106,13 @@ def _read_zip(data: bytes, name: str) -> Book:
     if "word/document.xml" in archive.names:
         return read_docx(data, name)
     if what != "zip":
-        raise archive.damaged("the parts of such a document are missing")
+        raise archive.damaged("its main parts are missing")
     kind, target = _SUFFIXES.get(suffix, ("zip archive", "the document itself by unpacking it"))
     raise _unsupported(name, kind, target)
 
 
 def _refuse_foreign(data: bytes, name: str) -> None:
+    """Raise for formats that are recognised by their first bytes and not supported."""
     if data.startswith(_OLE):
         if _OLE_ENCRYPTED in data:
             raise ProtectedDocument(
@@ -125,13 +129,14 @@ def _refuse_foreign(data: bytes, name: str) -> None:
 
 
 def _read_characters(data: bytes, name: str) -> Book:
+    """Read a file of characters: Markdown, HTML or plain text."""
     suffix = PurePath(name).suffix.lower()
     if suffix in _SUFFIXES:
         raise _unsupported(name, *_SUFFIXES[suffix])
     if suffix in (".pdf", ".epub", ".docx"):
         raise DamagedDocument(
-            f"{name} is not a {suffix[1:].upper()} file inside, or its beginning is missing;"
-            " fetch or save it again."
+            f"The content of {name} is not {suffix[1:].upper()}, or its beginning is missing;"
+            " download or save it again."
         )
     if suffix in _MARKDOWN:
         return read_markdown(data, name)

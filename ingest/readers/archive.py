@@ -1,4 +1,4 @@
-"""Zip files from strangers: every member is read under limits, nothing is written to disk."""
+"""Untrusted zip files: each member is read under limits, and nothing is written to disk."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 from ingest.book import DamagedDocument, ProtectedDocument, TooLarge
 
 MOST_ENTRIES = 20_000
-MOST_BYTES = 256 << 20
-DEEPEST = 100
+MOST_BYTES = 256 << 20  # of all members that are read, uncompressed
+DEEPEST = 100  # levels of XML elements
 
 
 class Archive:
-    """A zip file in memory; reads at most 256 MiB of it in all, counted uncompressed."""
+    """A zip file in memory, of which at most 256 MiB are read in all, counted uncompressed."""
 
     def __init__(self, data: bytes, what: str) -> None:
-        """Open ``data``; ``what`` ("EPUB", "DOCX") names the format in messages.
+        """Open ``data``; ``what`` ("EPUB", "DOCX") is the format's name in messages.
 
-        Raises DamagedDocument where it is no complete zip file, TooLarge above 20,000 entries.
+        Raises DamagedDocument for an incomplete zip file, TooLarge for more than 20,000 entries.
         """
         self.what = what
         self._left = MOST_BYTES
@@ -54,13 +54,16 @@ class Archive:
         self._left -= len(data)
         if self._left < 0:
             raise TooLarge(
-                f"The {self.what} file unpacks to more than {MOST_BYTES >> 20} MiB of text;"
-                " split it into smaller documents."
+                f"The {self.what} file unpacks to more than {MOST_BYTES >> 20} MiB, which is the"
+                " limit; split it into smaller documents."
             )
         return data
 
     def xml(self, name: str) -> Element:
-        """A member parsed as XML, without entities. Raises DamagedDocument, TooLarge."""
+        """A member parsed as XML without entities.
+
+        Raises DamagedDocument, TooLarge or ProtectedDocument.
+        """
         try:
             root: Element = fromstring(self.read(name))
         except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
@@ -69,9 +72,9 @@ class Archive:
         return root
 
     def damaged(self, why: str) -> DamagedDocument:
-        """The refusal of this file because of ``why``."""
+        """The error to raise for this file; ``why`` completes its message."""
         return DamagedDocument(
-            f"The {self.what} file is damaged or incomplete: {why}; fetch or save it again."
+            f"The {self.what} file is damaged or incomplete: {why}; download or save it again."
         )
 
 
@@ -86,6 +89,7 @@ def _check_depth(root: Element, name: str) -> None:
         depth += 1
         if depth > DEEPEST:
             raise TooLarge(
-                f"The part {name} is nested deeper than {DEEPEST} levels; save it as plain text."
+                f"The document's part {name} is nested more than {DEEPEST} levels deep;"
+                " save the document as plain text."
             )
         level = [child for element in level for child in element]

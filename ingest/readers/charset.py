@@ -1,4 +1,4 @@
-"""Bytes to characters: byte order mark, UTF-8, UTF-16 without a mark, else by detection."""
+"""Bytes to characters: by byte order mark, as UTF-8 or unmarked UTF-16, or else by detection."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_SAMPLE = 1 << 16
-# What Western European texts hold beyond ASCII.
+_SAMPLE = 1 << 16  # bytes or characters that a guess is based on
+# The characters beyond ASCII that Western European texts have.
 _WESTERN = frozenset(
     "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŸŒ"
     "“”„‘’‚—–…«»‹›°£§©®€¡¿·•†‡ªº½¼¾×\xa0\xad"
@@ -26,9 +26,9 @@ _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """The characters of ``data``; ``declared`` is the encoding that the document names.
+    """``data`` as text; ``declared`` is the encoding that the document itself names.
 
-    Raises UnsupportedFormat where the bytes are not text in any known encoding.
+    Raises UnsupportedFormat for binary data.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -39,19 +39,20 @@ def decode(data: bytes, declared: str | None = None) -> str:
             return decoded
     if looks_binary(data):
         raise UnsupportedFormat(
-            "The file holds binary data, not text; convert it to PDF, EPUB, DOCX, HTML or"
+            "The file contains binary data, not text; convert it to PDF, EPUB, DOCX, HTML or"
             " plain text."
         )
     return _detected(data)
 
 
 def looks_binary(data: bytes) -> bool:
-    """Whether the first 64 KiB hold control bytes as no text does."""
+    """Whether more than one in 200 of the first 64 KiB is a control byte, as in no text."""
     sample = data[:_SAMPLE]
     return len(_CONTROLS.findall(sample)) * 200 > len(sample)
 
 
 def _try(data: bytes, encoding: str) -> str | None:
+    """``data`` decoded, or None where that fails or the encoding is unknown."""
     try:
         if not codecs.lookup(encoding)._is_text_encoding:
             return None
@@ -61,7 +62,10 @@ def _try(data: bytes, encoding: str) -> str | None:
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16's byte order by where the zero bytes are: most text has one in every pair."""
+    """UTF-16 with the byte order that the zero bytes show, or None where they do not.
+
+    In most text in UTF-16, one byte of each pair is zero.
+    """
     sample = data[: min(len(data), _SAMPLE) & ~1]
     if len(data) % 2 or not sample:
         return None
@@ -72,6 +76,7 @@ def _wide(data: bytes) -> str | None:
 
 
 def _detected(data: bytes) -> str:
+    """``data`` in the likeliest encoding of single or multiple bytes; Latin-1 as a last resort."""
     western = _try(data, "cp1252")
     if western is not None and _is_western(western[:_SAMPLE]):
         return western
@@ -81,7 +86,11 @@ def _detected(data: bytes) -> str:
 
 
 def _is_western(text: str) -> bool:
-    """Whether Windows-1252 fits: by far the most common, and short texts mislead statistics."""
+    """Whether a text decoded as Windows-1252 looks right.
+
+    This encoding is tried first because it is by far the most common, and the statistics of a short
+    text can mislead detection.
+    """
     letters = sum(character.isalpha() for character in text)
     high = [character for character in text if not character.isascii()]
     accented = sum(character.isalpha() for character in high)

@@ -1,4 +1,4 @@
-"""From what a reader found in a file to a Book whose chapters and pages partition its text."""
+"""Make a Book from a reader's draft, so that chapters and pages partition its text."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ingest.book import Book, EmptyDocument, Page
 from ingest.chapters import Mark, chapters_from_marks
 from ingest.cuts import even_cuts
 
-PAGE_CHARACTERS = 1_800
-_LONGEST_NAME = 300
+PAGE_CHARACTERS = 1_800  # of a standard page
+_LONGEST_NAME = 300  # characters of a title or an author
 
-# Control characters, lone surrogates, and marks that only steer line breaking or byte order.
+# Control characters, and marks that only affect line breaks or byte order.
 _DROPPED = re.compile("[\x00-\x08\x0e-\x1f\x7f\u0080-\u0084\u0086-\u009f\u00ad\u200b\ufeff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\u0085\u2028\u2029]")
@@ -23,7 +23,7 @@ _NEWLINES = re.compile("\r\n|[\r\x0b\u0085\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True)
 class PageStart:
-    """Where a page of the document starts, its physical number (from 1) and printed label."""
+    """A page's start in the text, its physical number (from 1) and its printed label."""
 
     start: int
     number: int
@@ -32,9 +32,9 @@ class PageStart:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A document as read: marks and page starts are offsets into ``text``, in any order.
+    """What a reader found in a file; marks and pages are offsets into ``text``, in any order.
 
-    ``pages`` is empty where the format has no pages of its own.
+    ``pages`` is empty where the document has no pages of its own.
     """
 
     format: str
@@ -46,12 +46,12 @@ class Draft:
 
 
 def clean(text: str) -> str:
-    """``text`` with newlines as \\n and without characters that no reader sees."""
+    """``text`` with newlines as \\n, without invisible characters and lone surrogates."""
     return _DROPPED.sub("", _SURROGATES.sub("\ufffd", _NEWLINES.sub("\n", text)))
 
 
 def title_from(name: str, *candidates: str | None) -> str:
-    """The first candidate that names something, else the file's name without its suffix."""
+    """The first candidate that is a real title, or else the file's name without its suffix."""
     for candidate in candidates:
         line = " ".join(clean(candidate or "").split())
         if re.search(r"\w", line) and not _is_placeholder(line):
@@ -61,11 +61,11 @@ def title_from(name: str, *candidates: str | None) -> str:
 
 
 def compose(draft: Draft) -> Book:
-    """The Book of a draft. Raises EmptyDocument for a text of white space only."""
+    """The Book of a draft. Raises EmptyDocument for a text that is only white space."""
     text = draft.text
     if not text.strip():
         raise EmptyDocument(
-            "The document holds no text but white space; check that it is the right file."
+            "The document has no text, only white space; check that it is the right file."
         )
     own = _own_pages(text, draft.pages)
     return Book(
@@ -80,7 +80,7 @@ def compose(draft: Draft) -> Book:
 
 
 def _own_pages(text: str, starts: Sequence[PageStart]) -> tuple[Page, ...]:
-    """The document's pages; where two start at one place the first was blank and is left out."""
+    """The document's own pages, without blank ones, which start where the next page does."""
     at_place = {mark.start: mark for mark in sorted(starts, key=lambda mark: mark.number)}
     ordered = [at_place[start] for start in sorted(at_place) if start < len(text)]
     if not ordered:
@@ -94,12 +94,13 @@ def _own_pages(text: str, starts: Sequence[PageStart]) -> tuple[Page, ...]:
 
 
 def _standard_pages(text: str) -> tuple[Page, ...]:
+    """Pages of about 1,800 characters, for a document without its own."""
     edges = [0, *even_cuts(text, PAGE_CHARACTERS), len(text)]
     return tuple(Page(n, str(n), a, b) for n, (a, b) in enumerate(pairwise(edges), 1))
 
 
 def _is_placeholder(title: str) -> bool:
-    """Whether a title in the metadata is a program's default, a path or a file's name."""
+    """Whether a title in the metadata is only a program's default, a path or a file's name."""
     lowered = title.casefold()
     return bool(
         re.match(r"(untitled|unknown|no title|document ?\d*$|microsoft word - |title$)", lowered)

@@ -1,4 +1,4 @@
-"""Word documents (.docx): mammoth turns them into HTML, the rest is as for HTML."""
+"""Word documents (.docx): mammoth converts them to HTML, which is then read as HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingest.readers.compose import Draft, compose, title_from
 from ingest.readers.markup import MarkupText, parse
 
 _STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
-# What mammoth raises on malformed parts: it has no exceptions of its own.
+# What mammoth raises for malformed parts; it has no exceptions of its own.
 _FAILURES = (
     ExpatError,
     zipfile.BadZipFile,
@@ -29,10 +29,13 @@ _FAILURES = (
 
 
 def read_docx(data: bytes, name: str) -> Book:
-    """A .docx file as a Book. Raises DamagedDocument, TooLarge, EmptyDocument."""
+    """A .docx file as a Book.
+
+    Raises DamagedDocument, TooLarge, EmptyDocument, and ProtectedDocument for encrypted content.
+    """
     archive = Archive(data, "DOCX")
     for part in sorted(archive.names):
-        # mammoth's own XML parser expands entities: parse each part safely before it does.
+        # mammoth's own XML parser expands entities, so parse each part safely first.
         if part.endswith((".xml", ".rels")):
             archive.xml(part)
     flow = MarkupText()
@@ -56,7 +59,7 @@ def _to_html(data: bytes) -> str:
         raise DamagedDocument(
             "The DOCX file is damaged or incomplete; open it in a word processor and save it again."
         ) from error
-    # Footnotes end in a link back to the text.
+    # Footnotes end with a link back to the text, which is removed.
     return str(result.value).replace("↑</a>", "</a>")
 
 

@@ -1,4 +1,4 @@
-"""EPUB 2 and 3: the spine gives the text's order, the table of contents the chapters."""
+"""EPUB 2 and 3 files: the spine gives the order of the text, the table of contents the chapters."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ _TEXT_TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class _Item:
+    """A file that the package's manifest lists."""
+
     path: str
     media_type: str
     properties: str
@@ -37,7 +39,7 @@ class _Item:
 def read_epub(data: bytes, name: str) -> Book:
     """An EPUB file as a Book.
 
-    Raises DamagedDocument, TooLarge, EmptyDocument, and ProtectedDocument for locked content.
+    Raises DamagedDocument, TooLarge, EmptyDocument, and ProtectedDocument for encrypted content.
     """
     archive = Archive(data, "EPUB")
     package_path = _package_path(archive)
@@ -65,6 +67,7 @@ def read_epub(data: bytes, name: str) -> Book:
 
 
 def _package_path(archive: Archive) -> str:
+    """The path of the package file, which the container file names."""
     if CONTAINER in archive.names:
         for element in archive.xml(CONTAINER).iter():
             path = unquote(element.get("full-path", ""))
@@ -77,6 +80,7 @@ def _package_path(archive: Archive) -> str:
 
 
 def _manifest(package: Element, folder: str) -> dict[str, _Item]:
+    """The manifest's items by id; ``folder`` is the package file's."""
     items: dict[str, _Item] = {}
     for element in package.iter():
         if local(element) == "item" and element.get("href"):
@@ -87,7 +91,7 @@ def _manifest(package: Element, folder: str) -> dict[str, _Item]:
 
 
 def _spine(archive: Archive, package: Element, items: dict[str, _Item]) -> list[_Item]:
-    """The documents with text, in reading order; the table of contents is not one of them."""
+    """The documents with text, in reading order, without the table of contents."""
     spine: list[_Item] = []
     for element in package.iter():
         item = items.get(element.get("idref", "")) if local(element) == "itemref" else None
@@ -97,11 +101,12 @@ def _spine(archive: Archive, package: Element, items: dict[str, _Item]) -> list[
         if is_text and item.path in archive.names:
             spine.append(item)
     if not spine:
-        raise archive.damaged("its spine names no text that is in the file")
+        raise archive.damaged("its spine names no text that the file contains")
     return spine
 
 
 def _refuse_locked(archive: Archive, paths: set[str]) -> None:
+    """Raise ProtectedDocument where one of ``paths`` is encrypted; encrypted fonts are allowed."""
     if _ENCRYPTION not in archive.names:
         return
     for entry in archive.xml(_ENCRYPTION).iter():
@@ -113,12 +118,12 @@ def _refuse_locked(archive: Archive, paths: set[str]) -> None:
         if targets & paths and not methods <= set(_FONT_OBFUSCATION):
             raise ProtectedDocument(
                 "The EPUB file's text is locked by digital rights management;"
-                " use a copy without it."
+                " use a copy that is not."
             )
 
 
 def _contents(archive: Archive, package: Element, items: dict[str, _Item]) -> Contents:
-    """The navigation document's entries, else the NCX file's, else none."""
+    """The entries of the navigation document, or else of the NCX file, or else none."""
     found = Contents()
     for item in items.values():
         if "nav" in item.properties.split() and item.path in archive.names:
@@ -135,11 +140,12 @@ def _contents(archive: Archive, package: Element, items: dict[str, _Item]) -> Co
 
 
 def _place(flow: MarkupText, target: str) -> int:
-    """The offset a target stands at: its fragment's, else its file's, else -1."""
+    """The offset of a target: its fragment's, or else its file's, or else -1."""
     return flow.anchors.get(target, flow.anchors.get(target.partition("#")[0], -1))
 
 
 def _pages(flow: MarkupText, contents: Contents) -> list[PageStart]:
+    """The pages of the page list, or else those that page breaks in the text mark."""
     listed = [(flow.anchors[e.target], e.title) for e in contents.pages if e.target in flow.anchors]
     if len(listed) > 1:
         return [PageStart(at, n, label) for n, (at, label) in enumerate(sorted(listed), 1)]
@@ -147,4 +153,5 @@ def _pages(flow: MarkupText, contents: Contents) -> list[PageStart]:
 
 
 def _metadata(package: Element, name: str) -> list[str]:
+    """The texts of the package's elements ``name``, such as "title"."""
     return [e.text for e in package.iter() if local(e) == name and e.text and e.text.strip()]

@@ -1,4 +1,4 @@
-"""An EPUB's own table of contents and page list: navigation document (3) or NCX file (2)."""
+"""An EPUB's table of contents and page list: a navigation document (EPUB 3) or NCX file (2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A title and where it points, as "path" or "path#fragment"; ``level`` 1 is outermost."""
+    """A title and its target, "path" or "path#fragment"; ``level`` 1 is the outermost."""
 
     title: str
     target: str
@@ -20,14 +20,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Entries for chapters and for printed pages, in the order they are listed."""
+    """The entries for chapters and for printed pages, in the order of the file."""
 
     chapters: tuple[Entry, ...] = ()
     pages: tuple[Entry, ...] = ()
 
 
 def read_nav(tree: LexborHTMLParser, path: str) -> Contents:
-    """The entries of a navigation document that lies at ``path`` in the archive."""
+    """The entries of a navigation document, which is at ``path`` in the archive."""
     chapters: tuple[Entry, ...] = ()
     pages: tuple[Entry, ...] = ()
     for nav in tree.css("nav"):
@@ -46,11 +46,15 @@ def read_nav(tree: LexborHTMLParser, path: str) -> Contents:
 
 
 def read_ncx(tree: LexborHTMLParser, path: str) -> Contents:
-    """The entries of an NCX file, parsed as markup: forgiving, as many are not well-formed."""
+    """The entries of an NCX file, which is at ``path`` in the archive.
+
+    It is parsed as HTML, not XML, because many NCX files are not well-formed.
+    """
     return Contents(_points(tree, "navpoint", path), _points(tree, "pagetarget", path))
 
 
 def _points(tree: LexborHTMLParser, tag: str, path: str) -> tuple[Entry, ...]:
+    """The entries whose elements have the name ``tag``."""
     entries: list[Entry] = []
     for point in tree.css(tag):
         label = point.css_first("navlabel text", None) or point.css_first("navlabel", None)
@@ -62,7 +66,7 @@ def _points(tree: LexborHTMLParser, tag: str, path: str) -> tuple[Entry, ...]:
 
 
 def _depth(node: LexborNode, tag: str) -> int:
-    """How many ancestors have ``tag``."""
+    """How many ancestors of ``node`` have the name ``tag``."""
     depth, parent = 0, node.parent
     while parent is not None:
         depth += parent.tag == tag
@@ -75,6 +79,7 @@ def _words(node: LexborNode) -> str:
 
 
 def _resolve(base: str, href: str) -> str:
+    """The target of a link in the file ``base``, as a path in the archive with its fragment."""
     path, mark, fragment = href.partition("#")
     full = posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(path)))
     return f"{full if path else base}{mark}{unquote(fragment)}"

@@ -37,20 +37,21 @@ def read_html(data: bytes, name: str) -> Book:
 def declared_charset(data: bytes) -> str | None:
     """The encoding that a meta element or XML declaration in the first 4 KiB names.
 
-    UTF-8 where the declaration, read as it says, is none: that of UTF-16 or UTF-32 in single bytes.
-    So the HTML standard has it.
+    It is UTF-8 where the declaration cannot be true, as in the HTML standard: where it is written
+    in single bytes but names UTF-16 or UTF-32, or names an unknown encoding.
     """
     match = _DECLARED.search(data[:4096])
     if match is None:
         return None
     named = match[1].decode("ascii", errors="replace").lower()
-    # Browsers read these as Windows-1252, and so do the pages that claim them.
+    # Browsers read these as Windows-1252, and the pages that name them mean it.
     if named in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"):
         return "cp1252"
     return named if _reads_itself(match[0], named) else "utf-8"
 
 
 def _reads_itself(declaration: bytes, encoding: str) -> bool:
+    """Whether a declaration reads the same in the encoding that it names."""
     try:
         return declaration.decode(encoding) == declaration.decode("ascii")
     except (UnicodeError, LookupError):

@@ -1,4 +1,4 @@
-"""Markdown: kept as its source; ATX and setext headings outside code fences give chapters."""
+"""Markdown files: the text stays as written; headings outside code fences start chapters."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from ingest.readers.compose import Draft, clean, compose, title_from
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
+# A line over "---" that starts like this is a list, quote, table or code, not a setext heading.
 _NOT_TITLE = re.compile(r"\s*(?:[-*+>|]|\d+[.)]|#{1,6}\s| {4}|\t)")
 _FRONT = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _INLINE = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}")
 
 
 def read_markdown(data: bytes, name: str) -> Book:
-    """A Markdown file as a Book, text unchanged. Raises EmptyDocument, UnsupportedFormat."""
+    """A Markdown file as a Book, its markup unchanged. Raises EmptyDocument, UnsupportedFormat."""
     text = clean(decode(data).replace("\f", "\n"))
     front = _FRONT.match(text)
     marks = _headings(text, front.end() if front else 0)
     meta = front[1] if front else ""
-    # A heading of the first level that is alone is the book's title.
+    # If there is only one heading of the first level, it is the book's title.
     first = [mark.title for mark in marks if mark.level == 1]
     title = title_from(name, _field(meta, "title"), first[0] if len(first) == 1 else None)
     return compose(Draft("markdown", text, title, _field(meta, "author"), marks=marks))
 
 
 def _headings(text: str, start: int) -> list[Mark]:
+    """Marks at the ATX and setext headings after ``start``, the end of the front matter."""
     marks: list[Mark] = []
     fence = ""
     offset, before, before_at = start, "", start
@@ -49,7 +51,7 @@ def _headings(text: str, start: int) -> list[Mark]:
             if not _NOT_TITLE.match(before):
                 marks.append(Mark(before_at, _plain(before), 1 if "=" in line_under[1] else 2))
             bare = ""
-        # The title of a setext heading may run over several lines: it starts at the first.
+        # The title of a setext heading may have several lines; the heading starts at the first.
         if bare.strip() and before.strip():
             before += " " + bare
         else:
@@ -59,9 +61,11 @@ def _headings(text: str, start: int) -> list[Mark]:
 
 
 def _plain(title: str) -> str:
+    """A heading without inline markup."""
     return _INLINE.sub(lambda match: match[1] or "", title).strip()
 
 
 def _field(meta: str, key: str) -> str:
+    """The value of a key in the front matter, or ""."""
     match = re.search(rf"^{key}[ \t]*:[ \t]*(.+)$", meta, re.MULTILINE | re.IGNORECASE)
     return match[1].strip().strip("\"'") if match else ""

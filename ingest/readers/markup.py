@@ -1,4 +1,4 @@
-"""HTML to text: blocks become paragraphs, and headings, anchors and page breaks get offsets."""
+"""HTML to text: blocks become paragraphs; headings, anchors and page breaks get their offsets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ _ATTRIBUTES = r"(?:\s(?:[^<>\"'/]|/(?!>)|\"[^\"<]*\"|'[^'<]*')*+)?"
 _SELF_CLOSED = re.compile(rf"<(?!(?:{_VOID})[\s/>])([A-Za-z][\w:.-]*+)({_ATTRIBUTES})/>", re.I)
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 
-# Parsing takes time in the square of the depth; elements that HTML closes by itself do not nest.
+# The parser's time grows with the square of the depth. Elements that HTML closes implicitly, such
+# as p and li, do not nest and are not counted.
 _DEEPEST = 10_000
 _NESTING = re.compile(
     r"<(/?)(?:div|section|article|aside|main|blockquote|[ou]l|dl|table|center|font|span|small|big"
@@ -44,7 +45,7 @@ _NESTING = re.compile(
 
 
 class _Gap(IntEnum):
-    """What stands between two pieces of text, the stronger the higher."""
+    """What separates two pieces of text; a higher value is a stronger separation."""
 
     NONE = 0
     SPACE = 1
@@ -63,9 +64,9 @@ _GAPS = {
 
 
 def parse(markup: str, *, xml: bool = False) -> LexborHTMLParser:
-    """The tree of ``markup``; with ``xml`` self-closed tags and CDATA are XHTML's.
+    """Parse ``markup``; ``xml`` gives self-closed tags and CDATA the meaning they have in XHTML.
 
-    Raises TooLarge where elements are nested deeper than 10,000 levels.
+    Raises TooLarge where elements are nested more than 10,000 levels deep.
     """
     if xml:
         markup = _CDATA.sub(lambda match: html.escape(match[1]), markup)
@@ -75,7 +76,7 @@ def parse(markup: str, *, xml: bool = False) -> LexborHTMLParser:
         depth = max(0, depth - 1) if match[1] else depth + 1
         if depth > _DEEPEST:
             raise TooLarge(
-                f"The document's elements are nested deeper than {_DEEPEST} levels;"
+                f"The document's elements are nested more than {_DEEPEST} levels deep;"
                 " save it as plain text."
             )
     return LexborHTMLParser(markup.replace("\0", ""))
@@ -83,27 +84,27 @@ def parse(markup: str, *, xml: bool = False) -> LexborHTMLParser:
 
 @dataclass(slots=True)
 class MarkupText:
-    """Text gathered from one or more documents; offsets count characters of ``text()``."""
+    """The text of one or more HTML documents; offsets are indices into ``text()``."""
 
     headings: list[Mark] = field(default_factory=list)
     anchors: dict[str, int] = field(default_factory=dict)
     pages: list[PageStart] = field(default_factory=list)
-    length: int = 0
+    length: int = 0  # of the text so far
     _parts: list[str] = field(default_factory=list)
-    _gap: _Gap = _Gap.NONE
-    _verbatim: int = 0
-    _cell_at: int = -1
-    _rows: list[int] = field(default_factory=list)
-    _open: list[tuple[int, int]] = field(default_factory=list)
-    _waiting: list[str] = field(default_factory=list)
-    _waiting_pages: list[str] = field(default_factory=list)
+    _gap: _Gap = _Gap.NONE  # before the next piece of text
+    _verbatim: int = 0  # open pre elements
+    _cell_at: int = -1  # where the last cell or list item starts
+    _rows: list[int] = field(default_factory=list)  # where the open table rows start
+    _open: list[tuple[int, int]] = field(default_factory=list)  # headings: (level, first part)
+    _waiting: list[str] = field(default_factory=list)  # anchors of the next piece of text
+    _waiting_pages: list[str] = field(default_factory=list)  # page labels of the next piece
 
     def text(self) -> str:
-        """Everything added so far."""
+        """The text added so far."""
         return "".join(self._parts)
 
     def add(self, tree: LexborHTMLParser, key: str = "") -> None:
-        """Append a document; its start is anchor ``key``, its ids are ``key#id``."""
+        """Append a document; the anchor of its start is ``key``, those of its ids ``key#id``."""
         self._waiting.append(key)
         self._gap = _Gap.PARAGRAPH
         stack = [(tree.body or tree.root, False)]
@@ -122,6 +123,7 @@ class MarkupText:
         self._verbatim, self._cell_at = 0, -1
 
     def _settle(self) -> None:
+        """Give the waiting anchors and page breaks their offset, which is now known."""
         for anchor in self._waiting:
             self.anchors.setdefault(anchor, self.length)
         for label in self._waiting_pages:
@@ -130,7 +132,7 @@ class MarkupText:
         self._waiting_pages.clear()
 
     def _enter(self, node: LexborNode, key: str) -> bool:
-        """Open an element; False where its content is to be skipped."""
+        """Start an element; returns False where its content is to be skipped."""
         tag, attributes = node.tag or "", node.attributes
         self._waiting += [f"{key}#{attributes[a]}" for a in ("id", "name") if attributes.get(a)]
         if tag in _DROPPED or "hidden" in attributes:
@@ -155,6 +157,7 @@ class MarkupText:
         return True
 
     def _leave(self, tag: str) -> None:
+        """End an element."""
         if tag == "pre":
             self._verbatim -= 1
         elif tag == "tr" and self._rows:
@@ -173,7 +176,8 @@ class MarkupText:
             self.headings.append(Mark(start, written, level))
 
     def _break(self, tag: str) -> None:
-        # The first block of a cell or list item stays on its line.
+        """Set the gap that the start or end of an element makes."""
+        # The first block of a cell or list item starts on the same line.
         opens = tag in _BLOCKS and self.length != self._cell_at
         if opens or (tag == "br" and self._gap == _Gap.LINE):
             self._gap = _Gap.PARAGRAPH
@@ -181,11 +185,15 @@ class MarkupText:
             self._gap = max(self._gap, _Gap.LINE)
 
     def _initial(self, alternative: str) -> None:
-        """A picture of one letter is a decorated initial: part of the word it begins."""
+        """Write an image's alternative text of one or two letters: it is a decorated initial.
+
+        Such an image is part of the word that it starts.
+        """
         if len(alternative) <= 2 and alternative.isalpha():
             self._write(alternative)
 
     def _write_text(self, raw: str) -> None:
+        """Append a text node; outside pre elements its white space collapses."""
         cleaned = clean(raw)
         if self._verbatim:
             if cleaned:
@@ -199,6 +207,7 @@ class MarkupText:
             self._gap = _Gap.SPACE if words.endswith(" ") else _Gap.NONE
 
     def _write(self, piece: str) -> None:
+        """Append the gap and then ``piece``."""
         gap = _GAPS[self._gap] if self.length else ""
         if gap and self._parts[-1].endswith("\n"):
             gap = gap[1:] if self._gap > _Gap.CELL else ""
@@ -212,7 +221,7 @@ class MarkupText:
 
 
 def _page_label(node: LexborNode, attributes: dict[str, str | None]) -> str | None:
-    """The printed label where the element marks a page break, else None."""
+    """The printed label of the page that starts at an element, or None if no page does."""
     kind = f"{attributes.get('epub:type') or ''} {attributes.get('role') or ''}"
     marked = "pagebreak" in kind
     if not marked and not _PAGE_CLASS.search(attributes.get("class") or ""):

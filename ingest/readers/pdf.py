@@ -1,4 +1,4 @@
-"""PDF files: text by page, page labels, and the outline as chapters."""
+"""PDF files: the text of each page, page labels, and chapters from the outline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ingest.readers.pdf_text import join_pages, without_running_lines
 
 _Result = TypeVar("_Result")
 
-# pypdf says of itself that broken files cause other exceptions than its own: these.
+# What pypdf raises for broken files; its documentation says that not all are its own exceptions.
 _FAILURES = (
     PyPdfError,
     ArithmeticError,
@@ -42,17 +42,17 @@ _FAILURES = (
     struct.error,
     zlib.error,
 )
-_FEWEST_LETTERS = 5
-# pypdf parses arrays and dictionaries by recursion.
+_FEWEST_LETTERS = 5  # per page; a PDF with fewer is taken for scanned
+# Content nested 100 levels deep: pypdf parses arrays and dictionaries recursively.
 _TOO_DEEP = re.compile(rb"(?:\[\s*+){100}|(?:<<\s*+/[^\s<\[]++\s*+){100}")
 
-# pypdf reports every oddity of a file; a host program's standard output is not the place.
+# pypdf logs every oddity of a file; that must not reach the host program's output.
 logging.getLogger("pypdf").addHandler(logging.NullHandler())
 logging.getLogger("pypdf").propagate = False
 
 
 def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
-    """A PDF file as a Book; ``password`` is the user's or the owner's.
+    """A PDF file as a Book; ``password`` is its user or owner password.
 
     Raises NeedsPassword, WrongPassword, ProtectedDocument, NoTextLayer, DamagedDocument.
     """
@@ -79,7 +79,7 @@ def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
 
 
 def _attempt(act: Callable[[], _Result], otherwise: _Result) -> _Result:
-    """What ``act`` gives, or ``otherwise`` where the file is broken in a part we can do without."""
+    """The result of ``act``, or ``otherwise`` where an optional part of the file is broken."""
     try:
         return act()
     except _FAILURES:
@@ -94,14 +94,15 @@ def _open(data: bytes, password: str | None) -> PdfReader:
         return reader
     except (DependencyError, NotImplementedError) as error:
         raise ProtectedDocument(
-            "The PDF is encrypted in a way that cannot be opened; save a copy without protection."
+            "The PDF is encrypted with a method that is not supported; save a copy without"
+            " protection."
         ) from error
     except _FAILURES as error:
         raise _damaged("it cannot be opened") from error
 
 
 def _decrypt(reader: PdfReader, password: str | None) -> None:
-    # Many files are locked against printing only and open with an empty password.
+    # Many files only forbid printing or copying; they open with an empty password.
     for attempt in (password or "", ""):
         if reader.decrypt(attempt) != PasswordType.NOT_DECRYPTED:
             return
@@ -111,7 +112,7 @@ def _decrypt(reader: PdfReader, password: str | None) -> None:
 
 
 def _sheets(reader: PdfReader) -> list[list[str]]:
-    """The lines of each page as pypdf extracts them."""
+    """The lines of each page, as pypdf extracts them."""
     sheets: list[list[str]] = []
     try:
         for page in reader.pages:
@@ -127,23 +128,24 @@ def _sheets(reader: PdfReader) -> list[list[str]]:
 
 
 def _refuse_pictures(sheets: list[list[str]]) -> None:
+    """Raise NoTextLayer where the pages have hardly any letters."""
     letters = sum(character.isalnum() for sheet in sheets for line in sheet for character in line)
     scanned = len(sheets) > 4 and letters < _FEWEST_LETTERS * len(sheets)
     if letters == 0 or scanned:
         raise NoTextLayer(
             f"The PDF has no text layer ({letters} letters on {len(sheets)} pages, so its pages"
-            " are probably scanned pictures); run OCR on it first, e.g. ocrmypdf."
+            " are probably scanned images); run OCR on it first, e.g. ocrmypdf."
         )
 
 
 def _damaged(why: str) -> DamagedDocument:
     return DamagedDocument(
-        f"The PDF is damaged or incomplete: {why}; fetch it again or repair it, e.g. with qpdf."
+        f"The PDF is damaged or incomplete: {why}; download it again or repair it, e.g. with qpdf."
     )
 
 
 def _marks(reader: PdfReader, text: str, starts: list[int], ends: list[int]) -> list[Mark]:
-    """The outline's entries at their places; [] where all of them point to one page."""
+    """Marks at the places of the outline's entries; [] where all of them point to one page."""
     none: list[tuple[str, int, int]] = []
     entries = _attempt(lambda: _outline(reader), none)
     pages = {page for _, page, _ in entries}
@@ -160,7 +162,7 @@ def _marks(reader: PdfReader, text: str, starts: list[int], ends: list[int]) -> 
 
 
 def _outline(reader: PdfReader) -> list[tuple[str, int, int]]:
-    """(title, page from 0, level from 1) of each entry, in order."""
+    """(title, page from 0, level from 1) of each outline entry, in order."""
     entries: list[tuple[str, int, int]] = []
     stack: list[tuple[object, int]] = [(item, 1) for item in reversed(reader.outline)]
     while stack:
@@ -175,12 +177,15 @@ def _outline(reader: PdfReader) -> list[tuple[str, int, int]]:
 
 
 def _place(text: str, title: str, start: int, end: int, *, first: bool) -> int:
-    """Where ``title`` stands on its page, else the page's start."""
+    """The offset of ``title`` in the page text[start:end], or else the page's start.
+
+    ``first``: whether no earlier entry is on this page.
+    """
     words = re.findall(r"\w+", title)
     pattern = r"(?<!\w)" + r"\W+".join(map(re.escape, words)) + r"(?!\w)" if words else r"(?!)"
     match = re.compile(pattern, re.IGNORECASE).search(text, start, end)
     if match is None:
         return start
-    # "CHAPTER 1" above "Loomings" is part of the heading.
+    # A short text above the title, such as "CHAPTER 1" above "Loomings", is part of the heading.
     above = text[start : match.start()].strip()
     return start if first and len(above) < 40 else match.start()

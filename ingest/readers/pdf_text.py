@@ -1,4 +1,4 @@
-"""From the lines of PDF pages to paragraphs: running heads go, broken lines and words join."""
+"""The lines of PDF pages to paragraphs: drop running heads, join broken lines and words."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from functools import cache
 from ingest.headings import heading_at
 from ingest.readers.compose import clean
 
-_EDGE_LINES = 2
+_EDGE_LINES = 2  # lines at the top and bottom of a page that may be running heads or feet
 _NEARBY_PAGES = 6
-_LONGEST_HEAD = 90
+_LONGEST_HEAD = 90  # characters of a running head
+# A printed page number, such as "37", "- xii -" or "Page 3 of 20".
 _FOLIO = re.compile(
     r"\W*(?:page|seite|p\.)?\s*(\d{1,4}|[ivxlcdm]{1,8})(?:\s*(?:/|of|von)\s*\d{1,4})?\W*$", re.I
 )
@@ -29,11 +30,12 @@ _SOFT_HYPHEN = "\u00ad"
 
 
 def without_running_lines(sheets: Sequence[list[str]]) -> list[list[str]]:
-    """The pages' lines without running heads, feet and page numbers; no page is emptied.
+    """The pages' lines without running heads, running feet and page numbers.
 
-    A line at a page's edge goes when the same one, numbers aside, stands at that edge of most
-    pages, or of two more pages nearby: then its first appearance stays, for it may be the
-    chapter's own title. A page number goes when such numbers count with the pages.
+    A line at the top or bottom of a page is dropped if the same line, apart from numbers, is at
+    that edge of most pages. It is also dropped if it is there on at least two other pages nearby;
+    its first occurrence then stays, because it may be the chapter's own title. A number is dropped
+    if the numbers at the edges increase with the pages. No page loses all of its lines.
     """
     shift = _folio_shift(sheets)
     places: dict[tuple[bool, str], list[int]] = defaultdict(list)
@@ -47,6 +49,7 @@ def without_running_lines(sheets: Sequence[list[str]]) -> list[list[str]]:
 
     @cache
     def same(top: bool, text: str) -> list[int]:
+        """The pages with exactly this line that have such a line at this edge."""
         return [page for page in places[top, _key(text)] if page in holding[text]]
 
     kept: list[list[str]] = []
@@ -69,7 +72,7 @@ def without_running_lines(sheets: Sequence[list[str]]) -> list[list[str]]:
 
 
 def join_pages(sheets: Sequence[list[str]]) -> tuple[str, list[int]]:
-    """One text of paragraphs, and the offset where each page starts in it."""
+    """The text of all pages in paragraphs, and the offset at which each page starts."""
     lines = [
         (page, _tidy(line))
         for page, sheet in enumerate(sheets)
@@ -102,7 +105,11 @@ def join_pages(sheets: Sequence[list[str]]) -> tuple[str, list[int]]:
 
 
 def _joint(last: str, line: str, full: float, blank: bool, words: Counter[str]) -> tuple[str, str]:
-    """What of the last line stays, and what stands between it and ``line``."""
+    """What remains of the last line, and what separates it from ``line``.
+
+    full: the length of a full line; blank: whether blank lines are in between; words: how often the
+    document has each word.
+    """
     following = line.strip()
     soft = last.endswith(_SOFT_HYPHEN)
     broken = _BROKEN.search(last)
@@ -114,11 +121,12 @@ def _joint(last: str, line: str, full: float, blank: bool, words: Counter[str]) 
 
 
 def _gap(last: str, line: str, full: float, blank: bool) -> str:
+    """A paragraph break, a line break or a space: what separates two lines."""
     following = line.strip()
     ended = bool(_TERMINAL.search(last))
     if blank or _is_heading(last) or _is_heading(following):
         return "\n\n"
-    # One speech ends and another begins.
+    # One speaker's words end and another's begin.
     if ended and last[-1] in _CLOSING and following[0] in _OPENING:
         return "\n\n"
     indented = len(line) - len(line.lstrip()) >= 2
@@ -132,12 +140,13 @@ def _gap(last: str, line: str, full: float, blank: bool) -> str:
 
 
 def _is_heading(line: str) -> bool:
+    """Whether a line is a heading; in a PDF, "#" or a number in digits does not make one."""
     found = heading_at(line, 0, len(line))
     return found is not None and found.family not in ("#", "arabic")
 
 
 def _is_one_word(head: str, following: str, words: Counter[str]) -> bool:
-    """Whether a hyphen at a line's end only breaks a word: as the book spells it elsewhere."""
+    """Whether a hyphen at a line's end only breaks a word, judged by the book's other spellings."""
     if not following[0].islower():
         return False
     tail = re.match(r"[^\W\d_]+", following)
@@ -147,19 +156,24 @@ def _is_one_word(head: str, following: str, words: Counter[str]) -> bool:
 
 
 def _tidy(line: str) -> str:
-    # A soft hyphen matters at a line's end only, where it marks a broken word.
+    """A line without ligatures and invisible characters, but with its indentation."""
+    # A soft hyphen matters only at the end of a line, where it marks a broken word.
     soft = line.rstrip().endswith(_SOFT_HYPHEN)
     tidied = clean(line.translate(_LIGATURES)).replace("\xa0", " ").replace("\t", " ")
     return tidied.replace("\n", " ").rstrip() + (_SOFT_HYPHEN if soft else "")
 
 
 def _full_width(lengths: list[int]) -> float:
-    """The length of a full line: nine in ten lines are no longer."""
+    """The length of a full line: the 90th percentile of all lengths."""
     return float(sorted(lengths)[len(lengths) * 9 // 10]) if lengths else 0.0
 
 
 def _edges(sheet: list[str]) -> list[tuple[int, bool]]:
-    """(line, at the top) of the outer lines of a page that has an inside."""
+    """(index, whether at the top) of the first and last lines of a page.
+
+    They are at most two at each edge, and some line is always left between them, unless the page
+    has only two lines; then those that are page numbers count.
+    """
     filled = [at for at, line in enumerate(sheet) if line.strip()]
     if len(filled) < 2:
         return []
@@ -170,10 +184,12 @@ def _edges(sheet: list[str]) -> list[tuple[int, bool]]:
 
 
 def _key(line: str) -> str:
+    """A line as it is compared with others: without case, numbers and extra spaces."""
     return " ".join(_NUMBERS.sub("#", line.casefold()).split())
 
 
 def _may_recur(line: str, others: list[int]) -> bool:
+    """Whether a line could be a running head: frequent enough, short and not prose."""
     text = line.strip()
     letter = re.search(r"[^\W\d_]", text)
     prose = re.search(r"[.!?,;]$", text) or (letter and letter[0].islower())
@@ -181,6 +197,7 @@ def _may_recur(line: str, others: list[int]) -> bool:
 
 
 def _recurs(text: str, page: int, others: list[int], pages: int) -> bool:
+    """Whether a line on ``page`` is a running head; others: the pages that have it at that edge."""
     if 2 * len(others) > pages:
         return True
     first, end = (
@@ -192,7 +209,7 @@ def _recurs(text: str, page: int, others: list[int], pages: int) -> bool:
 
 
 def _folio_shift(sheets: Sequence[list[str]]) -> set[int]:
-    """The differences between printed page numbers and physical ones that are no accident."""
+    """The differences between printed and physical page numbers that occur too often for chance."""
     shifts: Counter[int] = Counter()
     for number, sheet in enumerate(sheets):
         shifts.update({value - number for value in _folios(sheet)})
@@ -200,11 +217,13 @@ def _folio_shift(sheets: Sequence[list[str]]) -> set[int]:
 
 
 def _folios(sheet: list[str]) -> set[int]:
+    """The Arabic numbers at a page's edges that may be its printed number."""
     found = (_FOLIO.match(sheet[at]) for at, _ in _edges(sheet))
     return {int(match[1]) for match in found if match and match[1].isdecimal()}
 
 
 def _is_folio(line: str, page: int, shifts: set[int]) -> bool:
+    """Whether a line is the printed number of ``page``."""
     match = _FOLIO.match(line)
     if match is None:
         return False

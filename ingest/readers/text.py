@@ -1,4 +1,4 @@
-"""Plain text: any encoding, form feeds as page breaks."""
+"""Plain text files in any encoding; form feeds are page breaks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ingest.readers.compose import Draft, PageStart, clean, compose, title_from
 def read_text(data: bytes, name: str) -> Book:
     """A plain text file as a Book; its chapters are found by their headings.
 
-    Raises UnsupportedFormat for binary data and EmptyDocument for white space only.
+    Raises UnsupportedFormat for binary data and EmptyDocument for a text of only white space.
     """
     text = decode(data)
     if looks_binary(text[:4096].encode(errors="replace")):
         raise UnsupportedFormat(
-            f"{name} holds binary data, not text; convert it to PDF, EPUB, DOCX, HTML or"
+            f"{name} contains binary data, not text; convert it to PDF, EPUB, DOCX, HTML or"
             " plain text."
         )
     pages: list[PageStart] = []
@@ -24,7 +24,7 @@ def read_text(data: bytes, name: str) -> Book:
     sheets = text.split("\f")
     for number, sheet in enumerate(sheets, 1):
         part = clean(sheet)
-        # A form feed separates like a new line; two pages must not grow into one word.
+        # A form feed separates words as a newline does; the words of two pages must not join.
         if number < len(sheets) and not part.endswith("\n"):
             part += "\n"
         if part.strip():

@@ -1,8 +1,9 @@
-"""Systems and sizes by name: one line each, and what an `@key=value` behind a name changes.
+"""The papers' systems and sizes by name, and the options that `@key=value` after a name changes.
 
-`melodi_s128_l64` keeps the paper's name at every size; its short- and long-term tokens are the same
-share of the window as there (S = W/4, L = W/8; the larger one 3W/8 and 3W/16). An ablation is a
-system with changes: `melodi_s128_l64@memory=short`, `xl@window=32`, several joined by commas.
+`melodi_s128_l64` has the paper's name at every size. Its short- and long-term tokens are the same
+fraction of the window as in the paper (S = W/4, L = W/8; `melodi_s192_l96`: 3W/8 and 3W/16). An
+ablation is a system with changed options: `melodi_s128_l64@memory=short`, `xl@window=32`. Several
+changes are separated by commas.
 """
 
 from __future__ import annotations
@@ -30,35 +31,35 @@ from memory_models.papers.system import AnySystem
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A decoder, the memories' common measures, and how it is trained."""
+    """A decoder, the sizes that its memories share, and how it is trained and evaluated."""
 
     name: str
     decoder: DecoderConfig
-    window: int
-    queue: int  # windows that Memorizing and MELODI reach back
-    top: int  # slots that Memorizing retrieves
+    window: int  # tokens
+    queue: int  # windows that the memories of Memorizing and MELODI hold
+    top: int  # slots that a query of Memorizing retrieves
     recipe: Recipe
-    read_tokens: int  # of every held-out book
-    read_rows: int  # books at once
+    read_tokens: int  # tokens of each held-out book that are read for evaluation
+    read_rows: int  # books that are read at once
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What an `@key=value` may change; what a system does not have it ignores."""
+    """The options that `@key=value` may change; a system ignores those that it does not have."""
 
-    window: int
+    window: int  # these three as in `Size`
     queue: int
     top: int
-    rate: int = 4  # Compressive's
-    short: int = 0  # MELODI's S and L in sixteenths of the window
-    long: int = 0
-    memory: Literal["both", "short", "long"] = "both"
+    rate: int = 4  # Compressive's compression rate
+    short: int = 0  # MELODI's S in sixteenths of the window; 0: the system's own
+    long: int = 0  # MELODI's L in sixteenths of the window; 0: the system's own
+    memory: Literal["both", "short", "long"] = "both"  # from here on MelodiVariant's
     branching: bool = True
     start: Literal["random", "pooling", "strided"] = "random"
     layers: int = 1
     oldest: Literal["drop", "merge"] = "drop"
     mix: Literal["place", "content"] = "place"
-    features: Literal["elu", "dpfp"] = "elu"  # Infini's
+    features: Literal["elu", "dpfp"] = "elu"  # from here on InfiniVariant's
     gate: Literal["learned", "mass", "open"] = "learned"
     together: int = 1
 
@@ -66,7 +67,7 @@ class Options:
 def _decoder(
     vocabulary: int, layers: int, width: int, heads: int, inner: int, theta: float = 10_000.0
 ) -> DecoderConfig:
-    """A Qwen3-shaped decoder, which is a Llama with a learned norm on queries and keys."""
+    """A decoder of Qwen3's form, which is a Llama's with a learned norm on queries and keys."""
     return DecoderConfig(
         family="qwen3",
         vocab_size=vocabulary,
@@ -233,17 +234,20 @@ ABLATIONS = (
 
 
 def size_named(name: str) -> Size:
-    """A size by name."""
+    """The size of this name; raises InvalidRequest where there is none."""
     if name not in SIZES:
-        raise InvalidRequest(f"Size {name!r} is not known; choose from {', '.join(SIZES)}.")
+        raise InvalidRequest(f"Size {name!r} is not known; choose one of {', '.join(SIZES)}.")
     return SIZES[name]
 
 
 def parse(name: str, size: Size) -> tuple[str, Options]:
-    """A system's plain name and its options."""
+    """A system's name without its changes, and its options.
+
+    Raises InvalidRequest for an unknown system, option or value.
+    """
     system, _, changes = name.partition("@")
     if system not in SYSTEMS:
-        raise InvalidRequest(f"System {system!r} is not known; choose from {', '.join(SYSTEMS)}.")
+        raise InvalidRequest(f"System {system!r} is not known; choose one of {', '.join(SYSTEMS)}.")
     options = Options(window=size.window, queue=size.queue, top=size.top)
     for change in filter(None, changes.split(",")):
         key, _, value = change.partition("=")
@@ -252,20 +256,25 @@ def parse(name: str, size: Size) -> tuple[str, Options]:
 
 
 def _value(key: str, value: str, name: str) -> Any:
+    """The value of the option `key` in the type that it has."""
     known = {f.name: getattr(Options(1, 1, 1), f.name) for f in fields(Options)}
     if key not in known:
-        raise InvalidRequest(f"{name!r} changes {key!r}; known are {', '.join(known)}.")
+        raise InvalidRequest(
+            f"{name!r} changes the option {key!r}, which is not known; choose one of "
+            f"{', '.join(known)}."
+        )
     if key == "branching" and value in ("on", "off"):
         return value == "on"
     if isinstance(known[key], str):
         return value
     if value.isdecimal() and key != "branching":
         return int(value)
-    raise InvalidRequest(f"{name!r} sets {key} to {value!r}; give a whole number (on or off).")
+    wanted = "on or off" if key == "branching" else "a whole number"
+    raise InvalidRequest(f"{name!r} sets {key} to {value!r}; it must be {wanted}.")
 
 
 def build(name: str, size: Size, seed: int = 0) -> AnySystem:
-    """A new system; with equal seeds all start with the same decoder."""
+    """A new system; with the same seed all systems start with the same decoder weights."""
     system, options = parse(name, size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -273,7 +282,11 @@ def build(name: str, size: Size, seed: int = 0) -> AnySystem:
 
 
 def recipe_of(name: str, size: Size) -> Recipe:
-    """The size's recipe; another window keeps the tokens of a step and of a passage."""
+    """The size's training recipe for a system.
+
+    Where the system has another window, the numbers of windows are scaled so that a step and a
+    passage keep their numbers of tokens.
+    """
     _, options = parse(name, size)
     if options.window == size.window:
         return size.recipe

@@ -1,21 +1,21 @@
-"""Block-Recurrent Transformer, its best cell: fixed gate, skip (arXiv 2203.07852).
+"""Block-Recurrent Transformer with its best cell: fixed gate, skip (arXiv 2203.07852).
 
-Axis legend as in local.py; here also R state vectors (R = W in the paper). Every layer has the
-Transformer-XL cache; one layer, the third from the end, also carries states c [R,D] from window to
-window. With K_c, V_c made once from norm(c) + ids (learned, one for each state):
+Axis legend as in local.py, but R is here the number of state vectors (R = W in the paper). Every
+layer has the Transformer-XL cache. One layer, the third from the end, also carries states c [R,D]
+from window to window. With K_c, V_c projected from norm(c) + ids (learned, one for each state):
 
   tokens   A = o [softmax(q K^T) V | softmax(q2 K_c^T) V_c],  x <- x + A,  then the feed-forward
   states   h = o_c [softmax(q_c K_c^T) V_c | softmax(q2_c K^T) V]
            c <- g c + (1 - g) h,   g = sigmoid(b), one b for each channel
 
-K and V are the token keys and values that self-attention uses; only the self-attention of tokens is
-causal and has positions. c_0 is learned. The gradient flows through c from window to window.
+K and V are the keys and values of the tokens, as in their self-attention; only that self-attention
+is causal and has positions. c_0 is learned. Gradients flow through c from window to window.
 
-What differs from paper and code (google-research/meliad):
-  * States read the tokens of this window, as in the paper; the code lets them see the cached window
-    before it, too.
-  * The token side's output projection over both attentions is a sum of two.
-  * A row's first window reads c_0, so an empty state is not the plain window.
+What differs from the paper and its code (google-research/meliad):
+  * States read the tokens of the current window, as in the paper; in the code they also see the
+    cached window before it.
+  * The output projection o of the concatenated attentions is written as a sum of two projections.
+  * A row's first window reads c_0, so with an empty state it is not read as a plain window.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from memory_models.papers.system import Read, System, initialise
 
 
 class RecurrentState(NamedTuple):
-    """Cache of all layers, state vectors of one; they count where seen > 0."""
+    """The cache of all layers and the state vectors of one, which are valid where seen > 0."""
 
     keys: Tensor  # [B,layers,G,C,d] before RoPE
-    values: Tensor
-    states: Tensor  # [B,R,D]
+    values: Tensor  # [B,layers,G,C,d]
+    states: Tensor  # c [B,R,D]
     seen: Tensor  # [B] int64, tokens read since the row was empty
 
     def detach(self) -> RecurrentState:
@@ -46,7 +46,7 @@ class RecurrentState(NamedTuple):
 
 
 class SecondQueries(nn.Module):
-    """Queries of one stream for the other stream's keys, and the way back."""
+    """Cross-attention of one stream to the other: its query and output projections (q2, o)."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -56,39 +56,40 @@ class SecondQueries(nn.Module):
         self.q_norm = RMSNorm(config.head_size, config.norm_eps)
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """x [B,T,D] over keys, values [B,G,n,d] without positions -> [B,T,D]."""
+        """x [B,T,D] attends to keys, values [B,G,n,d] without positions -> [B,T,D]."""
         B, T, _ = x.shape
-        q = self.q_norm(self.q_proj(x).view(B, T, *self.shape)).transpose(1, 2)
+        q = self.q_norm(self.q_proj(x).view(B, T, *self.shape)).transpose(1, 2)  # [B,H,T,d]
         out: Tensor = self.o_proj(_flat(_attention(q, keys, values)))
         return out
 
 
 class RecurrentCell(nn.Module):
-    """What one layer has beside its token side."""
+    """The parameters that the recurrent layer has in addition to a decoder layer's."""
 
     def __init__(self, config: DecoderConfig, states: int) -> None:
+        """states: R."""
         super().__init__()
         width = config.hidden_size
-        self.first = nn.Parameter(torch.empty(states, width))
-        self.ids = nn.Parameter(torch.empty(states, width))
-        self.gate = nn.Parameter(torch.empty(width))
+        self.first = nn.Parameter(torch.empty(states, width))  # c_0 [R,D]
+        self.ids = nn.Parameter(torch.empty(states, width))  # [R,D]
+        self.gate = nn.Parameter(torch.empty(width))  # b [D]
         self.norm = RMSNorm(width, config.norm_eps)
-        self.attention = Attention(config)
-        self.to_states = SecondQueries(config)  # of tokens
-        self.to_tokens = SecondQueries(config)  # of states
+        self.attention = Attention(config)  # of states to states
+        self.to_states = SecondQueries(config)  # of tokens to states
+        self.to_tokens = SecondQueries(config)  # of states to tokens
         initialise(self, config.layers)
         for parameter, std in ((self.first, 0.1), (self.ids, 1.0), (self.gate, 0.1)):
             nn.init.normal_(parameter, std=std)
 
     def project(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """c [B,R,D] -> norm(c) + ids, and its q, k, v."""
+        """c [B,R,D] -> norm(c) + ids [B,R,D], and its q [B,H,R,d], k and v [B,G,R,d]."""
         x = self.norm(c) + self.ids
         return x, *self.attention.project(x)
 
     def step(
         self, c: Tensor, own: tuple[Tensor, Tensor, Tensor, Tensor], k: Tensor, v: Tensor
     ) -> Tensor:
-        """The next states, from `own` = project(c) and the tokens' k, v [B,G,T,d]."""
+        """The next states [B,R,D], from `own` = project(c) and the tokens' k, v [B,G,T,d]."""
         x, q_c, k_c, v_c = own
         h = self.attention.o_proj(_flat(_attention(q_c, k_c, v_c))) + self.to_tokens(x, k, v)
         g = self.gate.sigmoid()
@@ -105,30 +106,30 @@ class BlockRecurrentSystem(System[RecurrentState]):
         super().__init__(config, window)
         if states < 1 or not 0 <= layer < config.layers:
             raise InvalidRequest(
-                f"{states} state vectors at layer {layer}; use at least 1, at layer 0 to "
-                f"{config.layers - 1}."
+                f"There are {states} state vectors at layer {layer}; use at least 1, at a layer "
+                f"from 0 to {config.layers - 1}."
             )
         self.layer = layer
         self.local = LocalConfig(cache=window)
         self.cell = RecurrentCell(config, states)
 
     def empty(self, batch: int) -> RecurrentState:
-        """Caches of zeros; states of zeros, read as c_0."""
+        """Caches of zeros, and states of zeros in place of which c_0 is read."""
         cache = Cache.empty(self.decoder, batch, self.window)
         states = cache.keys.new_zeros(batch, *self.cell.first.shape)
         return RecurrentState(cache.keys, cache.values, states, cache.seen)
 
     def gates(self) -> dict[str, Tensor]:
-        """1 - g, what a window writes into each channel, [D]."""
+        """1 - g [D], the weight of a window's write in each channel."""
         return {"write": 1 - self.cell.gate.detach().sigmoid()}
 
     def read(self, tokens: Tensor, state: RecurrentState) -> Read:
-        """Read one window and step the recurrent layer once."""
+        """Read one window and update the states once."""
         self.check(tokens, state.seen.shape[0])
         T = tokens.shape[1]
         cache = Cache(state.keys, state.values, state.seen)
         local = LocalAttention(self.decoder, self.local, cache, T)
-        written = (state.seen > 0)[:, None, None]
+        written = (state.seen > 0)[:, None, None]  # [B,1,1]
         states = torch.where(written, state.states, self.cell.first.to(state.states.dtype))
         x = self.decoder.embed(tokens)
         for index in range(self.decoder.config.layers):
@@ -140,7 +141,7 @@ class BlockRecurrentSystem(System[RecurrentState]):
         return self.done(x, RecurrentState(keys, values, states, seen))
 
     def _recurrent(self, x: Tensor, states: Tensor, local: LocalAttention) -> tuple[Tensor, Tensor]:
-        """The recurrent layer over x [B,T,D] and states [B,R,D]."""
+        """The recurrent layer: x [B,T,D] and states [B,R,D] -> their outputs, same shapes."""
         block = self.decoder.layer(self.layer)
         own = self.cell.project(states)
         normed = block.input_layernorm(x)
@@ -152,6 +153,7 @@ class BlockRecurrentSystem(System[RecurrentState]):
 
 
 def _attention(q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Attention without mask or positions: q [B,H,T,d], keys, values [B,G,n,d] -> [B,H,T,d]."""
     return F.scaled_dot_product_attention(q, keys.to(q.dtype), values.to(q.dtype), enable_gqa=True)
 
 

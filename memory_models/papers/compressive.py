@@ -1,22 +1,23 @@
-"""Compressive Transformer: a compressed memory behind the Transformer-XL one (arXiv 1911.05507).
+"""Compressive Transformer: Transformer-XL's memory, then a compressed one (arXiv 1911.05507).
 
-Axis legend as in local.py; c compression rate, N compressed slots. Every layer keeps its own inputs
-(hidden states): of the last W tokens exactly, and of those before them c at a time through a
-convolution f over tokens (kernel and stride c, one f for each layer), N slots first in, first out.
-Queries of this window see [compressed | exact | own], all projected by the layer itself.
+Axis legend as in local.py; here also c the compression rate, N compressed slots. Every layer keeps
+its own inputs (hidden states). Those of the last W tokens are kept exactly. Older ones are
+compressed, c tokens to one slot, by a convolution f over tokens (kernel and stride c, one f for
+each layer), and the last N slots are kept. Queries of the current window attend to
+[compressed | exact | own], which the layer's own projections turn into keys and values.
 
-f is trained by attention reconstruction alone: with the layer's projections held still,
+f is trained by attention reconstruction alone. With the layer's projections held fixed,
 
   extra = mean over layers, heads and tokens of |att(h, old) - att(h, f(old))|^2
 
-where att is content-based (no positions) and h the layer's input. No gradient of the language
-model's loss reaches f or the memories, and none of `extra` reaches anything but f.
+where att is attention without positions and h is the layer's input. The language model's loss sends
+no gradient to f or the memories, and `extra` sends gradients to f only.
 
 What differs from the paper:
-  * RoPE over the concatenation, compressed slots at -W-N .. -W-1, one position each.
-  * The loss is a mean, not a sum, and is added with weight 1. f starts as the mean of c tokens.
+  * RoPE runs over the concatenation; compressed slots are at -W-N .. -W-1, one position each.
+  * The loss is a mean, not a sum, and has weight 1. f starts as the mean of c tokens.
   * Slots that nothing has filled are masked; the paper's memories start as zeros.
-  * Every window must be whole (T = W), so that what leaves the exact memory divides by c.
+  * Every window must be full (T = W), so that the number of tokens to compress divides by c.
 """
 
 from __future__ import annotations
@@ -37,18 +38,21 @@ from memory_models.papers.system import Read, System
 
 @dataclass(frozen=True, slots=True)
 class CompressiveConfig:
-    """Rate c and compressed slots N."""
+    """Size of the compressed memory."""
 
-    rate: int
-    slots: int
+    rate: int  # c
+    slots: int  # N
 
     def __post_init__(self) -> None:
         if self.rate < 1 or self.slots < 1:
-            raise InvalidRequest(f"Rate {self.rate}, {self.slots} slots; use 1 or more of each.")
+            raise InvalidRequest(
+                f"The compression rate is {self.rate} and there are {self.slots} slots; both must "
+                "be at least 1."
+            )
 
 
 class CompressiveState(NamedTuple):
-    """Inputs of every layer, newest last."""
+    """The inputs of every layer, newest last."""
 
     exact: Tensor  # [B,layers,W,D]
     compressed: Tensor  # [B,layers,N,D]
@@ -60,32 +64,35 @@ class CompressiveState(NamedTuple):
 
 
 class Compression(nn.Module):
-    """f: c tokens to one, a convolution with kernel and stride c written as a linear map."""
+    """f: compresses c tokens to one; a convolution of kernel and stride c, as a linear map."""
 
     def __init__(self, width: int, rate: int) -> None:
         super().__init__()
         self.rate = rate
         self.linear = nn.Linear(rate * width, width)
-        with torch.no_grad():  # the mean of its tokens, until it has learnt
+        with torch.no_grad():  # starts as the mean of its tokens
             self.linear.weight.copy_(torch.eye(width).repeat(1, rate) / rate)
             self.linear.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B,n,D] -> [B,n/c,D]."""
+        """x [B,n,D], where c divides n -> [B,n/c,D]."""
         B, n, D = x.shape
-        out: Tensor = self.linear(x.view(B, n // self.rate, self.rate * D))
+        out: Tensor = self.linear(x.view(B, n // self.rate, self.rate * D))  # of [B,n/c,c*D]
         return out
 
 
 class CompressiveSystem(System[CompressiveState]):
-    """Transformer-XL whose oldest memories are compressed, not dropped."""
+    """Transformer-XL that compresses the oldest memories instead of dropping them."""
 
     state_type = CompressiveState
 
     def __init__(self, config: DecoderConfig, window: int, memory: CompressiveConfig) -> None:
         super().__init__(config, window)
         if window % memory.rate:
-            raise InvalidRequest(f"Rate {memory.rate} does not divide the window's {window}.")
+            raise InvalidRequest(
+                f"The compression rate {memory.rate} does not divide the window of {window} "
+                "tokens; choose one that does."
+            )
         self.memory = memory
         width, c = config.hidden_size, memory.rate
         self.compress = nn.ModuleList(Compression(width, c) for _ in range(config.layers))
@@ -98,11 +105,11 @@ class CompressiveSystem(System[CompressiveState]):
         return CompressiveState(exact, compressed, exact.new_zeros(batch, dtype=torch.int64))
 
     def read(self, tokens: Tensor, state: CompressiveState) -> Read:
-        """Read one whole window, then compress what leaves the exact memory."""
+        """Read one full window, then compress what leaves the exact memory."""
         self.check(tokens, state.seen.shape[0])
         if tokens.shape[1] != self.window:
             raise InvalidRequest(
-                f"A window of {tokens.shape[1]} tokens; this memory takes {self.window} only."
+                f"A window has {tokens.shape[1]} tokens; this memory takes exactly {self.window}."
             )
         attention = _Attention(self, state)
         x = self.decoder.embed(tokens)
@@ -110,7 +117,7 @@ class CompressiveSystem(System[CompressiveState]):
         for index in range(self.decoder.config.layers):
             inputs.append(x.detach())
             x = self.decoder.layer(index)(x, index, attention)
-        exact = torch.stack(inputs, dim=1).to(state.exact.dtype)
+        exact = torch.stack(inputs, dim=1).to(state.exact.dtype)  # [B,layers,W,D]
         new = torch.stack(attention.compressed, dim=1).to(state.compressed.dtype)
         compressed = torch.cat((state.compressed, new), dim=2)[:, :, -self.memory.slots :]
         after = CompressiveState(exact, compressed, state.seen + self.window)
@@ -118,7 +125,7 @@ class CompressiveSystem(System[CompressiveState]):
 
 
 class _Attention:
-    """Attention of one window over [compressed | exact | own]; compresses what leaves."""
+    """The `Attend` of one window over [compressed | exact | own]; compresses the exact memory."""
 
     def __init__(self, system: CompressiveSystem, state: CompressiveState) -> None:
         self._system, self._state = system, state
@@ -146,7 +153,10 @@ class _Attention:
         )
 
     def _compress(self, layer: int, q: Tensor, old_k: Tensor, old_v: Tensor) -> None:
-        """Compress the exact memory, and compare what q reads from it before and after."""
+        """Compress a layer's exact memory and record the reconstruction loss.
+
+        q [B,H,T,d], old_k, old_v [B,G,W,d]: of the exact memory, all without gradients.
+        """
         old = self._state.exact[:, layer]  # [B,W,D]
         new = self._system.compress[layer](old)  # [B,W/c,D]
         self.compressed.append(new.detach())
@@ -154,12 +164,12 @@ class _Attention:
         wanted = F.scaled_dot_product_attention(q, old_k, old_v, enable_gqa=True)
         got = F.scaled_dot_product_attention(q, new_k, new_v, enable_gqa=True)
         error = (got - wanted).float().pow(2).mean(dim=(1, 2, 3))  # [B]
-        counts = (self._state.seen >= self._system.window).to(error.dtype)
+        counts = (self._state.seen >= self._system.window).to(error.dtype)  # [B], 0: still empty
         self.losses.append((error * counts).sum() / counts.sum().clamp(min=1))
 
 
 def _visible(seen: Tensor, W: int, N: int, rate: int) -> Tensor:
-    """[B,1,W,N+W+W]: filled slots, then causal."""
+    """The attention mask [B,1,W,N+W+W]: filled slots of the memories, then a causal window."""
     held = torch.cat((filled((seen - W).clamp(min=0) // rate, N), filled(seen, W)), dim=1)
     causal = torch.ones(W, W, dtype=torch.bool, device=seen.device).tril()
     rows = seen.shape[0]
@@ -168,17 +178,17 @@ def _visible(seen: Tensor, W: int, N: int, rate: int) -> Tensor:
 
 
 def _project_frozen(block: DecoderLayer, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Keys and values of x [B,n,D], [B,G,n,d]; the gradient flows to x, not to the layer."""
+    """Keys and values [B,G,n,d] of x [B,n,D]; gradients flow to x, not to the layer."""
     found: list[Tensor] = []
 
     def keep(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         found.extend((k, v))
         return q
 
-    normed = functional_call(block.input_layernorm, _still(block.input_layernorm), (x,))
-    functional_call(block.self_attn, _still(block.self_attn), (normed, 0, keep))
+    normed = functional_call(block.input_layernorm, _detached(block.input_layernorm), (x,))
+    functional_call(block.self_attn, _detached(block.self_attn), (normed, 0, keep))
     return found[0], found[1]
 
 
-def _still(module: nn.Module) -> dict[str, Tensor]:
+def _detached(module: nn.Module) -> dict[str, Tensor]:
     return {name: p.detach() for name, p in module.named_parameters()}

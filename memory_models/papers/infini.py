@@ -1,21 +1,25 @@
-"""Infini-attention from scratch: the mathematics of memories/infini.py as a system (2404.07143).
+"""Infini-attention trained from scratch, with the formulas of memories/infini.py (2404.07143).
 
-`infini_linear` and `infini_delta`. Everything that differs from the paper is said there; beta
-starts at -3 here too, with a learning rate of its own (train.py): a gate near one half at the start
-hides the window from a decoder that has learnt nothing yet.
+The systems `infini_linear` and `infini_delta`. memories/infini.py has the axis legend and says what
+differs from the paper. Here, too, beta starts at -3, with a learning rate of its own
+(lab/papers/train.py): a gate that starts near one half hides the window from a decoder that has
+learnt nothing yet.
 
-What the paper leaves open, as variants (B batch, T tokens, H heads, F features, d head size):
+Variants, which the paper leaves open:
 
   * `features="dpfp"`: the deterministic parameter-free projection (arXiv 2102.11174, eq. 37 with
     nu = 1) in place of ELU + 1. With r = relu([x; -x]) of 2d channels, F = 2d and
-    phi(x)_i = r_i r_(i-1): sparse products of channels, hence more nearly orthogonal keys.
-  * `gate="mass"`: the gate follows the query. Kernel attention gives its memory a mass of
-    sigma(q) z / d, softmax attention gives the window log-sum-exp(q k / sqrt(d)); the gate is
-    sigmoid(beta + log of the one - the other), one attention over both where beta is zero.
-  * `gate="open"`: beta starts at 0, so that every head learns from both from the first step on.
-  * `together=K`: windows are read K at a time in parallel, as after a long file has arrived: all K
-    see the memory of what stood before the first of them. The memory that is read is the one left
-    at the last multiple of K windows; written is as ever.
+    phi(x)_i = r_i r_(i-1). These are sparse products of channels, so keys are more nearly
+    orthogonal.
+  * `gate="mass"`: the gate depends on the query. Kernel attention gives the memory a mass of
+    sigma(q) z / d, and softmax attention gives the window the log-mass log-sum-exp(q k / sqrt(d)).
+    The gate is sigmoid(beta + log(sigma(q) z / d) - log-sum-exp(q k / sqrt(d))), so beta = 0 is one
+    attention over memory and window.
+  * `gate="open"`: beta starts at 0, so that every head gets gradients from the memory and the
+    window from the first step.
+  * `together=K`: windows are read K at a time in parallel, as when a whole file is given at once.
+    All K read the memory that was left before the first of them, at the last multiple of K windows.
+    Writing does not change.
 """
 
 from __future__ import annotations
@@ -42,11 +46,11 @@ from memory_models.memories.infini import (
 from memory_models.papers.system import Read, System
 
 GATES = ("learned", "mass", "open")
-START = {"learned": -3.0, "mass": 0.0, "open": 0.0}  # beta; both masses are of one size at first
+START = {"learned": -3.0, "mass": 0.0, "open": 0.0}  # beta; the two masses start equally large
 
 
 def dpfp(x: Tensor) -> Tensor:
-    """x [*,d] -> [*,2d]: r_i r_(i-1) of r = relu([x; -x])."""
+    """The DPFP features of x [*,d]: r_i r_(i-1) with r = relu([x; -x]), [*,2d]."""
     r = torch.cat((x, -x), dim=-1).relu()
     return r * r.roll(1, dims=-1)
 
@@ -56,31 +60,38 @@ FEATURES: Mapping[str, tuple[Feature, int]] = {"elu": (sigma, 1), "dpfp": (dpfp,
 
 @dataclass(frozen=True, slots=True)
 class InfiniVariant:
-    """The paper's model, or one of the things it leaves open."""
+    """A variant of the model; the defaults are the paper's."""
 
     features: Literal["elu", "dpfp"] = "elu"
     gate: Literal["learned", "mass", "open"] = "learned"
-    together: int = 1
+    together: int = 1  # windows
 
     def __post_init__(self) -> None:
         if self.features not in FEATURES:
             raise InvalidRequest(
-                f"Infini features {self.features!r}; use one of {', '.join(FEATURES)}."
+                f"Infini features {self.features!r} are not known; use {' or '.join(FEATURES)}."
             )
         if self.gate not in GATES:
-            raise InvalidRequest(f"Infini gate {self.gate!r}; use one of {', '.join(GATES)}.")
+            raise InvalidRequest(
+                f"Infini gate {self.gate!r} is not known; use one of {', '.join(GATES)}."
+            )
         if self.together < 1:
-            raise InvalidRequest(f"{self.together} windows read together; use at least 1.")
+            raise InvalidRequest(
+                f"{self.together} windows are to be read together; use at least 1."
+            )
 
 
 class InfiniSystemState(NamedTuple):
-    """What is written, and what may be read of it; both are one where windows go one by one."""
+    """The memory that is written, and the memory that is read.
+
+    Where windows are read one at a time both are the same: M_read and z_read then have 0 layers.
+    """
 
     M: Tensor  # [layers,B,G,F,d]
     z: Tensor  # [layers,B,G,F]
-    M_read: Tensor  # of no layer where it is M
-    z_read: Tensor
-    windows: Tensor  # [B] int64, written since the row was empty
+    M_read: Tensor  # [layers or 0,B,G,F,d]
+    z_read: Tensor  # [layers or 0,B,G,F]
+    windows: Tensor  # [B] int64, windows written since the row was empty
 
     def detach(self) -> InfiniSystemState:
         """The same values, cut from the graph."""
@@ -88,7 +99,7 @@ class InfiniSystemState(NamedTuple):
 
 
 class InfiniSystem(System[InfiniSystemState]):
-    """One compressive memory for each layer and key/value head."""
+    """A decoder with one compressive memory for each layer and key/value head."""
 
     state_type = InfiniSystemState
     batch_axis = {"M": 1, "z": 1, "M_read": 1, "z_read": 1}  # noqa: RUF012
@@ -106,7 +117,7 @@ class InfiniSystem(System[InfiniSystemState]):
         self._feature, self._wider = FEATURES[self.variant.features]
 
     def empty(self, batch: int) -> InfiniSystemState:
-        """M and z of zeros."""
+        """Memories of zeros."""
         features = self.decoder.config.head_size * self._wider
         M, z = InfiniState.empty(self.decoder, batch, features)
         seen = slice(0, None if self.variant.together > 1 else 0)
@@ -114,11 +125,11 @@ class InfiniSystem(System[InfiniSystemState]):
         return InfiniSystemState(M, z, M[seen].clone(), z[seen].clone(), windows)
 
     def gates(self) -> dict[str, Tensor]:
-        """sigmoid(beta) [layers,H]; where the query leads, what beta alone says."""
+        """sigmoid(beta) [layers,H]; for `gate="mass"` without the part that the query adds."""
         return {"memory": self.gate.beta.detach().sigmoid()}
 
     def read(self, tokens: Tensor, state: InfiniSystemState) -> Read:
-        """Read one window with the memory of those before it, then write it."""
+        """Read one window with the memory of earlier ones, then write it into the memory."""
         self.check(tokens, state.windows.shape[0])
         cos, sin = self.decoder.rope.angles(torch.arange(tokens.shape[1], device=tokens.device))
         memory = self._readable(state)
@@ -140,7 +151,7 @@ class InfiniSystem(System[InfiniSystemState]):
         return self.done(hidden, InfiniSystemState(M, z, *seen, state.windows + 1))
 
     def _readable(self, state: InfiniSystemState) -> InfiniState:
-        """The memory as it was before the windows that are read at the same time."""
+        """The memory as it was before the windows that are read together with this one."""
         if self.variant.together == 1:
             return InfiniState(state.M, state.z)
         first = state.windows % self.variant.together == 0  # [B]
@@ -150,12 +161,15 @@ class InfiniSystem(System[InfiniSystemState]):
         )
 
     def _lead(self, q: Tensor, q_at: Tensor, k_at: Tensor, z: Tensor) -> Tensor:
-        """log(sigma(q) z / d) - log-sum-exp of the window's scores, [B,H,T,1]."""
+        """The query's part of the gate: log(sigma(q) z / d) - log-sum-exp(q k / sqrt(d)).
+
+        q [B,H,T,d] before RoPE, q_at [B,H,T,d] and k_at [B,G,T,d] rotated, z [B,G,F] -> [B,H,T,1].
+        """
         B, H, T, d = q.shape
         G = z.shape[1]
         features = self._feature(q.to(z.dtype)).reshape(B, G, (H // G) * T, -1)  # [B,G,R*T,F]
         mass = (features @ z.unsqueeze(-1)).reshape(B, H, T, 1) / d
-        grouped = q_at.to(z.dtype).reshape(B, G, H // G, T, d) * d**-0.5
+        grouped = q_at.to(z.dtype).reshape(B, G, H // G, T, d) * d**-0.5  # [B,G,R,T,d]
         scores = grouped @ k_at.to(z.dtype)[:, :, None].transpose(-1, -2)  # [B,G,R,T,T]
         later = torch.ones(T, T, dtype=torch.bool, device=q.device).triu(1)
         local = scores.masked_fill(later, -torch.inf).logsumexp(-1)  # [B,G,R,T]

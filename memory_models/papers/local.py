@@ -1,20 +1,19 @@
-"""Attention to this window and to the exact keys and values of the tokens before it.
+"""Attention to the current window and to a cache of the exact keys and values of earlier tokens.
 
-Axis legend as in decoder.py: B batch, T tokens of this window, W the window's size, C slots of the
-cache, H query heads, G key/value heads, d head size.
+Axis legend as in decoder.py; here also W tokens of a full window, C slots of the cache.
 
-`window`   no cache: every window is read as if nothing had been before it.
-`xl`       Transformer-XL (arXiv 1901.02860): the keys and values of the last W tokens of every
-           layer; a token sees all of them and its own window. No gradient flows into the cache.
-`sliding`  sliding-window attention, as the comparator "Slide" of Block-Recurrent (2203.07852): the
-           same cache, but a token sees itself and exactly the W tokens before it, and the gradient
-           flows.
+`window`   no cache: every window is read independently.
+`xl`       Transformer-XL (arXiv 1901.02860): every layer caches the keys and values of the last W
+           tokens; a token sees all of them and its own window. No gradient flows into the cache.
+`sliding`  sliding-window attention, the comparator "Slide" of Block-Recurrent (arXiv 2203.07852):
+           the same cache, but a token sees itself and exactly the W tokens before it, and gradients
+           flow into the cache.
 
 What differs from Transformer-XL:
-  * Keys and values are cached, not hidden states: the same numbers while the weights stand still,
-    twice the floats, as Memorizing and MELODI count them. Keys are kept before RoPE and rotated at
-    use, at -C .. -1; RoPE sees differences only.
-  * RoPE instead of relative sinusoids.
+  * Keys and values are cached instead of hidden states. While the weights do not change they are
+    the same numbers; they take twice the floats, which is how Memorizing and MELODI count. Keys are
+    cached before RoPE and rotated at use to positions -C .. -1; RoPE depends on differences only.
+  * RoPE replaces relative sinusoids.
   * The cache has its full size from the start; slots that no token has filled are masked.
 """
 
@@ -34,17 +33,19 @@ from memory_models.papers.system import Read, System
 
 @dataclass(frozen=True, slots=True)
 class LocalConfig:
-    """What a token sees of the text before its own window."""
+    """How much of the text before its own window a token sees."""
 
-    cache: int = 0  # tokens
-    sliding: bool = False
-    gradient: bool = False
+    cache: int = 0  # C, tokens
+    sliding: bool = False  # True: a token sees exactly the C tokens before it
+    gradient: bool = False  # True: gradients flow into the cache
 
     def __post_init__(self) -> None:
         if self.cache < 0:
-            raise InvalidRequest(f"A cache of {self.cache} tokens; use 0 or more.")
+            raise InvalidRequest(f"The cache is {self.cache} tokens; it must be 0 or more.")
         if self.sliding and not self.cache:
-            raise InvalidRequest("Sliding-window attention needs a cache of a window's tokens.")
+            raise InvalidRequest(
+                "Sliding-window attention needs a cache; make it as long as the window."
+            )
 
 
 class Cache(NamedTuple):
@@ -60,19 +61,19 @@ class Cache(NamedTuple):
 
     @classmethod
     def empty(cls, decoder: Decoder, batch: int, size: int) -> Cache:
-        """Nothing read yet, room for `size` tokens."""
+        """A cache of zeros with room for `size` tokens, none of them read."""
         c = decoder.config
         keys = decoder.lm_head.weight.new_zeros(batch, c.layers, c.kv_heads, size, c.head_size)
         return cls(keys, keys.clone(), keys.new_zeros(batch, dtype=torch.int64))
 
 
 def filled(seen: Tensor, slots: int) -> Tensor:
-    """Which of the last `slots` slots hold a token: seen [B] -> [B,slots]."""
+    """Which of the last `slots` slots hold a token: seen [B] tokens read -> bool [B,slots]."""
     return torch.arange(slots, device=seen.device) >= slots - seen.clamp(max=slots)[:, None]
 
 
 class LocalAttention:
-    """Attention of one window for all layers; collects what the next window's cache holds."""
+    """The `Attend` of one window of `tokens` tokens; collects the cache of the next window."""
 
     def __init__(self, decoder: Decoder, config: LocalConfig, cache: Cache, tokens: int) -> None:
         self._config, self._cache, self._size = config, cache, cache.keys.shape[3]
@@ -99,7 +100,7 @@ class LocalAttention:
         )
 
     def after(self, tokens: int) -> Cache:
-        """The cache once all layers have been called."""
+        """The next window's cache; valid once every layer has been called."""
         seen = self._cache.seen + tokens
         if not self._size:
             return self._cache._replace(seen=seen)
@@ -110,7 +111,7 @@ class LocalAttention:
 
 
 def _visible(config: LocalConfig, seen: Tensor, C: int, T: int) -> Tensor | None:
-    """[B,1,T,C+T]; None where plain causal attention says the same."""
+    """The attention mask [B,1,T,C+T]; None without a cache, where plain causal attention does."""
     if not C:
         return None
     place = torch.arange(-C, T, device=seen.device)
@@ -122,7 +123,7 @@ def _visible(config: LocalConfig, seen: Tensor, C: int, T: int) -> Tensor | None
 
 
 class LocalSystem(System[Cache]):
-    """`window`, `xl` and `sliding`."""
+    """The systems `window`, `xl` and `sliding`."""
 
     state_type = Cache
 
@@ -135,7 +136,7 @@ class LocalSystem(System[Cache]):
         return Cache.empty(self.decoder, batch, self.local.cache)
 
     def read(self, tokens: Tensor, state: Cache) -> Read:
-        """Read one window and cache it."""
+        """Read one window and cache its keys and values."""
         self.check(tokens, state.seen.shape[0])
         attend = LocalAttention(self.decoder, self.local, state, tokens.shape[1])
         hidden = self.decoder.hidden(tokens, attend)

@@ -1,27 +1,27 @@
-"""MELODI from scratch, and with parts of it taken away (arXiv 2410.03156).
+"""MELODI trained from scratch, its ablations and variants (arXiv 2410.03156).
 
-The memory itself (mixers, queue, cross-attention, its formulas and what differs from the paper) is
-memories/melodi.py; S short-term and L long-term tokens of a window, Q windows in the queue.
-Here is what changes when the decoder is trained from nothing:
+The memory itself (mixers, queue, cross-attention, formulas, what differs from the paper, the axis
+legend) is in memories/melodi.py. What changes when the decoder is trained from scratch:
 
-  * Mixers normalise and add u back and start random, and the gate starts near one half, as in the
-    authors' code (google-research/meliad); `start="pooling"` starts mixers as strided means,
-    `start="strided"` with every W/S-th (W/L-th) token as it is, so that memory begins as a thinned
-    cache from which the decoder's copying start can copy.
-  * x and u run through a layer as one sequence [x | u], causal.
+  * Mixers normalise x and u, add u back and start from random weights, and the gate starts near one
+    half, as in the authors' code (google-research/meliad). `start="pooling"` starts mixers as
+    strided means. `start="strided"` starts them by picking every W/S-th (for F_long, every W/L-th)
+    token unchanged, so that the memory starts as a thinned cache, from which the decoder's initial
+    weights can copy.
+  * x and u go through a layer as one causal sequence [x | u].
 
-`memory` and `branching` are the paper's ablations: `short` has no queue, `long` has no z (summary
-tokens remain, m is made from them), and without branching one mixer makes both the summary for the
-next layer and the z for the next window.
+`memory` and `branching` are the paper's ablations. `short` has no queue. `long` has no z; the
+summary tokens remain, and m is made from them. Without branching one mixer makes both the summary
+for the next layer and the z for the next window.
 
-What the paper leaves open or gives up, as variants:
+Variants, which the paper leaves open or argues against:
 
-  * `layers=n`: n neighbouring long-term layers from the middle one on, each with its own mixer,
-    gate and queue; their keys and values lie side by side along the heads' axis.
-  * `mix="content"`: F_short and F_long weigh tokens by what they are (`ContentMixer`), not by their
-    places in the window.
-  * `oldest="merge"`: where the queue is full the two oldest windows are compressed once more, 2L
-    tokens to L by the mean of neighbours, instead of the oldest being dropped.
+  * `layers=n`: n consecutive long-term layers, starting with the middle one, each with its own
+    mixer, gate and queue. Their keys and values are concatenated along the heads' axis.
+  * `mix="content"`: F_short and F_long weigh tokens by their content (`ContentMixer`) instead of by
+    their places in the window.
+  * `oldest="merge"`: when the queue is full, the two oldest windows are merged into one, 2L tokens
+    to L by the mean of neighbours, instead of the oldest being dropped.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ MIXES = ("place", "content")
 
 @dataclass(frozen=True, slots=True)
 class MelodiVariant:
-    """The paper's model, or what is left of it."""
+    """An ablation or variant of the model; the defaults are the paper's."""
 
     memory: Literal["both", "short", "long"] = "both"
     branching: bool = True
@@ -69,17 +69,25 @@ class MelodiVariant:
 
     def __post_init__(self) -> None:
         if self.memory not in PARTS:
-            raise InvalidRequest(f"MELODI memory {self.memory!r}; use one of {', '.join(PARTS)}.")
+            raise InvalidRequest(
+                f"MELODI memory {self.memory!r} is not known; use one of {', '.join(PARTS)}."
+            )
         if self.start not in STARTS:
-            raise InvalidRequest(f"MELODI start {self.start!r}; use one of {', '.join(STARTS)}.")
+            raise InvalidRequest(
+                f"MELODI start {self.start!r} is not known; use one of {', '.join(STARTS)}."
+            )
         if self.oldest not in OLDEST:
-            raise InvalidRequest(f"MELODI oldest {self.oldest!r}; use one of {', '.join(OLDEST)}.")
+            raise InvalidRequest(
+                f"MELODI oldest {self.oldest!r} is not known; use one of {', '.join(OLDEST)}."
+            )
         if self.mix not in MIXES:
-            raise InvalidRequest(f"MELODI mix {self.mix!r}; use one of {', '.join(MIXES)}.")
+            raise InvalidRequest(
+                f"MELODI mix {self.mix!r} is not known; use one of {', '.join(MIXES)}."
+            )
         if self.mix == "content" and not self.branching:
-            raise InvalidRequest("MELODI mix 'content' is of F_short; it needs branching on.")
+            raise InvalidRequest("MELODI mix 'content' needs F_short; use it with branching on.")
         if self.layers < 1:
-            raise InvalidRequest(f"{self.layers} long-term layers; use at least 1.")
+            raise InvalidRequest(f"There are {self.layers} long-term layers; use at least 1.")
 
 
 class MelodiSystem(System[MelodiState]):
@@ -98,8 +106,8 @@ class MelodiSystem(System[MelodiState]):
         self.long_layers = range(first, first + self.variant.layers)
         if self.long_layers.stop > config.layers:
             raise InvalidRequest(
-                f"{self.variant.layers} long-term layers from layer {first} on; this decoder has "
-                f"{config.layers} layers."
+                f"{self.variant.layers} long-term layers from layer {first} on do not fit a "
+                f"decoder of {config.layers} layers; use fewer."
             )
         nn.init.trunc_normal_(self.mixers.gate, std=0.25)
         others = range(self.variant.layers - 1)
@@ -120,21 +128,24 @@ class MelodiSystem(System[MelodiState]):
                 further.mixer = ContentMixer(D, memory.long)
 
     def empty(self, batch: int) -> MelodiState:
-        """z of zeros (or of no token), a queue of no window."""
+        """z of zeros (of 0 tokens without short-term memory) and an empty queue."""
         state = MelodiState.empty(self.decoder, batch, self.memory)
         heads = (1, self.variant.layers, 1, 1, 1)
         state = state._replace(keys=state.keys.repeat(heads), values=state.values.repeat(heads))
         return state if self._has("short") else state._replace(z=state.z[:, :, :0])
 
     def gates(self) -> dict[str, Tensor]:
-        """a, the share of cross-attention, mean over each head's channels [H] ([layers,H])."""
+        """a, the weight of cross-attention, averaged over each head's channels.
+
+        [H] for one long-term layer, [layers,H] for several.
+        """
         if not self._has("long"):
             return {}
         gates = [self.gate_of(layer).detach().sigmoid().mean(-1) for layer in self.long_layers]
         return {"memory": gates[0] if len(gates) == 1 else torch.stack(gates)}
 
     def read(self, tokens: Tensor, state: MelodiState) -> Read:
-        """Read one window with what those before it left, then leave z and m of this one."""
+        """Read one window with the state that earlier windows left, then write its z and m."""
         self.check(tokens, state.windows_written.shape[0])
         layers, T = self.decoder.config.layers, tokens.shape[1]
         x = self.decoder.embed(tokens)
@@ -155,10 +166,11 @@ class MelodiSystem(System[MelodiState]):
         return self.done(x, after._replace(windows_written=state.windows_written + 1))
 
     def _has(self, part: str) -> bool:
+        """Whether the memory has its "short" or "long" part."""
         return self.variant.memory in ("both", part)
 
     def _branch(self, layer: int, x: Tensor, u: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Summary for the next layer [B,S,D], and z of this layer unless there is none."""
+        """The summary for the next layer [B,S,D], and this layer's z in a list, if it has one."""
         last = layer + 1 == self.decoder.config.layers
         if not self.variant.branching:
             mixed = self.mixers.summary[layer](x, u)
@@ -167,12 +179,12 @@ class MelodiSystem(System[MelodiState]):
         return u if last else self.mixers.summary[layer](x, u), left
 
     def gate_of(self, layer: int) -> Tensor:
-        """Gate [H,d] of a long-term layer, before the sigmoid."""
+        """The gate [H,d] of a long-term layer, before the sigmoid."""
         which = layer - self.long_layers.start
         return self.mixers.gate if which == 0 else self._more(which).gate
 
     def queue_of(self, layer: int, state: MelodiState) -> MelodiState:
-        """The state with the keys and values of one long-term layer alone."""
+        """The state with the queue of one long-term layer only."""
         G = self.decoder.config.kv_heads
         first = (layer - self.long_layers.start) * G
         own = slice(first, first + G)
@@ -183,12 +195,16 @@ class MelodiSystem(System[MelodiState]):
         return self.mixers.long if which == 0 else self._more(which).mixer
 
     def _more(self, which: int) -> _LongLayer:
+        """The long-term layer number `which`, counted from 0; the first is in `mixers`."""
         found = self.more[which - 1]
         assert isinstance(found, _LongLayer)
         return found
 
     def _enqueue(self, new: Sequence[Slots], state: MelodiState) -> MelodiState:
-        """Append a window; where the queue was full, the oldest drops out or is merged."""
+        """Append a window's slots, one for each long-term layer [B,G,L,d], to the queue.
+
+        Where the queue was full, the oldest window is dropped or merged.
+        """
         kept = min(self.memory.queue, 1 + int(state.windows_written.max()))  # filled in some row
         queues = []
         for old, parts in zip(state[1:3], zip(*new, strict=True), strict=True):
@@ -198,7 +214,7 @@ class MelodiSystem(System[MelodiState]):
         return state._replace(keys=keys, values=values)
 
     def _shortened(self, queue: Tensor, kept: int, written: Tensor) -> Tensor:
-        """The last `kept` windows of [B,G,n,L,d]."""
+        """The last `kept` windows of a queue [B,G*layers,n,L,d], the oldest merged where asked."""
         short = queue[:, :, -kept:]
         if self.variant.oldest == "drop" or queue.shape[2] == kept or kept < self.memory.queue:
             return short
@@ -206,13 +222,13 @@ class MelodiSystem(System[MelodiState]):
         merged = (
             queue[:, :, -kept - 1 : 1 - kept or None].flatten(2, 3).unflatten(2, (L, 2)).mean(3)
         )
-        full = (written >= kept)[:, None, None, None]  # [B,1,1,1]: in other rows there is no oldest
-        oldest = torch.where(full, merged, short[:, :, 0])
+        full = (written >= kept)[:, None, None, None]  # [B,1,1,1]; other rows drop nothing
+        oldest = torch.where(full, merged, short[:, :, 0])  # [B,G*layers,L,d]
         return torch.cat((oldest.unsqueeze(2), short[:, :, 1:]), dim=2)
 
 
 class _LongLayer(nn.Module):
-    """Mixer and gate of a further long-term layer."""
+    """Mixer and gate of a long-term layer after the first."""
 
     def __init__(self, config: DecoderConfig, memory: MelodiConfig) -> None:
         super().__init__()
@@ -222,7 +238,7 @@ class _LongLayer(nn.Module):
 
 
 class _Attention:
-    """Attention of [x | u] over [z | x | u] at every layer, and over the queue at one."""
+    """The `Attend` of a window: [x | u] over [z | x | u]; long-term layers also over the queue."""
 
     def __init__(self, system: MelodiSystem, state: MelodiState, tokens: int) -> None:
         self._system, self._state = system, state
@@ -247,12 +263,13 @@ class _Attention:
 
 
 def _like(slots: Slots, k: Tensor, v: Tensor) -> Slots:
+    """The slots in the dtypes of k and v."""
     return Slots(slots.keys.to(k.dtype), slots.values.to(v.dtype))
 
 
 @torch.no_grad()
 def _start(mixer: TokenMixer, start: str) -> None:
-    """Mixers begin as strided means (`TokenMixer`); the two other beginnings."""
+    """Apply the starts "random" and "strided"; a `TokenMixer` starts as strided means anyway."""
     weight, W = mixer.linear.weight, mixer.window
     if start == "random":
         nn.init.trunc_normal_(weight, std=1 / math.sqrt(mixer.linear.in_features))

@@ -1,17 +1,18 @@
-"""Recurrent Memory Transformer: memory tokens in front of and behind the window (arXiv 2207.06881).
+"""Recurrent Memory Transformer: memory tokens before and after the window (arXiv 2207.06881).
 
-Axis legend as in decoder.py; M memory tokens. Window k is read as
+Axis legend as in decoder.py; here also M memory tokens. Window k is read as
 
   [m_{k-1} | x_k | m_{k-1}]  ->  [read | x' | write],   m_k = norm(write)
 
-by plain causal attention: the tokens see the memory in front, the tokens behind see everything and
-become the next memory. m_0 is learned. The gradient flows through m from window to window.
+with plain causal attention. The window's tokens see the memory before them; the memory tokens after
+them see everything and become the next memory. m_0 is learned. Gradients flow through m from window
+to window.
 
 What differs from the paper:
-  * The memory passes the final norm, as in the authors' code with GPT-2; without it the residual
-    stream would grow from window to window.
+  * The memory passes through the final norm, as in the authors' code with GPT-2; without it the
+    residual stream would grow from window to window.
   * RoPE: memory at -M .. -1, tokens at 0 .. T-1, memory again at T .. T+M-1.
-  * A row's first window reads m_0, so an empty state is not the plain window.
+  * A row's first window reads m_0, so with an empty state it is not read as a plain window.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from memory_models.papers.system import Read, System
 
 
 class RmtState(NamedTuple):
-    """m, counts where seen > 0."""
+    """The memory m of each row; it is valid where seen > 0."""
 
     memory: Tensor  # [B,M,D]
     seen: Tensor  # [B] int64, tokens read since the row was empty
@@ -45,20 +46,20 @@ class RmtSystem(System[RmtState]):
     def __init__(self, config: DecoderConfig, window: int, memory: int) -> None:
         super().__init__(config, window)
         if memory < 1:
-            raise InvalidRequest(f"{memory} memory tokens; use at least 1.")
-        self.first = nn.Parameter(torch.empty(memory, config.hidden_size))
+            raise InvalidRequest(f"There are {memory} memory tokens; use at least 1.")
+        self.first = nn.Parameter(torch.empty(memory, config.hidden_size))  # m_0 [M,D]
         nn.init.normal_(self.first, std=0.02)
 
     def empty(self, batch: int) -> RmtState:
-        """Zeros, read as m_0."""
+        """Zeros, in place of which m_0 is read."""
         memory = self.first.detach().new_zeros(batch, *self.first.shape)
         return RmtState(memory, memory.new_zeros(batch, dtype=torch.int64))
 
     def read(self, tokens: Tensor, state: RmtState) -> Read:
-        """Read one window; the write tokens' output is the next memory."""
+        """Read one window; the outputs of the memory tokens after it are the next memory."""
         self.check(tokens, state.seen.shape[0])
         M, T = self.first.shape[0], tokens.shape[1]
-        written = (state.seen > 0)[:, None, None]
+        written = (state.seen > 0)[:, None, None]  # [B,1,1]
         memory = torch.where(written, state.memory, self.first.to(state.memory.dtype))
         x = self.decoder.embed(tokens)
         x = torch.cat((memory.to(x.dtype), x, memory.to(x.dtype)), dim=1)  # [B,M+T+M,D]

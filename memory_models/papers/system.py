@@ -1,19 +1,20 @@
-"""What every system of the papers is: a pure function (tokens, state) -> (logits, state).
+"""The common form of the papers' systems: a pure function (tokens, state) -> (logits, state).
 
-A system holds parameters, never a state. A state is a NamedTuple of tensors with `detach`, and its
-one convention makes rows independent: **a row of zeros is the empty state**, so that a row whose
-book has ended starts afresh while its neighbours read on.
+Axis legend as in decoder.py. A system holds parameters, never a state. A state is a NamedTuple of
+tensors with a method `detach`. In all of them **a row of zeros is the empty state**, so a row whose
+book has ended can start the next book while the other rows read on.
 
-All systems share the blocks of `memory_models.decoder` (SwiGLU, RMSNorm, RoPE, tied embeddings)
-with a learned RMS norm on queries and keys, as Memorizing, Block-Recurrent and MELODI have it; what
-the papers put in place of these (ReLU, T5 or sinusoidal positions, dropout) is not repeated. With
-equal seeds, equal parameters of two systems start equal.
+All systems are built from the blocks of `memory_models.decoder` (SwiGLU, RMSNorm, RoPE, tied
+embeddings) with a learned RMS norm on queries and keys, which Memorizing, Block-Recurrent and
+MELODI have. What the papers use instead of these blocks (ReLU, T5 or sinusoidal positions, dropout)
+is not reproduced. With the same seed, parameters that two systems have in common start equal.
 
-Copying from context, which every memory here lives by, takes more tokens to emerge than a small run
-has. So the shared decoder is given a start from which it is near, the same for all systems: a token
-enters with the one before it (`TokenShift`), and attention starts (`start_copying`) as a search for
-what followed this token before, as in mimetic initialisation (arXiv 2305.09828). Memories hold what
-layers make of tokens and are not shifted; all weights stay free to learn.
+Every memory here depends on the decoder's ability to copy from context, which takes more tokens to
+emerge than a small run has. So all systems start from weights that nearly copy: each token's
+embedding includes the previous token's (`TokenShift`), and attention is initialised to look for
+earlier occurrences of the current token and to copy what followed them (`start_copying`), as in
+mimetic initialisation (arXiv 2305.09828). Memories hold the layers' outputs and are not shifted.
+Training may change all of these weights.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from memory_models.errors import BrokenState, InvalidRequest
 
 
 class State(Protocol):
-    """A NamedTuple of tensors."""
+    """What a system carries from window to window: a NamedTuple of tensors."""
 
     def detach(self) -> Self:
         """The same values, cut from the graph that made them."""
@@ -40,24 +41,24 @@ class State(Protocol):
     def _asdict(self) -> dict[str, Any]: ...
 
 
-SHARPNESS = 2.0  # learned scale of normalised queries at the start
-COPYING = 0.5  # how much of a token's vector attention hands on at the start
+SHARPNESS = 2.0  # initial value of the learned scale of normalised queries
+COPYING = 0.5  # initial factor on the token's vector that attention copies
 S = TypeVar("S", bound=State)
 
 
 class Read(NamedTuple):
     """Result of reading one window."""
 
-    logits: Tensor  # [B,T,vocabulary]
+    logits: Tensor  # [B,T,V]
     state: Any
-    extra: Tensor  # [], a loss to be added to the cross-entropy; zero for most
+    extra: Tensor  # [], an auxiliary loss to add to the cross-entropy; zero for most systems
 
 
 class TokenShift(nn.Module):
-    """x_t = norm(e_t) + W norm(e_{t-1}); the first token of a window has none before it.
+    """x_t = norm(e_t) + W norm(e_{t-1}); the second term is zero for a window's first token.
 
-    Norms without weights: tied embeddings are small at the start, and would drown among what the
-    first layers write.
+    The norms have no weights. They are needed because tied embeddings start small, so that the
+    first layers' outputs would swamp them.
     """
 
     def __init__(self, width: int) -> None:
@@ -71,14 +72,14 @@ class TokenShift(nn.Module):
 
 
 class ShiftedDecoder(Decoder):
-    """The decoder of all systems."""
+    """The decoder of all systems: `Decoder` with a `TokenShift` after its embeddings."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__(config)
         self.shift = TokenShift(config.hidden_size)
 
     def start(self) -> None:
-        """Parameters before training."""
+        """Initialise all parameters for training from scratch."""
         initialise(self)
         nn.init.orthogonal_(self.shift.linear.weight)
         for index in range(self.config.layers):
@@ -94,12 +95,12 @@ class System(nn.Module, Generic[S]):
     """A decoder with one memory; subclasses define `empty` and `read`."""
 
     state_type: ClassVar[type[Any]]
-    batch_axis: ClassVar[Mapping[str, int]] = {}  # of state fields where it is not 0
+    batch_axis: ClassVar[Mapping[str, int]] = {}  # batch axis of the state fields where it is not 0
 
     def __init__(self, config: DecoderConfig, window: int) -> None:
         super().__init__()
         if window < 1:
-            raise InvalidRequest(f"A window of {window} tokens; use at least 1.")
+            raise InvalidRequest(f"The window is {window} tokens; it must be at least 1.")
         self.window = window
         self.decoder = ShiftedDecoder(config)
         self.decoder.start()
@@ -109,28 +110,33 @@ class System(nn.Module, Generic[S]):
         raise NotImplementedError
 
     def read(self, tokens: Tensor, state: S) -> Read:
-        """Read tokens [B,T], 0 < T <= window, with what was read before, then remember them."""
+        """Read one window, tokens [B,T] with 0 < T <= window; returns logits and the next state."""
         raise NotImplementedError
 
     def gates(self) -> dict[str, Tensor]:
-        """How much each head takes from memory, 0 to 1, for the tables; shape [layers,H] or [H]."""
+        """The gates' values by name, 0 to 1, for the result tables; mostly [layers,H] or [H]."""
         return {}
 
     def forward(self, tokens: Tensor, state: S) -> tuple[Tensor, S]:
-        """(tokens [B,T], state) -> (logits [B,T,vocabulary], state)."""
+        """(tokens [B,T], state) -> (logits [B,T,V], next state)."""
         done = self.read(tokens, state)
         return done.logits, done.state
 
     def check(self, tokens: Tensor, rows: int) -> None:
-        """Refuse a window that is too long, and a state of another batch."""
+        """Raise InvalidRequest for an empty or too long window, and a state of another batch."""
         B, T = tokens.shape
         if not 0 < T <= self.window:
-            raise InvalidRequest(f"A window of {T} tokens; split it to 1 to {self.window}.")
+            raise InvalidRequest(
+                f"A window of {T} tokens is outside 1 to {self.window}; split the text."
+            )
         if rows != B:
-            raise InvalidRequest(f"{B} rows of tokens with a state of {rows}; give one for each.")
+            raise InvalidRequest(
+                f"There are {B} rows of tokens and {rows} rows in the state; give a state with one "
+                "row for each."
+            )
 
     def done(self, hidden: Tensor, state: S, extra: Tensor | None = None) -> Read:
-        """hidden [B,T,D] of the last layer -> Read."""
+        """The result of a window, from the last layer's output hidden [B,T,D]."""
         nothing = hidden.new_zeros(()) if extra is None else extra
         return Read(self.decoder.logits(hidden), state, nothing)
 
@@ -140,15 +146,16 @@ AnySystem = System[Any]
 
 @torch.no_grad()
 def start_copying(attention: Attention, shift: Tensor) -> None:
-    """Queries of a token match keys of tokens that follow the same one; values are handed on.
+    """Initialise attention to attend to tokens that follow the same token, and to copy them.
 
-    With orthogonal `shift` W: q = Q x, k = Q W^T x, hence q_t k_s holds |Q e_t|^2 where e_{s-1} is
-    e_t; and o(v) is COPYING times x where heads and width are of one size.
+    With `shift` W [D,D] orthogonal, q = Q x and k = Q W^T x, the product q_t k_s contains |Q e_t|^2
+    where e_{s-1} = e_t. The output o(v) is COPYING times x where H d = D.
     """
     nn.init.orthogonal_(attention.q_proj.weight)
     nn.init.orthogonal_(attention.v_proj.weight)
     group, d = attention.config.group, attention.config.head_size
-    first = attention.q_proj.weight.unflatten(0, (-1, group, d))[:, 0]  # [G,d,D], of each group
+    # [G,d,D]: the first query head of each group
+    first = attention.q_proj.weight.unflatten(0, (-1, group, d))[:, 0]
     attention.k_proj.weight.copy_(first.flatten(0, 1) @ shift.T)
     values = attention.v_proj.weight.unflatten(0, (-1, 1, d)).expand(-1, group, -1, -1)  # [G,R,d,D]
     attention.o_proj.weight.copy_(values.flatten(0, 2).T * (COPYING / group))
@@ -157,9 +164,11 @@ def start_copying(attention: Attention, shift: Tensor) -> None:
 
 
 def initialise(module: nn.Module, layers: int | None = None) -> None:
-    """Normal weights of std sqrt(2 / 5D); what writes to the residual stream, 2 / (layers sqrt(D)).
+    """Initialise linear maps and embeddings with normal weights, as GPT-NeoX does.
 
-    As in GPT-NeoX. Embeddings have std 0.02, which tied logits need. Norms stay at one.
+    The standard deviation is sqrt(2 / 5D), or 2 / (layers sqrt(D)) for maps that write to the
+    residual stream, and 0.02 for embeddings, which tied logits need. Biases are zero; norms keep
+    their ones. layers: used where the module has no decoder configuration.
     """
     config = getattr(module, "config", None)
     depth = config.layers if isinstance(config, DecoderConfig) else layers or 1
@@ -176,12 +185,12 @@ def initialise(module: nn.Module, layers: int | None = None) -> None:
 
 
 def parameters_of(system: AnySystem) -> int:
-    """Number of parameters, tied ones once."""
+    """Number of parameters, tied ones counted once."""
     return sum(p.numel() for p in system.parameters())
 
 
 def state_floats(system: AnySystem, state: State) -> int:
-    """Floating-point numbers that one row of a state holds, counted from its tensors."""
+    """How many floating-point numbers one row of a state holds."""
     total = 0
     for name, tensor in state._asdict().items():
         rows = tensor.shape[system.batch_axis.get(name, 0)]
@@ -190,7 +199,7 @@ def state_floats(system: AnySystem, state: State) -> int:
 
 
 def restart(system: AnySystem, state: S, fresh: Tensor) -> S:
-    """The state with the rows of `fresh` [B] empty again."""
+    """The state with those rows emptied where `fresh` [B] (bool) is true."""
     if not bool(fresh.any()):
         return state
     parts = {}
@@ -204,9 +213,15 @@ def restart(system: AnySystem, state: S, fresh: Tensor) -> S:
 
 
 def rebuild(system: AnySystem, parts: Mapping[str, Tensor]) -> Any:
-    """A state of this system from its named tensors."""
+    """A state of this system from its named tensors.
+
+    Raises BrokenState where a tensor is missing.
+    """
     fields: Iterable[str] = system.state_type._fields
     missing = sorted(set(fields) - set(parts))
     if missing:
-        raise BrokenState(f"A state lacks {missing}; it was saved by another system.")
+        raise BrokenState(
+            f"The saved state lacks {', '.join(missing)}; it is of another system, so start again "
+            "from an empty one."
+        )
     return system.state_type(**{name: parts[name] for name in fields})
