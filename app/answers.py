@@ -68,7 +68,9 @@ class AnswerStream:
         confidence: Confidence,
         note: str = "",
         declining: Abstention | None = None,
+        reading_id: str = "",
     ) -> None:
+        self.reading_id = reading_id  # of the state that answers
         self.note = note  # what a person must know about the part of the book that was asked
         self._tokenizer = tokenizer
         self._open_reading = open_reading

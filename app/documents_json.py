@@ -10,35 +10,42 @@ from app.storage.store import Document
 
 
 def ingested_json(done: Ingested) -> dict[str, Any]:
-    """What `ingest --json` prints."""
-    d = done.document
+    """What `ingest --json` prints; `id` is the document's, whichever reading was made."""
+    document, reading = done.document, done.document.reading
     return {
-        "id": d.id,
-        "title": d.title,
+        "id": document.id,
+        "title": document.title,
         "chapters": done.chapters,
-        "segments": d.segments,
-        "tokens": d.tokens,
-        "state_bytes": d.state_bytes,
-        "kv_cache_bytes": d.kv_cache_bytes,
-        "seconds": d.seconds,
+        "segments": reading.segments,
+        "tokens": reading.tokens,
+        "state_bytes": reading.state_bytes,
+        "kv_cache_bytes": reading.kv_cache_bytes,
+        "seconds": reading.seconds,
         "resumed": done.resumed,
         "already_known": done.already_known,
     }
 
 
 def document_json(document: Document) -> dict[str, Any]:
-    """A document as `list --json` prints it."""
-    names = (
-        "id title author file_name format memory backbone adapter segments segments_done tokens "
-        "state_bytes state_sha256 kv_cache_bytes seconds source_sha256 created_at updated_at"
+    """A document as `list --json` prints it, with what its reading in use is like."""
+    reading = document.reading
+    own = "id title author file_name format source_sha256 created_at"
+    read = (
+        "memory backbone adapter segments segments_done tokens state_bytes state_sha256 "
+        "kv_cache_bytes seconds"
     )
-    return {name: getattr(document, name) for name in names.split()} | {"ready": document.ready}
+    return {
+        **{name: getattr(document, name) for name in own.split()},
+        **{name: getattr(reading, name) for name in read.split()},
+        "updated_at": max(document.updated_at, reading.updated_at),
+        "ready": document.ready,
+    }
 
 
 def shown_json(library: Library, document: Document) -> dict[str, Any]:
     """A document as `show --json` prints it."""
-    chapters = library.store.chapters(document.id)
-    inside = library.store.segment_chapters(document.id)
+    store, reading = library.store, document.reading
+    inside = store.segment_chapters(reading)
     return document_json(document) | {
         "chapters": [
             {
@@ -47,11 +54,21 @@ def shown_json(library: Library, document: Document) -> dict[str, Any]:
                 "characters": c.end - c.start,
                 "segments": inside.count(n),
             }
-            for n, c in enumerate(chapters, start=1)
+            for n, c in enumerate(store.chapters(reading), start=1)
         ],
-        "pages": library.store.page_count(document.id),
+        "pages": store.page_count(reading),
         "paged": document.paged,
-        "memory_config": json.loads(document.memory_config),
-        "state_parts": library.store.state_parts(document.id),
-        "sources": library.store.sources(document.id),
+        "memory_config": json.loads(reading.memory_config),
+        "state_parts": store.state_parts(reading),
+        "sources": store.sources(reading),
+        "readings": _readings_json(library, document),
     }
+
+
+def _readings_json(library: Library, document: Document) -> list[dict[str, Any]]:
+    used = library.store.reading_in_use(document.id)
+    names = "id memory backbone segments segments_done state_bytes ready created_at"
+    return [
+        {name: getattr(reading, name) for name in names.split()} | {"in_use": reading.id == used}
+        for reading in library.store.readings(document.id)
+    ]

@@ -256,4 +256,4 @@ def load_backbone(settings: Settings, progress: Progress) -> Backbone:
                 f"pulled; run `bookstate models pull {settings.backbone}`."
             )
         backbones.fetch_default(folder, progress)
-    return backbones.load(folder)
+    return backbones.load(folder, dtype=backbones.dtype_named(settings.dtype))

@@ -22,6 +22,10 @@ class StoreFailed(BookstateError):
     """The database cannot be read or written: locked, damaged, or its disk is full."""
 
 
+class OriginalNotKept(BookstateError):
+    """A document whose files were not kept, so that it cannot be read again from them."""
+
+
 class Busy(BookstateError):
     """Another process is reading this document."""
 

@@ -1,6 +1,7 @@
 """START HERE. A library of documents that were read once: add, ask, summarize, list.
 
     add        file -> Book -> segments -> streamed once through a memory -> state in SQLite
+    reread     the file that is kept -> another reading of the document, under another memory
     ask        question -> windows of the state -> answer, streamed
     summarize  a chapter's part of the state -> summary; chapter summaries -> the book's
 
@@ -11,22 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from filelock import FileLock, Timeout
 
 from app.answers import Answer, AnswerStream, Source
 from app.engine import Engine
-from app.errors import Busy, InvalidSetting
+from app.errors import Busy, InvalidSetting, NotReady
 from app.memory_config import config_json
+from app.register import File, Plan, Register, checked_title
 from app.settings import Settings
-from app.state_reader import Scope, StateReader, scope_note
-from app.storage.store import LONGEST_TITLE, Document, Store, now, written_with
-from ingest.book import Book, Segment
+from app.state_reader import Scope, StateReader
+from app.storage.store import Document, Store
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
 from memory_models.generate import Decoding
@@ -37,7 +37,6 @@ from memory_models.recall import AnyMemory
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SEGMENTS = 4
-SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +103,37 @@ class Library:
     ) -> Ingested:
         """Read a file into the library; bytes that are known already are answered at once.
 
-        A reading that was interrupted goes on where it stopped. Raises UnreadableDocument.
+        Bytes that were read in another way make another reading of their document. A reading that
+        was interrupted goes on where it stopped. Raises UnreadableDocument.
         """
-        document, known = self.register(
-            data, file_name, title=title, memory=memory, password=password
+        return self._finish(
+            self.register(data, file_name, title=title, memory=memory, password=password),
+            on_progress,
         )
-        resumed = known and 0 < document.segments_done < document.segments
+
+    def reread(
+        self,
+        document_id: str,
+        *,
+        memory: str | None = None,
+        password: str | None = None,
+        on_progress: OnProgress = quiet,
+    ) -> Ingested:
+        """Read a document again from the files that are kept of it, as another reading.
+
+        memory: as before where it is not given. Raises OriginalNotKept.
+        """
+        document = self.store.document(document_id)
+        plan = self._plan(memory or document.reading.memory)
+        return self._finish(Register(self.store, plan).again(document, password), on_progress)
+
+    def _finish(self, registered: tuple[Document, bool], on_progress: OnProgress) -> Ingested:
+        document, known = registered
+        resumed = known and 0 < document.reading.segments_done < document.reading.segments
         already_known = known and document.ready
         if not already_known:
-            document = self.read(document.id, on_progress)
-        chapters = len(self.store.chapters(document.id))
+            document = self.read(document.reading.id, on_progress)
+        chapters = len(self.store.chapters(document.reading))
         return Ingested(document, chapters, resumed, already_known)
 
     def register(
@@ -127,58 +147,17 @@ class Library:
     ) -> tuple[Document, bool]:
         """Parse a file and store its text, unread; also says whether it was known already.
 
-        Without a title, or with a blank one, the document is called what its file says.
+        The document comes with the reading that is to be made, which is in use once it is finished.
+        Without a title, or with a blank one, a new document is called what its file says.
         """
-        given = _checked_title(title) if title and title.strip() else ""
-        sha256 = hashlib.sha256(data).hexdigest()
-        kind = memory or self.settings.memory
+        given = checked_title(title) if title and title.strip() else ""
+        plan = self._plan(memory or self.settings.memory)
+        return Register(self.store, plan).file(File(file_name, data, password), given)
+
+    def _plan(self, kind: str) -> Plan:
+        """How a memory of this kind reads a document now."""
         model = self.engine.new_memory(kind)
-        config = config_json(model.config)
-        known = self.store.known(sha256, kind, config, self.backbone.sha256)
-        if known:
-            return known, True
-        book, segments = self._parse(data, file_name, model, password)
-        tokens = sum(segment.tokens for segment in segments)
-        moment = now()
-        identity = "\n".join((sha256, kind, config, self.backbone.sha256))
-        document = Document(
-            id=hashlib.sha256(identity.encode()).hexdigest()[:12],
-            source_sha256=sha256,
-            title=given or book.title,
-            author=book.author,
-            file_name=_storable(file_name),
-            format=book.format,
-            paged=book.paged,
-            memory=kind,
-            memory_config=config,
-            backbone=self.backbone.name,
-            backbone_sha256=self.backbone.sha256,
-            tokenizer_sha256=self.backbone.tokenizer.sha256,
-            adapter=written_with(config),
-            segments=len(segments),
-            segments_done=0,
-            tokens=tokens,
-            kv_cache_bytes=tokens * self.backbone.config.kv_bytes_per_token,
-            state_bytes=0,
-            state_sha256=None,
-            seconds=0.0,
-            created_at=moment,
-            updated_at=moment,
-        )
-        with self.store.writing():
-            known = self.store.known(sha256, kind, config, self.backbone.sha256)
-            if known is None:  # nor has another process added it while this one parsed
-                self.store.add_document(document, book, segments)
-        return known or document, known is not None
-
-    def _parse(
-        self, data: bytes, file_name: str, memory: AnyMemory, password: str | None
-    ) -> tuple[Book, tuple[Segment, ...]]:
-        from ingest.readers import read_book  # the readers' libraries are not needed to ask
-        from ingest.segments import split_book
-
-        book = read_book(data, file_name, password=password)
-        return book, split_book(book, self.backbone.tokenizer.count, memory.window)
+        return Plan(kind, config_json(model.config), model.window, self.backbone)
 
     def append(
         self,
@@ -189,60 +168,69 @@ class Library:
         password: str | None = None,
         on_progress: OnProgress = quiet,
     ) -> Document:
-        """Continue a document's state with another file; the same bytes again change nothing."""
-        document = self.store.document(document_id)
-        sha256 = hashlib.sha256(data).hexdigest()
-        if not self.store.has_source(document.id, sha256):
-            book, segments = self._parse(data, file_name, self.memory_of(document), password)
-            with self._alone(document):
-                fresh = self.store.document(document.id)
-                if not self.store.has_source(document.id, sha256):
-                    self.store.extend_document(
-                        fresh, book, list(segments), sha256, _storable(file_name)
-                    )
-        return self.read(document.id, on_progress)
+        """Continue a document's state with another file; the same bytes again change nothing.
 
-    def read(self, document_id: str, on_progress: OnProgress = quiet) -> Document:
-        """Stream what is still unread through the memory, checkpointing as it goes.
-
-        Raising from `on_progress` stops the reading; it can be resumed. Raises Busy while another
-        process reads the same document.
+        Other readings of the document stay without it.
         """
         document = self.store.document(document_id)
+        sha256 = hashlib.sha256(data).hexdigest()
+        if self.store.has_source(document.reading, sha256):
+            self.store.add_source(document.id, sha256, file_name, data)  # older ones were not kept
+        else:
+            memory, reading, file = (
+                self.memory_of(document),
+                document.reading,
+                File(file_name, data, password),
+            )
+            plan = Plan(reading.memory, reading.memory_config, memory.window, self.backbone)
+            book = file.parse()
+            segments = plan.split(book)
+            with self._alone(document):
+                fresh = self.store.document_of(reading.id)
+                if not self.store.has_source(fresh.reading, sha256):
+                    Register(self.store, plan).extend(fresh, file, book, segments)
+        return self.read(document.reading.id, on_progress)
+
+    def read(self, reading_id: str, on_progress: OnProgress = quiet) -> Document:
+        """Stream what a reading has not read yet through its memory, checkpointing as it goes.
+
+        Once it is finished, its document uses it. Raising from `on_progress` stops the reading; it
+        can be resumed. Raises Busy while another process makes the same reading.
+        """
+        document = self.store.document_of(reading_id)
         with self._alone(document):
-            document = self.store.document(document_id)
+            document = self.store.document_of(reading_id)
             if not document.ready:
                 self._read_on(document, on_progress)
-                self.store.seal(document.id)
-        return self.store.document(document.id)
+                self.store.seal(document.reading)
+        return self.store.document_of(reading_id)
 
     def _read_on(self, document: Document, on_progress: OnProgress) -> None:
-        memory = self.memory_of(document)
-        chapters = self.store.segment_chapters(document.id)
-        found = self.store.latest_blob(document.id, "carry")
+        memory, reading = self.memory_of(document), document.reading
+        ends = set(self.store.snapshot_ends(reading))
+        found = self.store.latest_blob(reading, "carry")
         carry = from_bytes(found[1]) if found else memory.empty()
-        counts = [s.tokens for s in self.store.segments(document.id, 0, document.segments_done)]
-        pace = Pace(total=document.tokens, before=sum(counts))
+        pace = Pace(total=reading.tokens, before=self.store.tokens_done(reading))
         left: dict[tuple[str, int], bytes] = {}
-        unread = self.store.segments(document.id, document.segments_done)
+        unread = self.store.segments(reading, reading.segments_done)
         for step in stream(memory, self.backbone.tokenizer.encode, unread, carry):
             done = step.number + 1
             left |= step.left
-            if step.carry and done < len(chapters) and chapters[done] != chapters[step.number]:
+            if step.carry and step.number in ends:
                 left["snapshot", step.number] = to_bytes(step.carry)
             pace.tokens += step.tokens
-            if done % CHECKPOINT_SEGMENTS == 0 or done == document.segments:
+            if done % CHECKPOINT_SEGMENTS == 0 or done == reading.segments:
                 self.store.checkpoint(
-                    document.id,
+                    reading,
                     segments_done=done,
-                    seconds=round(document.seconds + pace.seconds, 3),
+                    seconds=round(reading.seconds + pace.seconds, 3),
                     left=left,
                     carry=to_bytes(step.carry) if step.carry else None,
                 )
                 left = {}
             on_progress(
                 ReadProgress(
-                    document.id, done, document.segments, pace.tokens_per_second, pace.seconds_left
+                    document.id, done, reading.segments, pace.tokens_per_second, pace.seconds_left
                 )
             )
 
@@ -252,7 +240,7 @@ class Library:
         folder = self.settings.home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(folder / f"{document.id}.lock", timeout=patience_seconds):
+            with FileLock(folder / f"{document.reading.id}.lock", timeout=patience_seconds):
                 yield
         except Timeout as error:
             raise Busy(
@@ -263,8 +251,9 @@ class Library:
 
     def memory_of(self, document: Document) -> AnyMemory:
         """The memory that made a document's state. Raises InvalidSetting for another backbone."""
-        self.engine.check_backbone(document.backbone_sha256, document.backbone, document.title)
-        return self.engine.stored_memory(document.memory, document.memory_config)
+        reading = document.reading
+        self.engine.check_backbone(reading.backbone_sha256, reading.backbone, document.title)
+        return self.engine.stored_memory(reading.memory, reading.memory_config)
 
     def ask(
         self,
@@ -284,18 +273,24 @@ class Library:
             prompt,
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
             self.engine.calibration.confidence,
-            scope_note(memory, scope),
+            self._states.scope_note(document, memory, scope),
             self.engine.abstention_of(memory),
+            document.reading.id,
         )
+
+    def scope_note(self, document: Document, scope: Scope) -> str:
+        """What a person must know where more than the chapter is opened, else empty."""
+        return self._states.scope_note(document, self.memory_of(document), scope)
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:
         """What a finished (or stopped) stream said, with the pages it looked at most."""
         heaviest = dict(islice(stream.weights().items(), self.settings.windows))
         with self.store.reading():
-            document = self.store.document(document_id)
-            texts = {n: self.store.segments(document.id, n, n + 1)[0] for n in heaviest}
+            self.store.document(document_id)  # refuses one that was deleted
+            reading = self.store.document_of(stream.reading_id).reading
+            texts = self.store.some_segments(reading, heaviest)
             pages = {p for s in texts.values() for p in (s.page_first, s.page_last)}
-            labels = self.store.page_labels(document.id, pages)
+            labels = self.store.page_labels(reading, pages)
         sources = [
             Source(
                 segment=number,
@@ -320,33 +315,43 @@ class Library:
     def rename(self, document_id: str, title: str) -> Document:
         """Give a document another title. Raises InvalidSetting."""
         document = self.store.document(document_id)
-        self.store.update(document.id, title=_checked_title(title))
+        self.store.update(document.id, title=checked_title(title))
         return self.store.document(document.id)
 
+    def use(self, reading_id: str) -> Document:
+        """Make a finished reading the one that its document uses. Raises NotReady."""
+        document = self.store.document_of(reading_id)
+        if not document.ready:
+            raise NotReady(f"{document.how_far} in this way; it is used once that is done.")
+        self.store.use(document.reading)
+        return self.store.document_of(reading_id)
+
     def remove(self, document_id: str) -> Document:
-        """Delete a document with its state, chats and summaries; a reading of it ends first."""
-        document = self.store.document(document_id)
-        self.store.cancel_job(document.id)
-        with self._alone(document, patience_seconds=30):
+        """Delete a document with its states, chats and summaries; a reading of it ends first.
+
+        The id of one of several readings deletes that reading only.
+        """
+        document, is_reading = self.store.find(document_id)
+        readings = self.store.readings(document.id)
+        if is_reading and len(readings) > 1:
+            return self.remove_reading(document.reading.id)
+        with ExitStack() as alone:
+            for reading in readings:
+                self.store.cancel_job(reading.id)
+            for reading in readings:
+                each = replace(document, reading=reading)
+                alone.enter_context(self._alone(each, patience_seconds=30))
             self.store.remove(document.id)
         return document
 
-
-def _checked_title(title: str) -> str:
-    """A title as it is stored. Raises InvalidSetting for one that cannot be."""
-    stripped = title.strip()
-    if not stripped:
-        raise InvalidSetting("The new title is blank; give the document a name.")
-    if len(stripped) > LONGEST_TITLE:
-        raise InvalidSetting(
-            f"The title has {len(stripped):,} characters, at most {LONGEST_TITLE:,} are kept; "
-            "give a shorter one."
-        )
-    if _storable(stripped) != stripped:
-        raise InvalidSetting(f"The title {stripped!a:.80} is not UTF-8 text; type it anew.")
-    return stripped
-
-
-def _storable(text: str) -> str:
-    """Bytes of a file's name that are not UTF-8 come as lone surrogates, which SQLite refuses."""
-    return SURROGATES.sub("\ufffd", text)
+    def remove_reading(self, reading_id: str) -> Document:
+        """Delete one of several readings of a document. Raises InvalidSetting for the only one."""
+        document = self.store.document_of(reading_id)
+        if len(self.store.readings(document.id)) < 2:
+            raise InvalidSetting(
+                f"{document.title!r} has only this reading; remove the document itself."
+            )
+        self.store.cancel_job(reading_id)
+        with self._alone(document, patience_seconds=30):
+            self.store.remove_reading(document.reading)
+        return document

@@ -23,6 +23,7 @@ from app.errors import InvalidSetting
 
 MemoryKind = Literal["adaptive", "melodi", "infini"]
 PresetName = Literal["small", "standard", "exact"]
+DtypeName = Literal["auto", "float32", "bfloat16"]
 
 
 class Preset(NamedTuple):
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     infini_update: Literal["linear", "delta"] = Field("linear", description="Infini's write rule")
     windows: int = Field(8, ge=1, le=64, description="windows that one question may address")
     answer_tokens: int = Field(64, ge=1, le=1024, description="longest answer")
+    dtype: DtypeName = Field("auto", description="auto, float32 or bfloat16; auto: what is fast")
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 leaves torch's choice")
     max_upload_mb: int = Field(100, ge=1, le=2048, description="largest file the web UI takes")
 

@@ -45,16 +45,6 @@ class Scope:
         return self.as_of_chapter is None or chapter <= self.as_of_chapter
 
 
-def scope_note(memory: AnyMemory, scope: Scope) -> str:
-    """What a person must know where a chapter cannot be opened by itself, else empty."""
-    if scope.chapter in (None, 1) or memory.opens == "windows" or memory.subtracts:
-        return ""
-    return (
-        f"The state of this memory ({memory.kind}) cannot be cut where a chapter begins: "
-        f"the answer is from chapters 1 to {scope.chapter} together."
-    )
-
-
 class StateReader:
     """Opens states of one store; keeps the address books of the last few documents."""
 
@@ -77,26 +67,25 @@ class StateReader:
         once it was deleted.
         """
         with self._store.reading():
-            self._store.check_there(document.id)
-            chapters = self._store.segment_chapters(document.id)
+            self._store.check_reading(document.reading)
+            chapters = self._store.segment_chapters(document.reading)
             scope.check(max(chapters))
             inside = [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
             if not document.ready:
                 raise NotReady(
-                    f"{document.title!r} has been read to segment {document.segments_done} of "
-                    f"{document.segments}; run `bookstate ingest` on the file again to finish."
+                    f"{document.how_far}; run `bookstate ingest` on the file again to finish."
                 )
             if memory.opens == "windows":
                 return self._addressed(document, memory, question, inside, windows)
-            return self._carried(document, memory, inside)
+            return self._carried(document, memory, scope, inside)
 
     def slots(
         self, document: Document, memory: WindowMemory, segments: list[int]
     ) -> dict[int, Bundle]:
         """What is stored of the given segments' windows. Raises UnknownDocument, BrokenState."""
-        blobs = dict(self._store.blobs(document.id, "slots", segments))
+        blobs = dict(self._store.blobs(document.reading, "slots", segments))
         if missing := sorted(set(segments) - blobs.keys()):
-            self._store.check_there(document.id)
+            self._store.check_reading(document.reading)
             raise BrokenState(
                 f"The state of {document.title!r} has no slots of segment {missing[0]}; remove the "
                 "document and read it again."
@@ -121,10 +110,10 @@ class StateReader:
         return memory.recall(slots, chosen.prior, rows=chosen.rows)
 
     def _address_book(self, document: Document, memory: WindowMemory) -> AddressBook:
-        key = (document.id, document.state_sha256)
+        key = (document.reading.id, document.reading.state_sha256)
         with self._lock:
             if key not in self._books:
-                blobs = self._store.blobs(document.id, "address")
+                blobs = self._store.blobs(document.reading, "address")
                 self._books[key] = memory.address_book(
                     [(segment, from_bytes(blob)) for segment, blob in blobs]
                 )
@@ -133,15 +122,54 @@ class StateReader:
                 self._books.popitem(last=False)
             return self._books[key]
 
-    def _carried(self, document: Document, memory: RecurrentMemory, inside: list[int]) -> Reading:
-        end: Bundle = self._carry_at(document, inside[-1])
-        if inside[0] > 0 and memory.subtracts:
-            end = memory.subtract(end, self._carry_at(document, inside[0] - 1))
-        return memory.recall(end)
+    def scope_note(self, document: Document, memory: AnyMemory, scope: Scope) -> str:
+        """What a person must know where more than the asked chapter is opened, else empty."""
+        chapters = self._store.segment_chapters(document.reading)
+        scope.check(max(chapters))
+        if scope.chapter is None or memory.opens == "windows" or not document.ready:
+            return ""
+        inside = [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
+        start, end = self._kept_around(document, memory, inside)
+        first, last = chapters[0 if start is None else start + 1], chapters[end]
+        if first == last == scope.chapter:
+            return ""
+        return (
+            f"The state of this memory ({memory.kind}) cannot be cut where this chapter begins or "
+            f"ends: the answer is from chapters {first} to {last} together."
+        )
+
+    def _carried(
+        self, document: Document, memory: RecurrentMemory, scope: Scope, inside: list[int]
+    ) -> Reading:
+        start, end = self._kept_around(document, memory, inside)
+        if scope.as_of_chapter is not None and end > inside[-1]:
+            raise InvalidQuestion(
+                f"This memory ({memory.kind}) keeps no state at the end of part "
+                f"{scope.as_of_chapter}, because the document has no chapters itself; ask about "
+                "the whole document, or read it with the adaptive memory."
+            )
+        opened: Bundle = self._carry_at(document, end)
+        if start is not None:
+            opened = memory.subtract(opened, self._carry_at(document, start))
+        return memory.recall(opened)
+
+    def _kept_around(
+        self, document: Document, memory: RecurrentMemory, inside: list[int]
+    ) -> tuple[int | None, int]:
+        """The kept states nearest around some segments: the one to subtract, and the end."""
+        kept = self._store.carry_ends(document.reading)
+        behind = [segment for segment in kept if segment >= inside[-1]]
+        if not behind:
+            raise NotReady(
+                f"The state of {document.title!r} has no snapshot at segment {inside[-1]} or "
+                "behind it; remove the document and read it again."
+            )
+        before = [segment for segment in kept if segment < inside[0]]
+        return (before[-1] if before and memory.subtracts else None), behind[0]
 
     def _carry_at(self, document: Document, segment: int) -> dict[str, Tensor]:
-        part = "carry" if segment == document.segments - 1 else "snapshot"
-        found = self._store.latest_blob(document.id, part, before=segment)
+        part = "carry" if segment == document.reading.segments - 1 else "snapshot"
+        found = self._store.latest_blob(document.reading, part, before=segment)
         if found is None or found[0] != segment:
             raise NotReady(
                 f"The state of {document.title!r} has no snapshot at segment {segment}; "

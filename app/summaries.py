@@ -1,10 +1,9 @@
-"""Summaries from the state: windows -> chapter -> book, each stored and not made twice.
+"""Summaries from the state: segments -> chapter -> book; each is stored and not made twice.
 
-A chapter's windows are opened side by side and each says, from its own slots, what happens in it;
-together that is the chapter's summary. The chapters' summaries are then read through the same
-memory as a text of their own, whose windows say likewise what happens, until the whole is short
-enough to be the book's. A recurrent memory (Infini, MELODI) has no windows: its chapter state is
-asked directly.
+Every segment of a chapter is opened from its own slots and summed up in a sentence; together these
+are the chapter's summary. The chapters' summaries are then read through the same memory as a text
+of their own and summed up likewise, until the whole is short enough for a book. A recurrent memory
+(Infini, MELODI) has no segments to open: its state of the chapter is asked directly.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from memory_models.recall import RecurrentMemory, WindowMemory
 from memory_models.tokenizer import Tokenizer
 
 REQUEST = "What happens in the text above? Who does what?"  # of a backbone without an adapter
-LEAD = "In this part, "  # without these words an untrained model reviews instead of telling
+LEAD = "In this part, "  # without these words an untrained model writes a review
 WINDOW_TOKENS = 64
 WHOLE_TOKENS = 160
 BOOK_TOKENS = 1024  # to which a book's summary is shortened
@@ -41,17 +40,16 @@ NO_REPEAT = 6  # tokens in a row: longer than most names
 END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
 NAME = re.compile(r"\b[^\W\d_]{2,}")  # if its first letter is a capital
 TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St", "Miss", "Sir", "Lady", "Lord"))
-WINDOWS_A_CHAPTER = 16  # evenly spread over longer chapters
-ROWS = 4  # windows that speak at once, each beside itself without memory
-CONTRAST = 0.5  # with what would be said without memory; EXPERIMENTS.md, 2026-11-23: summaries
+ROWS = 4  # segments summed up at once, each with a second row that sees no memory
+CONTRAST = 0.5  # against what is said without memory; docs/experiments/summaries.md
 REFUSAL = ABSTAINED.rstrip(".").lower()
 
 
 class Summarizer:
     """Makes and keeps summaries of the documents of one library.
 
-    `watch` is called with every token and before every window; raising from it ends the summary.
-    `again` makes each anew, once, and keeps it in place of what was stored.
+    `watch` is called at every token and before every segment; raising from it stops the summary.
+    `again` makes each summary once more and replaces the stored one.
     """
 
     def __init__(
@@ -67,7 +65,7 @@ class Summarizer:
 
     def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
         """Every chapter's summary in order, made where it is missing."""
-        count = len(self._library.store.chapters(document.id))
+        count = len(self._library.store.chapters(document.reading))
         started = perf_counter()
         for number in range(1, count + 1):
             yield self.chapter(document, number)
@@ -77,7 +75,7 @@ class Summarizer:
     def chapter(self, document: Document, number: int) -> Summary:
         """One chapter's summary, from that chapter's part of the state."""
         self._check_ready(document)
-        chapters = self._library.store.chapters(document.id)
+        chapters = self._library.store.chapters(document.reading)
         Scope(chapter=number).check(len(chapters))
         if known := self._known(document, number):
             return known
@@ -98,40 +96,39 @@ class Summarizer:
         return self._keep(document, Summary(BOOK, document.title, text))
 
     def _check_ready(self, document: Document) -> None:
-        self._library.store.check_there(document.id)
+        self._library.store.check_reading(document.reading)
         if not document.ready:
-            raise NotReady(
-                f"{document.title!r} has been read to segment {document.segments_done} of "
-                f"{document.segments}; finish reading it before it is summarised."
-            )
+            raise NotReady(f"{document.how_far}; finish reading it before it is summarised.")
 
     def _known(self, document: Document, number: int) -> Summary | None:
         if self._again and (document.id, number) not in self._made:
             return None
-        return self._library.store.summaries(document.id).get(number)
+        return self._library.store.summaries(document).get(number)
 
     def _keep(self, document: Document, summary: Summary) -> Summary:
-        self._library.store.save_summary(document.id, summary)
+        self._library.store.save_summary(document, summary)
         self._made.add((document.id, summary.chapter))
         return summary
 
     def _from_windows(self, document: Document, memory: WindowMemory, number: int) -> str:
         inside = [
             segment
-            for segment, chapter in enumerate(self._library.store.segment_chapters(document.id))
+            for segment, chapter in enumerate(
+                self._library.store.segment_chapters(document.reading)
+            )
             if chapter == number
         ]
-        if len(inside) > WINDOWS_A_CHAPTER:
-            step = len(inside) / WINDOWS_A_CHAPTER
-            inside = [inside[int(i * step)] for i in range(WINDOWS_A_CHAPTER)]
         return " ".join(filter(None, self._windows(document, memory, inside)))
 
     def windows(self, document: Document, segments: Sequence[int]) -> list[str]:
-        """What each of these windows of an adaptive state tells; made anew every time."""
+        """A summary of each of these segments; made every time, never stored."""
         self._check_ready(document)
         memory = self._library.memory_of(document)
         if memory.opens != "windows":
-            raise InvalidRequest(f"A state of memory {memory.kind!r} has no windows; use adaptive.")
+            raise InvalidRequest(
+                f"A state of memory {memory.kind!r} cannot be opened segment by segment; use the "
+                "adaptive memory."
+            )
         return self._windows(document, memory, segments)
 
     @property
@@ -145,46 +142,46 @@ class Summarizer:
     def _windows(
         self, document: Document, memory: WindowMemory, segments: Sequence[int]
     ) -> list[str]:
-        said: list[str] = []
+        texts: list[str] = []
         for first in range(0, len(segments), ROWS):
             part = list(segments[first : first + ROWS])
-            said += self._each(memory, self._states.slots(document, memory, part))
-        return said
+            texts += self._each(memory, self._states.slots(document, memory, part))
+        return texts
 
     def _each(self, memory: WindowMemory, slots: Mapping[int, Bundle]) -> list[str]:
-        """What each window tells, in whole sentences; nothing where it declines."""
+        """Each segment summed up in whole sentences; empty where the model abstains."""
         tokenizer = self._tokenizer
         if self._adapted is not None:
             prompt = build_prompt(tokenizer, TELL).tokens
         else:
-            prompt = [*tokenizer.user_turn(REQUEST), *tokenizer.encode(LEAD)]
+            prompt = self._request()
         rows = [*((segment,) for segment in slots), *((),) * len(slots)]
         reading = memory.recall(slots, torch.zeros(len(rows)), rows=rows, decoder=self._decoder)
         watched = _Watched(reading, self._watch)
         decoding = Decoding(max_tokens=WINDOW_TOKENS, no_repeat=NO_REPEAT)
         banned = partial(named_again, tokenizer)
-        told = generate_each(watched, prompt, tokenizer.chat.stops, decoding, CONTRAST, banned)
-        said = [whole_sentences(tokenizer.decode(tokens)) for tokens in told]
-        return ["" if REFUSAL in text.lower() else text for text in said]
+        answers = generate_each(watched, prompt, tokenizer.chat.stops, decoding, CONTRAST, banned)
+        texts = [whole_sentences(tokenizer.decode(tokens)) for tokens in answers]
+        return ["" if REFUSAL in text.lower() else text for text in texts]
 
     def _shortened(self, text: str) -> str:
-        """The text told again, as often as it takes to be short or does not get shorter."""
+        """The text summed up until it is short enough or does not get shorter."""
         while self._tokenizer.count(text) > BOOK_TOKENS:
-            told = self._told(text)
-            if len(told) >= len(text):
+            shorter = self._summed_up(text)
+            if len(shorter) >= len(text):
                 break
-            text = told
+            text = shorter
         return text
 
-    def _told(self, text: str) -> str:
-        """Stream a text through the machinery; what its windows say happens in it."""
+    def _summed_up(self, text: str) -> str:
+        """Read a text through the memory and sum up its segments."""
         memory = self._whole_memory()
         spans = list(split_text(text, self._tokenizer.count, memory.window))
-        said: list[str] = []
-        for first in range(0, len(spans), ROWS):  # no more is held at once than speaks at once
+        texts: list[str] = []
+        for first in range(0, len(spans), ROWS):  # holds no more states than it sums up at once
             part = [text[start:end] for start, end in spans[first : first + ROWS]]
-            said += self._each(memory, {n: self._read(memory, t) for n, t in enumerate(part)})
-        return "\n".join(filter(None, said))
+            texts += self._each(memory, {n: self._read(memory, t) for n, t in enumerate(part)})
+        return "\n".join(filter(None, texts))
 
     def _read(self, memory: WindowMemory, text: str) -> Bundle:
         self._watch()
@@ -197,11 +194,15 @@ class Summarizer:
             replace(config, keep_ratio=1.0, slot_bits=16, codec="")
         )
 
+    def _request(self) -> list[int]:
+        """The prompt that asks an untrained backbone to sum up, with the answer's first words."""
+        return [*self._tokenizer.user_turn(REQUEST), *self._tokenizer.encode(LEAD)]
+
     def _from_carry(self, document: Document, memory: RecurrentMemory, scope: Scope) -> str:
         reading = self._states.open(document, memory, REQUEST, scope, ROWS)
-        prompt = build_prompt(self._tokenizer, REQUEST)
+        prompt = self._request()
         mixture = Mixture(_Watched(reading, self._watch))
-        mixture.prefill(prompt.tokens, prompt.question)
+        mixture.prefill(prompt, slice(1, len(prompt)))
         trace = Trace()
         decoding = Decoding(max_tokens=WHOLE_TOKENS, no_repeat=4)
         for _ in generate(mixture, self._tokenizer.chat.stops, decoding, trace):
@@ -210,7 +211,7 @@ class Summarizer:
 
 
 class _Watched:
-    """A reading that tells somebody before every step."""
+    """A reading that calls `watch` before every step."""
 
     def __init__(self, reading: Reading, watch: Callable[[], None]) -> None:
         self.prior = reading.prior
@@ -225,9 +226,9 @@ class _Watched:
 
 
 def named_again(tokenizer: Tokenizer, said: Sequence[int]) -> list[int]:
-    """Tokens that would begin a name which this sentence has said: nobody is told of themselves.
+    """Tokens that would begin a name that the current sentence has already used.
 
-    All pieces with which it can begin, lest it come back misspelt; titles may be said again.
+    Covers every prefix of the name, so that a misspelt form is ruled out too; titles may repeat.
     """
     sentence = END.split(tokenizer.decode(said))[-1]
     names = {word for word in NAME.findall(sentence) if word[0].isupper()} - TITLES

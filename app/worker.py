@@ -1,4 +1,4 @@
-"""The background reader: one thread that works off the jobs table.
+"""The worker: one thread that works off the jobs table.
 
 Jobs live in the database, so a closed tab, a stopped server or a killed process loses nothing: at
 start-up whatever was running is queued again and goes on from its last checkpoint.
@@ -31,8 +31,8 @@ class Worker:
         self._busy_until: dict[int, float] = {}  # by job
         self._stop = Event()
         self._wake = Event()
-        self._thread = Thread(target=self._run, name="bookstate-reader", daemon=True)
-        self.progress: dict[str, ReadProgress] = {}
+        self._thread = Thread(target=self._run, name="bookstate-worker", daemon=True)
+        self.progress: dict[str, ReadProgress] = {}  # by reading
 
     def start(self) -> None:
         """Queue again what an earlier process left running, and begin."""
@@ -60,7 +60,7 @@ class Worker:
                     self._work(job)
                     continue
             except StoreFailed as error:  # not even the failure could be stored; try again later
-                log.error("The background reader waits: %s", error)
+                log.error("The worker waits: %s", error)
             self._pause()
 
     def _next(self) -> Job | None:
@@ -80,13 +80,13 @@ class Worker:
             return
 
         def on_progress(progress: ReadProgress) -> None:
-            self.progress[job.document_id] = progress
+            self.progress[job.reading_id] = progress
             if self._stop.is_set() or store.job_status(job.id) != "running":
                 raise Stopped  # also where the document, and its job with it, was deleted
             store.set_job(job.id, tokens_per_second=progress.tokens_per_second)
 
         try:
-            self._library.read(job.document_id, on_progress)
+            self._library.read(job.reading_id, on_progress)
         except Stopped:
             store.put_back_job(job.id)
         except Busy as error:
@@ -96,7 +96,25 @@ class Worker:
         except REFUSALS as error:
             log.warning("Reading %s failed: %s", job.document_id, error)
             store.set_job(job.id, status="failed", error=str(error))
+        except Exception as error:  # of this document alone: the next ones can still be read
+            log.exception("Reading %s failed", job.document_id)
+            store.set_job(job.id, status="failed", error=_explained(error))
         else:
             store.set_job(job.id, status="done", error="")
         finally:
-            self.progress.pop(job.document_id, None)
+            self.progress.pop(job.reading_id, None)
+
+
+def _explained(error: Exception) -> str:
+    """What a person can do about an error that nobody foresaw."""
+    what = str(error).strip().partition("\n")[0]
+    memory = ("out of memory", "can't allocate memory", "not enough memory")  # torch's words
+    if isinstance(error, MemoryError) or any(words in what for words in memory):
+        return (
+            "The memory of this computer was not enough to read on. Close other programs or choose "
+            "a smaller backbone, then read it again: it goes on where it stopped."
+        )
+    return (
+        f"An internal error stopped the reading ({type(error).__name__}: {what[:200]}). Read it "
+        "again: it goes on where it stopped. If that fails too, report what the server's log says."
+    )

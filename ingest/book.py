@@ -73,12 +73,14 @@ class Span(Protocol):
 class Chapter:
     """A chapter: its title and its part of the text.
 
-    Raises InvalidBookError where the part is empty or the title blank.
+    made_up: the document has no chapters itself; its text was cut into equal parts. Raises
+    InvalidBookError where the part is empty or the title blank.
     """
 
     title: str
     start: int
     end: int
+    made_up: bool = False
 
     def __post_init__(self) -> None:
         _check_span("chapter", self.start, self.end)

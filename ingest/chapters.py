@@ -183,7 +183,8 @@ def _equal_parts(text: str, title: str) -> tuple[Chapter, ...]:
     if not cuts:
         return (Chapter(tidy(title) or "Part 1", 0, len(text)),)
     edges = [0, *cuts, len(text)]
-    return tuple(Chapter(f"Part {n}", a, b) for n, (a, b) in enumerate(pairwise(edges), 1))
+    parts = enumerate(pairwise(edges), start=1)
+    return tuple(Chapter(f"Part {n}", a, b, made_up=True) for n, (a, b) in parts)
 
 
 def _heading_marks(text: str) -> list[Mark]:

@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from memory_models.decoder import Decoder
-from memory_models.errors import BrokenCheckpoint, InvalidRequest
+from memory_models.errors import BrokenCheckpoint, InvalidRequest, NotEnoughMemory
+from memory_models.placement import has_layers_on_disk
 
 SPREAD = 64.0  # `to_float8` multiplies each low-rank factor by this
 SMALL = 4096  # tensors of at most this many numbers are stored as float32
@@ -209,7 +210,15 @@ def to_float8(weights: Mapping[str, Tensor], scale: float) -> tuple[dict[str, Te
 
 
 def sharing(decoder: Decoder) -> Decoder:
-    """A second module tree over the same parameter tensors, frozen, in evaluation mode."""
+    """A second module tree over the same parameter tensors, frozen, in evaluation mode.
+
+    Raises NotEnoughMemory if a part of the decoder lies on disk.
+    """
+    if has_layers_on_disk(decoder):
+        raise NotEnoughMemory(
+            "The backbone does not fit into memory, so no adapter can be used with it; close other "
+            "programs, choose a smaller backbone, or switch adapters off (BOOKSTATE_ADAPTERS=0)."
+        )
     known: dict[int, Any] = {id(tensor): tensor for tensor in decoder.parameters()}
     known[id(decoder.rope)] = decoder.rope
     return copy.deepcopy(decoder, known).requires_grad_(False).eval()

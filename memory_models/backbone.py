@@ -23,13 +23,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from memory_models.decoder import Decoder, DecoderConfig
+from memory_models.checkpoint import INDEX, Checkpoint, weight_files
+from memory_models.checkpoint import is_present as is_present
+from memory_models.checkpoint import weights_sha256 as weights_sha256
+from memory_models.decoder import Decoder, DecoderConfig, Rope
 from memory_models.errors import BrokenCheckpoint, ModelNotFound
+from memory_models.placement import (
+    LARGE,
+    free_memory,
+    layers_that_stay_on_disk,
+    names_in,
+    read_when_used,
+)
 from memory_models.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -91,29 +100,46 @@ def best_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def dtype_named(name: str) -> torch.dtype | None:
+    """The dtype that a setting names: float32, bfloat16, or auto, which leaves it to `load`."""
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": None}[name]
+
+
 def load(
-    folder: Path, *, device: torch.device | None = None, dtype: torch.dtype | None = None
+    folder: Path,
+    *,
+    device: torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    memory: int | None = None,
 ) -> Backbone:
     """Load a Hugging Face folder (config.json, safetensors, tokenizer) into the own decoder.
 
+    dtype: `best_dtype` of the device where None. memory: bytes that the weights may take; layers
+    beyond are read from the disk when they are used. None: what is free, for a large backbone.
+
     Raises BrokenCheckpoint for missing, surplus or misshapen tensors, UnsupportedModel for another
-    architecture.
+    architecture, NotEnoughMemory where not even one layer at a time fits.
     """
     device = device or best_device()
     dtype = dtype or best_dtype(device)
     config = DecoderConfig.from_folder(folder)
-    with _Uninitialised():
-        decoder = Decoder(config)
-    weights = _read_weights(folder, device, dtype)
-    if config.tied:
-        weights.setdefault("lm_head.weight", weights["model.embed_tokens.weight"])
-    try:
-        decoder.load_state_dict(weights, strict=True, assign=True)
-    except RuntimeError as error:
-        raise BrokenCheckpoint(f"{folder} does not fit its config.json: {error}") from error
+    checkpoint = Checkpoint.open(folder)
+    large = memory is not None or checkpoint.size(dtype) > LARGE
+    decoder = _empty_decoder(config, folder, large=large)
+    expected = decoder.state_dict()
+    if config.tied and "lm_head.weight" not in checkpoint.tensors:
+        expected.pop("lm_head.weight")
+    checkpoint.check_fits(expected)
+    on_disk = range(0)
+    if large:
+        memory = free_memory(device) if memory is None else memory
+        on_disk = layers_that_stay_on_disk(checkpoint, config.layers, dtype, memory)
+    weights = checkpoint.read(device, dtype, names_in(checkpoint, on_disk))
+    decoder.load_state_dict(weights, strict=False, assign=True)  # names and shapes are checked
     if config.tied:
         decoder.lm_head.weight = decoder.model.embed_tokens.weight
     decoder.requires_grad_(False).eval()
+    read_when_used(decoder, checkpoint, on_disk, device)
     return Backbone(
         name=folder.name,
         folder=folder,
@@ -123,11 +149,25 @@ def load(
     )
 
 
+def _empty_decoder(config: DecoderConfig, folder: Path, *, large: bool) -> Decoder:
+    """A decoder whose parameters are still to be put in; a large one takes no memory yet."""
+    try:
+        with torch.device("meta") if large else _Uninitialised():
+            decoder = Decoder(config)
+    except (RuntimeError, MemoryError) as error:
+        raise BrokenCheckpoint(
+            f"{folder / 'config.json'} describes a model that no memory can hold ({error}); "
+            "fetch the checkpoint again."
+        ) from error
+    decoder.rope = Rope(config)  # not a parameter: it must hold its numbers
+    return decoder
+
+
 class _Uninitialised(TorchFunctionMode):
     """Modules are made without random first values: the checkpoint replaces every one of them.
 
-    The meta device does the same, but its first use imports torch's compiler, which takes longer
-    than everything else in `load`.
+    The meta device does the same and takes no memory, but its first use imports torch's compiler,
+    which takes longer than everything else in loading a small model.
     """
 
     def __torch_function__(
@@ -137,53 +177,6 @@ class _Uninitialised(TorchFunctionMode):
         if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
             return kwargs["tensor"]
         return func(*args, **kwargs)
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise BrokenCheckpoint(
-            f"{folder} has no .safetensors file; convert the checkpoint to safetensors first."
-        )
-    return files
-
-
-def _read_weights(
-    folder: Path, device: torch.device, dtype: torch.dtype
-) -> dict[str, torch.Tensor]:
-    weights: dict[str, torch.Tensor] = {}
-    for path in _weight_files(folder):
-        try:
-            with safe_open(path, framework="pt", device=str(device)) as file:
-                for name in file.keys():  # noqa: SIM118 - not a dict
-                    if not name.endswith("rotary_emb.inv_freq"):
-                        weights[name] = file.get_tensor(name).to(dtype)
-        except SafetensorError as error:
-            raise BrokenCheckpoint(f"{path} is damaged ({error}); fetch it again.") from error
-    return weights
-
-
-def weights_sha256(folder: Path) -> str:
-    """SHA-256 over the weights, kept beside them so that only the first load pays for it."""
-    stamp = folder / "bookstate.sha256"
-    files = _weight_files(folder)
-    signature = " ".join(f"{f.name}:{f.stat().st_size}:{f.stat().st_mtime_ns}" for f in files)
-    if stamp.is_file():
-        known, _, digest = stamp.read_text("utf-8").rpartition("\n")
-        if known == signature:
-            return digest
-    total = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            total.update(hashlib.file_digest(stream, "sha256").digest())
-    if os.access(folder, os.W_OK):
-        stamp.write_text(f"{signature}\n{total.hexdigest()}", "utf-8")
-    return total.hexdigest()
-
-
-def is_present(folder: Path) -> bool:
-    """True when `folder` holds a whole converted checkpoint."""
-    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
 
 
 def fetch_default(folder: Path, progress: Progress) -> None:
@@ -217,7 +210,7 @@ def pull(model_id: str, folder: Path, progress: Progress) -> None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    wanted = ["config.json", "*.safetensors", "tokenizer.json", "tokenizer.model"]
+    wanted = ["config.json", INDEX, "model*.safetensors", "tokenizer.json", "tokenizer.model"]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
         progress(f"Fetching {model_id} from the Hugging Face hub", 0, 0)
@@ -230,6 +223,7 @@ def pull(model_id: str, folder: Path, progress: Progress) -> None:
                 "the name and the network, or give --backbone a local folder."
             ) from error
         DecoderConfig.from_folder(fetched)
+        weight_files(fetched)
         shutil.rmtree(fetched / ".cache", ignore_errors=True)  # the hub's notes for resuming
         _install(fetched, folder)
 

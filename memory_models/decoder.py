@@ -16,7 +16,6 @@ What differs from the usual implementations:
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +26,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from memory_models.errors import BrokenCheckpoint, UnsupportedModel
+from memory_models.errors import UnsupportedModel
+from memory_models.json_fields import Fields
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """Attention: (layer, q [B,H,T,d], k [B,G,T,d], v [B,G,T,d]), all before RoPE -> [B,H,T,d]."""
@@ -40,6 +40,7 @@ NEEDED = (
     "num_hidden_layers",
     "num_attention_heads",
 )
+MOST_LAYERS = 1024
 SCALED_BY = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
 
 
@@ -51,6 +52,13 @@ class RopeScaling:
     low_freq_factor: float
     high_freq_factor: float
     original_positions: int
+
+    def __post_init__(self) -> None:
+        if self.high_freq_factor <= self.low_freq_factor:
+            raise UnsupportedModel(
+                f"Rotary scaling has high_freq_factor {self.high_freq_factor}, which must be above "
+                f"low_freq_factor {self.low_freq_factor}; the checkpoint's config.json is wrong."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,46 +107,35 @@ class DecoderConfig:
     @classmethod
     def from_folder(cls, folder: Path) -> DecoderConfig:
         """Read `folder/config.json`."""
-        return cls.from_json(json.loads((folder / "config.json").read_text("utf-8")))
+        return cls.from_fields(Fields.from_file(folder / "config.json"))
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> DecoderConfig:
-        """The shape that a Hugging Face configuration describes.
+        """Translate the contents of a Hugging Face `config.json`."""
+        return cls.from_fields(Fields(raw, "The checkpoint's config.json"))
 
-        Raises UnsupportedModel for what the decoder does not implement, and BrokenCheckpoint for
-        missing entries.
-        """
-        family = raw.get("model_type", "")
-        if family not in FAMILIES:
-            raise UnsupportedModel(
-                f"Model type {family!r} is not supported; use one of {', '.join(FAMILIES)}."
-            )
-        if raw.get("hidden_act", "silu") != "silu":
-            raise UnsupportedModel(f"Activation {raw['hidden_act']!r} is not supported; only silu.")
-        if raw.get("mlp_bias"):
-            raise UnsupportedModel("Feed-forward biases (mlp_bias) are not supported.")
-        if raw.get("use_sliding_window"):
-            raise UnsupportedModel(
-                "Sliding-window attention (use_sliding_window) is not supported; use another "
-                "backbone."
-            )
-        _check_complete(raw, NEEDED)
-        rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
-        heads = int(raw["num_attention_heads"])
-        bias = bool(raw.get("attention_bias", False))
+    @classmethod
+    def from_fields(cls, raw: Fields) -> DecoderConfig:
+        """Translate a Hugging Face configuration; refuse by name what is missing or not exact."""
+        family = _family(raw)
+        raw.require(NEEDED)
+        rope = raw.section("rope_parameters") or raw.section("rope_scaling")
+        hidden_size = raw.count("hidden_size")
+        heads = raw.count("num_attention_heads")
+        bias = raw.flag("attention_bias", default=False)
         return cls(
             family=family,
-            vocab_size=int(raw["vocab_size"]),
-            hidden_size=int(raw["hidden_size"]),
-            intermediate_size=int(raw["intermediate_size"]),
-            layers=int(raw["num_hidden_layers"]),
+            vocab_size=raw.count("vocab_size"),
+            hidden_size=hidden_size,
+            intermediate_size=raw.count("intermediate_size"),
+            layers=raw.count("num_hidden_layers", most=MOST_LAYERS),
             heads=heads,
-            kv_heads=int(raw.get("num_key_value_heads") or heads),
-            head_size=int(raw.get("head_dim") or int(raw["hidden_size"]) // heads),
-            rope_theta=float(rope.get("rope_theta", raw.get("rope_theta", 10000.0))),
-            norm_eps=float(raw.get("rms_norm_eps", 1e-6)),
-            max_positions=int(raw.get("max_position_embeddings", 2048)),
-            tied=bool(raw.get("tie_word_embeddings", family == "qwen3")),
+            kv_heads=raw.count("num_key_value_heads", heads),
+            head_size=raw.count("head_dim", max(1, hidden_size // heads)),
+            rope_theta=rope.positive("rope_theta", raw.positive("rope_theta", 10000.0)),
+            norm_eps=raw.positive("rms_norm_eps", 1e-6),
+            max_positions=raw.count("max_position_embeddings", 2048),
+            tied=raw.flag("tie_word_embeddings", default=family == "qwen3"),
             qkv_bias=bias or family == "qwen2",
             output_bias=bias,
             qk_norm=family == "qwen3",
@@ -146,28 +143,42 @@ class DecoderConfig:
         )
 
 
-def _check_complete(raw: dict[str, Any], needed: tuple[str, ...]) -> None:
-    missing = [name for name in needed if raw.get(name) is None]
-    if missing:
-        raise BrokenCheckpoint(
-            f"The checkpoint's config.json lacks {', '.join(missing)}; fetch the checkpoint again."
+def _family(raw: Fields) -> str:
+    """The architecture that a configuration names; raises UnsupportedModel for all others."""
+    family = raw.text("model_type", "")
+    if family not in FAMILIES:
+        raise UnsupportedModel(
+            f"Model type {family!r} in {raw.where} is not supported; use one of "
+            f"{', '.join(FAMILIES)}."
         )
+    activation = raw.text("hidden_act", "silu")
+    if activation != "silu":
+        raise UnsupportedModel(
+            f"Activation {activation!r} in {raw.where} is not supported; only silu."
+        )
+    if raw.flag("mlp_bias", default=False):
+        raise UnsupportedModel(f"Feed-forward biases (mlp_bias in {raw.where}) are not supported.")
+    if raw.flag("use_sliding_window", default=False):
+        raise UnsupportedModel(
+            f"Sliding-window attention (use_sliding_window in {raw.where}) is not supported."
+        )
+    return family
 
 
-def _rope_scaling(rope: dict[str, Any]) -> RopeScaling | None:
-    kind = rope.get("rope_type", rope.get("type", "default"))
+def _rope_scaling(rope: Fields) -> RopeScaling | None:
+    kind = rope.text("rope_type", rope.text("type", "default"))
     if kind == "default":
         return None
     if kind != "llama3":
         raise UnsupportedModel(
-            f"Rotary scaling {kind!r} is not supported; only default and llama3."
+            f"Rotary scaling {kind!r} in {rope.where} is not supported; only default and llama3."
         )
-    _check_complete(rope, SCALED_BY)
+    rope.require(SCALED_BY)
     return RopeScaling(
-        factor=float(rope["factor"]),
-        low_freq_factor=float(rope["low_freq_factor"]),
-        high_freq_factor=float(rope["high_freq_factor"]),
-        original_positions=int(rope["original_max_position_embeddings"]),
+        factor=rope.positive("factor"),
+        low_freq_factor=rope.positive("low_freq_factor"),
+        high_freq_factor=rope.positive("high_freq_factor"),
+        original_positions=rope.count("original_max_position_embeddings"),
     )
 
 

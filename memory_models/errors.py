@@ -19,6 +19,10 @@ class ModelNotFound(ModelError):
     """A backbone that is neither on this disk nor allowed to be fetched."""
 
 
+class NotEnoughMemory(ModelError):
+    """A backbone of which not even one layer at a time fits the memory."""
+
+
 class BrokenState(ModelError):
     """A saved memory state whose version, shapes or hashes do not fit."""
 

@@ -28,7 +28,7 @@ from torch import Tensor
 from memory_models.errors import InvalidRequest
 from memory_models.memory import Reading
 
-QUESTION_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
+QUESTION_WEIGHT = 0.25  # docs/experiments/answering.md: combining
 ANSWERABILITY_WEIGHT = 0.25  # of a row's log-odds of answering; 2026-11-23: rows that vote
 PRIOR_WEIGHT = 0.5  # of the address score, where answerability is weighed too
 PLAUSIBLE = 0.1  # a token is contrasted if it has this fraction of the likeliest one's probability

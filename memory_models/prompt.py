@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from memory_models.errors import InvalidRequest
 from memory_models.tokenizer import Tokenizer
 
-INSTRUCTION = "Answer the question from the document in at most ten words."  # EXPERIMENTS.md
+# Six wordings were compared: docs/experiments/answering.md, "prompt wording".
+INSTRUCTION = "Answer the question from the document in at most ten words."
 CUE = "\nAnswer:"
 ABSTAINED = "Not in the document."  # the answer adapter's answer where a window does not answer
 TELL = "What happens here, and who does what?"  # the question that a window is summarized with

@@ -31,7 +31,12 @@ class JsonVocabulary:
     """`tokenizer.json`, read by the tokenizers library."""
 
     def __init__(self, path: Path) -> None:
-        self._tokenizer = FastTokenizer.from_file(str(path))
+        try:
+            self._tokenizer = FastTokenizer.from_file(str(path))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # plain Exception, or a panic of Rust, which is none
+            raise _unreadable(path, error) from error
         self._tokenizer.encode_special_tokens = True
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -59,7 +64,10 @@ class SentencePieceVocabulary:
 
     def __init__(self, path: Path) -> None:
         self._processor = SentencePieceProcessor()
-        self._processor.Load(str(path))
+        try:
+            self._processor.Load(str(path))
+        except (RuntimeError, OSError) as error:
+            raise _unreadable(path, error) from error
 
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self._processor.EncodeAsIds(text)
@@ -76,6 +84,12 @@ class SentencePieceVocabulary:
     def control(self, piece: str) -> int | None:
         found = int(self._processor.PieceToId(piece))
         return None if found == self._processor.unk_id() else found
+
+
+def _unreadable(path: Path, error: BaseException) -> BrokenCheckpoint:
+    return BrokenCheckpoint(
+        f"{path} cannot be read as a tokenizer ({error}); copy the checkpoint's {path.name} again."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,8 @@ def test_read_asked_and_reopened(folder: Path, tmp_path: Path) -> None:
     settings = read_settings(home=tmp_path, backbone=str(folder))
     library = Library(settings)
     document = library.add(text.encode(), "harbour.txt").document
-    assert document.segments >= 3
-    assert document.state_bytes * 8 <= document.kv_cache_bytes
+    assert document.reading.segments >= 3
+    assert document.reading.state_bytes * 8 <= document.reading.kv_cache_bytes
     answers = []
     for fact in facts:
         stream = library.ask(document.id, fact.question)

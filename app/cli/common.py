@@ -25,7 +25,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard o
 Backbone = Annotated[
     str | None, typer.Option("--backbone", help="Folder or pulled name of a Llama-family model.")
 ]
-DocumentId = Annotated[str, typer.Argument(metavar="ID", help="Beginning of an id, or a title.")]
+DocumentId = Annotated[
+    str, typer.Argument(metavar="ID", help="Beginning of a document's or reading's id, or a title.")
+]
 Existing = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 
 
@@ -68,4 +70,4 @@ def show_document(library: Library, document: Document, *, as_json: bool) -> Non
     if as_json:
         emit(shown_json(library, document))
     else:
-        say(f"{document.id}  {document.title}  ({document.segments} segments)")
+        say(f"{document.id}  {document.title}  ({document.reading.segments} segments)")

@@ -35,13 +35,13 @@ def doctor(as_json: Json = False) -> None:
 def _checks(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     import torch
 
-    from memory_models.backbone import best_device, best_dtype
+    from memory_models.backbone import best_device, best_dtype, dtype_named
 
     database = _database_check(settings.database)  # makes the folder where there is none
     yield "data folder", settings.home.is_dir(), str(settings.home)
     yield database
     device = best_device()
-    dtype = str(best_dtype(device)).removeprefix("torch.")
+    dtype = str(dtype_named(settings.dtype) or best_dtype(device)).removeprefix("torch.")
     yield "device", True, f"{device}, {dtype}, {torch.get_num_threads()} threads"
     folder = backbone_folder(settings)
     if not is_present(folder):

@@ -1,4 +1,4 @@
-"""Commands for documents: ingest, list, show, append, rename, rm."""
+"""Commands for documents: ingest, reread, list, show, append, rename, rm."""
 
 from __future__ import annotations
 
@@ -20,41 +20,40 @@ from app.cli.common import (
 from app.cli.progress import reading_bar
 from app.documents_json import document_json, ingested_json, shown_json
 from app.engine import MEMORY_NOTES
-from app.library import Ingested
+from app.library import Ingested, Library
 from app.settings import CODED
 
 commands = typer.Typer()
 
 
+Memory = Annotated[str | None, typer.Option("--memory", help=" | ".join(MEMORY_NOTES))]
+Preset = Annotated[str | None, typer.Option("--preset", help=" | ".join(CODED))]
+KeepRatio = Annotated[
+    float | None, typer.Option("--keep-ratio", "--share", help="Part of the slots kept (adaptive).")
+]
+SlotBits = Annotated[
+    float | None,
+    typer.Option("--slot-bits", help="1 to 3 with a codec, 4, 8 or 16 (adaptive)."),
+]
+Password = Annotated[str | None, typer.Option("--password", help="Of an encrypted PDF.")]
+
+
 @commands.command()
 def ingest(
     file: Existing,
-    memory: Annotated[str | None, typer.Option(help=" | ".join(MEMORY_NOTES))] = None,
+    memory: Memory = None,
     title: Annotated[str | None, typer.Option()] = None,
-    password: Annotated[str | None, typer.Option(help="Of an encrypted PDF.")] = None,
-    preset: Annotated[str | None, typer.Option(help=" | ".join(CODED))] = None,
-    keep_ratio: Annotated[
-        float | None,
-        typer.Option("--keep-ratio", "--share", help="Part of the slots kept (adaptive)."),
-    ] = None,
-    slot_bits: Annotated[
-        float | None, typer.Option(help="1 to 3 with a codec, 4, 8 or 16 (adaptive).")
-    ] = None,
+    password: Password = None,
+    preset: Preset = None,
+    keep_ratio: KeepRatio = None,
+    slot_bits: SlotBits = None,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
     """Read a file once and keep its state."""
     state = {"memory": memory, "preset": preset, "keep_ratio": keep_ratio, "slot_bits": slot_bits}
     with opened(backbone, **state) as library:
-        if warning := library.engine.caution(library.settings.memory):
-            err.print(warning, style="yellow")
-        if library.settings.memory == "adaptive" and not library.engine.calibration.measured:
-            err.print(
-                f"Backbone {library.backbone.name!r} is not calibrated: windows are addressed by "
-                "guessed heads. `bookstate calibrate` measures them.",
-                style="yellow",
-                markup=False,
-            )
+        _warn(library, library.settings.memory)
         with reading_bar(err) as on_progress:
             done = library.add(
                 file.read_bytes(),
@@ -63,19 +62,51 @@ def ingest(
                 password=password,
                 on_progress=on_progress,
             )
-        if as_json:
-            emit(ingested_json(done))
-        else:
-            say(_ingested_line(done))
+        emit(ingested_json(done)) if as_json else say(_ingested_line(done))
+
+
+@commands.command()
+def reread(
+    document_id: DocumentId,
+    memory: Memory = None,
+    password: Password = None,
+    preset: Preset = None,
+    keep_ratio: KeepRatio = None,
+    slot_bits: SlotBits = None,
+    backbone: Backbone = None,
+    as_json: Json = False,
+) -> None:
+    """Read a document again from the file that is kept, as another reading; chats stay."""
+    state = {"memory": memory, "preset": preset, "keep_ratio": keep_ratio, "slot_bits": slot_bits}
+    with opened(backbone, **state) as library:
+        _warn(library, memory or library.store.document(document_id).reading.memory)
+        with reading_bar(err) as on_progress:
+            done = library.reread(
+                document_id, memory=memory, password=password, on_progress=on_progress
+            )
+        emit(ingested_json(done)) if as_json else say(_ingested_line(done))
+
+
+def _warn(library: Library, memory: str) -> None:
+    """Say on standard error what speaks against reading with this memory and backbone."""
+    if warning := library.engine.caution(memory):
+        err.print(warning, style="yellow")
+    if memory == "adaptive" and not library.engine.calibration.measured:
+        err.print(
+            f"Backbone {library.backbone.name!r} is not calibrated: windows are addressed by "
+            "guessed heads. `bookstate calibrate` measures them.",
+            style="yellow",
+            markup=False,
+        )
 
 
 def _ingested_line(done: Ingested) -> str:
-    d = done.document
+    d, r = done.document, done.document.reading
     how = "already known" if done.already_known else "resumed and read" if done.resumed else "read"
     return (
-        f"{d.id}  {d.title}: {how}; {done.chapters} chapters, {d.segments} segments, "
-        f"{d.tokens:,} tokens, state {_size(d.state_bytes)} "
-        f"(1/{d.kv_cache_bytes / max(1, d.state_bytes):.1f} of the KV cache), {d.seconds:.0f} s"
+        f"{d.id}  {d.title}: {how}; {done.chapters} chapters, {r.segments} segments, "
+        f"{r.tokens:,} tokens, state {_size(r.state_bytes)} "
+        f"(1/{r.kv_cache_bytes / max(1, r.state_bytes):.1f} of the KV cache), {r.seconds:.0f} s"
     )
 
 
@@ -95,8 +126,9 @@ def list_documents(
             emit([document_json(d) for d in documents])
             return
         for d in documents:
-            state = _size(d.state_bytes) if d.ready else f"{d.segments_done}/{d.segments} segments"
-            say(f"{d.id}  {d.title}  [{d.memory}, {d.tokens:,} tokens, {state}]")
+            r = d.reading
+            state = _size(r.state_bytes) if r.ready else f"{r.segments_done}/{r.segments} segments"
+            say(f"{d.id}  {d.title}  [{r.memory}, {r.tokens:,} tokens, {state}]")
 
 
 @commands.command()
@@ -109,10 +141,14 @@ def show(document_id: DocumentId, as_json: Json = False) -> None:
             emit(shown)
             return
         for name, value in shown.items():
-            if name not in ("chapters", "sources"):
+            if name not in ("chapters", "sources", "readings"):
                 say(f"{name:16} {value}")
         for chapter in shown["chapters"]:
             say(f"{chapter['number']:>4}  {chapter['title']}  ({chapter['segments']} segments)")
+        for r in shown["readings"]:
+            done = _size(r["state_bytes"]) if r["ready"] else f"{r['segments_done']} segments read"
+            used = ", in use" if r["in_use"] else ""
+            say(f"reading {r['id']}  {r['memory']}, {r['backbone']}, {done}{used}")
 
 
 @commands.command()
@@ -139,9 +175,18 @@ def rename(document_id: DocumentId, title: str, as_json: Json = False) -> None:
 
 
 @commands.command()
-def rm(document_id: DocumentId, as_json: Json = False) -> None:
-    """Delete a document with its state, chats and summaries."""
+def rm(
+    document_id: DocumentId,
+    reading: Annotated[
+        bool, typer.Option("--reading", help="Only the reading with this id (all of it).")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a document with its states, chats and summaries, or one of several readings of it."""
     with opened() as library:
-        shown = shown_json(library, library.store.document(document_id))
-        removed = library.remove(document_id)
+        store = library.store
+        document = store.document_of(document_id) if reading else store.document(document_id)
+        shown = shown_json(library, document)
+        remove = library.remove_reading if reading else library.remove
+        removed = remove(document_id)
         emit(shown) if as_json else say(f"removed {removed.id}  {removed.title}")

@@ -7,7 +7,8 @@ from pathlib import Path
 import typer
 
 from app.cli.common import DocumentId, Existing, Json, opened, show_document
-from app.exchange.archive import export_document, import_document
+from app.exchange.archive import import_document
+from app.exchange.export import export_document
 
 commands = typer.Typer()
 

@@ -15,7 +15,7 @@ from app.cli.common import Backbone, DocumentId, Json, emit, err, opened, say
 from app.cli.progress import reading_bar
 from app.errors import InvalidQuestion
 from app.library import Library
-from app.state_reader import Scope, scope_note
+from app.state_reader import Scope
 
 commands = typer.Typer()
 
@@ -137,7 +137,7 @@ def summarize(
         else:
             made = list(summarizer.chapters(document, on_progress))
             whole = None if chapters else summarizer.book(document)
-        _warn(scope_note(library.memory_of(document), Scope(chapter=chapter)))
+        _warn(library.scope_note(document, Scope(chapter=chapter)))
         if as_json:
             summaries = [
                 {"chapter": s.chapter, "title": s.title, "summary": s.summary} for s in made

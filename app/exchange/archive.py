@@ -1,147 +1,54 @@
-"""Export and verified import: one zip of `manifest.json` and one safetensors member a state blob.
+"""Verified import of what `export.py` writes: one reading of a document, as one zip.
 
-An export is of one moment of the database, written blob by blob to a file beside the target and
-renamed at the end. An import trusts nothing: sizes and counts are limited before anything is read,
+It holds `manifest.json`, a safetensors member for each state blob, and the files themselves where
+they are kept. An import trusts nothing: sizes and counts are limited before anything is read,
 no name from the archive is ever a path, the manifest (`manifest.py`) and every blob
-(`state_checks.py`) are checked against what the memory leaves behind, the state's hash is computed
-again, and only then is everything stored in one transaction.
+(`state_checks.py`) are checked against what the memory leaves behind, the hashes of the state and
+of the files are computed again, and only then is everything stored in one transaction.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
-import secrets
 import struct
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from app.errors import InvalidArchive, NotReady, UnknownDocument
-from app.exchange.manifest import FORMAT, BlobEntry, Manifest, Unpacked, parse, unpack
+from app.errors import InvalidArchive
+from app.exchange.entries import BlobEntry
+from app.exchange.manifest import (
+    MANIFEST,
+    Manifest,
+    SourceEntry,
+    Unpacked,
+    parse,
+    unpack,
+)
 from app.exchange.state_checks import StateCheck
-from app.storage.store import Document, Store, Summary, state_heading
+from app.storage.store import Document, Reading, Store, Summary, state_heading
 
-MANIFEST = "manifest.json"
 MOST_MEMBERS = 200_000
 MOST_MANIFEST_BYTES = 256 << 20
 MOST_BLOB_BYTES = 1 << 30
 MOST_STATE_BYTES = 64 << 30
+MOST_ORIGINAL_BYTES = 512 << 20  # as the readers of files take it
 HIGHEST_RATIO = 100  # of what a member unpacks to and its size in the archive
 _FREE_BYTES = 1 << 16  # that a member may unpack to whatever its ratio
 _DIRECTORY_ENTRY = 128  # bytes, more than any member of ours takes
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def export_document(store: Store, document_id: str, out: Path) -> Document:
-    """Write a finished document with its state, summaries and chats to one file, atomically."""
-    with store.reading():
-        document = store.document(document_id)
-        if not document.ready:
-            raise NotReady(
-                f"{document.title!r} has been read to segment {document.segments_done} of "
-                f"{document.segments}; finish reading it before it is exported."
-            )
-        with _replacing(out) as file, zipfile.ZipFile(file, "w") as archive:
-            entries = _write_state(store, document, archive)
-            manifest = _manifest(store, document, entries).model_dump_json().encode()
-            if len(manifest) > MOST_MANIFEST_BYTES or len(entries) >= MOST_MEMBERS:
-                raise InvalidArchive(
-                    f"{document.title!r} gives a manifest of {len(manifest):,} bytes and "
-                    f"{len(entries):,} parts, at most {MOST_MANIFEST_BYTES:,} and "
-                    f"{MOST_MEMBERS:,} fit an archive; keep it in the library."
-                )
-            archive.writestr(zipfile.ZipInfo(MANIFEST), manifest)
-    return document
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[BinaryIO]:
-    """A file beside `out` that takes its place when the block ends well, and vanishes otherwise."""
-    if out.is_dir():
-        raise InvalidArchive(f"{out} is a folder; give the name of a file in it.")
-    part = out.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(out)
-    except OSError as error:
-        raise InvalidArchive(
-            f"{out} cannot be written ({error.strerror}); choose another place or make room."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _write_state(store: Store, document: Document, archive: zipfile.ZipFile) -> list[BlobEntry]:
-    entries: list[BlobEntry] = []
-    total = hashlib.sha256()
-    for part, segment in store.state_index(document.id):
-        _, blob = store.blobs(document.id, part, [segment])[0]
-        sha256 = hashlib.sha256(blob).hexdigest()
-        # Not the constructor: it wants the literal that this string is checked to be.
-        entry = BlobEntry.model_validate(
-            {"part": part, "segment": segment, "size": len(blob), "sha256": sha256}
-        )
-        total.update(state_heading(part, segment, len(blob)) + blob)
-        archive.writestr(zipfile.ZipInfo(entry.member), blob)
-        entries.append(entry)
-    if total.hexdigest() != document.state_sha256:
-        raise InvalidArchive(
-            f"The stored state of {document.title!r} has SHA-256 {total.hexdigest()[:12]}, but "
-            f"{str(document.state_sha256)[:12]} was recorded; remove it and read it again."
-        )
-    return entries
-
-
-def _manifest(store: Store, document: Document, entries: list[BlobEntry]) -> Manifest:
-    row = {**asdict(document), "file_name": _plain(document.file_name)}
-    sources = [
-        {**source, "file_name": _plain(source["file_name"])}
-        for source in store.sources(document.id)
-    ]
-    chats = [
-        {
-            "title": chat.title,
-            "created_at": chat.created_at,
-            "messages": tuple(
-                {**asdict(message), "sources": tuple(message.sources)}
-                for message in store.messages(chat.id)
-            ),
-        }
-        for chat in reversed(store.chats(document.id))
-    ]
-    return Manifest.model_validate(
-        {
-            "format": FORMAT,
-            "document": row,
-            "sources": tuple({k: v for k, v in s.items() if k != "number"} for s in sources),
-            "chapters": tuple(asdict(c) for c in store.chapters(document.id)),
-            "pages": tuple(asdict(p) for p in store.pages(document.id)),
-            "segments": tuple(asdict(s) for s in store.segments(document.id)),
-            "summaries": tuple(asdict(s) for s in store.summaries(document.id).values()),
-            "chats": tuple(chats),
-            "state": tuple(entries),
-        }
-    )
-
-
-def _plain(file_name: str) -> str:
-    """A file's name without what could read as a path."""
-    return re.sub(r"[/\\\x00-\x1f]", "_", file_name)
-
-
 def import_document(store: Store, file: Path) -> Document:
-    """Check an exported file and store it; one that is here already is returned as it is.
+    """Check an exported file and store it; a reading that is here already stays as it is.
 
+    Where the document is here, it gets another reading, and keeps its title, chats and summaries.
     Raises InvalidArchive, with nothing stored, for anything that is not in order.
     """
     with _opened(file) as archive:
@@ -151,22 +58,24 @@ def import_document(store: Store, file: Path) -> Document:
         check = StateCheck(
             unpacked.config,
             [segment.tokens for segment in unpacked.segments],
-            unpacked.document.kv_cache_bytes // unpacked.document.tokens,
+            manifest.reading.kv_cache_bytes // manifest.reading.tokens,
         )
         total = hashlib.sha256()
         for entry, blob in _state(archive, manifest):
             check.check(entry.part, entry.segment, blob)
             total.update(state_heading(entry.part, entry.segment, entry.size) + blob)
-        if total.hexdigest() != unpacked.document.state_sha256:
+        if total.hexdigest() != manifest.reading.state_sha256:
             raise InvalidArchive(
                 f"The archive's state has SHA-256 {total.hexdigest()[:12]}, but its manifest "
-                f"names {str(unpacked.document.state_sha256)[:12]}; export the document again."
+                f"names {manifest.reading.state_sha256[:12]}; export the document again."
             )
+        for member, source in manifest.originals:
+            _original(archive, member, source)
         with store.writing():
-            known = _already_here(store, unpacked.document)
-            if known is None:
+            if not _is_here(store, manifest):
                 _store(store, archive, manifest, unpacked)
-    return store.document(unpacked.document.id)
+            store.use(store.document_of(manifest.reading.id).reading)
+    return store.document_of(manifest.reading.id)
 
 
 @contextmanager
@@ -220,7 +129,8 @@ def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
             "it is not an export of bookstate."
         )
     names = Counter(member.filename for member in members)
-    expected = {MANIFEST, *(entry.member for entry in manifest.state)}
+    originals = {member for member, _ in manifest.originals}
+    expected = {MANIFEST, *originals, *(entry.member for entry in manifest.state)}
     if names.total() != len(names) or names.keys() != expected:
         twice = (name for name, times in names.items() if times > 1)
         odd = sorted(names.keys() ^ expected) or sorted(twice)
@@ -229,10 +139,11 @@ def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
             "export the document again."
         )
     size = sum(entry.size for entry in manifest.state)
+    size += sum(source.original or 0 for source in manifest.sources)
     if size > MOST_STATE_BYTES:
         raise InvalidArchive(
-            f"The archive's state has {size:,} bytes, at most {MOST_STATE_BYTES:,} are read; "
-            "read the document itself instead."
+            f"The archive's state and files have {size:,} bytes, at most {MOST_STATE_BYTES:,} are "
+            "read; read the document itself instead."
         )
 
 
@@ -279,30 +190,85 @@ def _state(archive: zipfile.ZipFile, manifest: Manifest) -> Iterator[tuple[BlobE
         yield entry, blob
 
 
-def _already_here(store: Store, document: Document) -> Document | None:
-    try:
-        known = store.document(document.id)
-    except UnknownDocument:
-        return None
-    if known.state_sha256 == document.state_sha256:
-        return known
+def _original(archive: zipfile.ZipFile, member: str, source: SourceEntry) -> bytes:
+    """A file that the document is made of, with the hash that the manifest names."""
+    data = _member(archive, member, MOST_ORIGINAL_BYTES, source.original)
+    found = hashlib.sha256(data).hexdigest()
+    if found != source.sha256:
+        raise InvalidArchive(
+            f"The archive's member {member} has SHA-256 {found[:12]}, but {source.sha256[:12]} is "
+            "named in the manifest; copy or export the file again."
+        )
+    return data
+
+
+def _is_here(store: Store, manifest: Manifest) -> bool:
+    """True where the reading is here with the same state. Raises InvalidArchive for another one."""
+    wanted = manifest.reading
+    if not store.is_reading(wanted.id):
+        return False
+    known = store.document_of(wanted.id)
+    if known.reading.state_sha256 == wanted.state_sha256:
+        return True
     how = "with another state" if known.ready else "but not read to its end"
+    several = len(store.readings(known.id)) > 1
+    remove = f"bookstate rm --reading {wanted.id}" if several else f"bookstate rm {known.id}"
     raise InvalidArchive(
-        f"{known.title!r} ({known.id}) is in the library already, {how}; "
-        f"run `bookstate rm {known.id}` first."
+        f"{known.title!r} ({known.id}) is in the library already, {how}; run `{remove}` first."
     )
 
 
 def _store(store: Store, archive: zipfile.ZipFile, manifest: Manifest, unpacked: Unpacked) -> None:
-    document = unpacked.document
-    store.add_document(document, unpacked.book, unpacked.segments)
-    for source in manifest.sources[1:]:
-        store.add_source(document.id, **source.model_dump())
+    row = manifest.document
+    if not store.is_document(row.id):
+        store.add_document(**row.model_dump())
+    elif store.document(row.id).source_sha256 != row.source_sha256:
+        raise InvalidArchive(
+            f"Another document has the id {row.id} in this library; remove it first, or keep the "
+            "file for another library."
+        )
+    originals = {source.sha256: member for member, source in manifest.originals}
+    numbers = []
+    for source in manifest.sources:
+        member = originals.get(source.sha256)
+        data = _original(archive, member, source) if member else None
+        numbers.append(
+            store.add_source(row.id, source.sha256, source.file_name, data, source.created_at)
+        )
+    text = replace(unpacked.text, sources=tuple(numbers[n] for n in unpacked.text.sources))
+    text_id = store.find_text(row.id, text)
+    if text_id is None:
+        text_id = store.add_text(row.id, text)
+    reading = Reading(document_id=row.id, text_id=text_id, **manifest.reading.model_dump())
+    _check_new(store, reading)
+    store.add_reading(reading, unpacked.segments)
     for entry, blob in _state(archive, manifest):
-        store.add_blob(document.id, entry.part, entry.segment, blob)
+        store.add_blob(reading, entry.part, entry.segment, blob)
+    _store_activity(store, store.document_of(reading.id), manifest)
+
+
+def _check_new(store: Store, reading: Reading) -> None:
+    def how(one: Reading) -> tuple[object, ...]:
+        return one.text_id, one.memory, one.memory_config, one.backbone_sha256
+
+    for known in store.readings(reading.document_id):
+        if how(known) == how(reading):
+            raise InvalidArchive(
+                f"The document has been read in this way already, as the reading {known.id}; run "
+                f"`bookstate rm --reading {known.id}` first."
+            )
+
+
+def _store_activity(store: Store, document: Document, manifest: Manifest) -> None:
+    """Store the summaries and chats that the document does not have."""
+    known = store.summaries(document)
     for summary in manifest.summaries:
-        store.save_summary(document.id, Summary(**summary.model_dump()))
+        if summary.chapter not in known:
+            store.save_summary(document, Summary(**summary.model_dump()))
+    chats = {(chat.title, chat.created_at) for chat in store.chats(document.id)}
     for chat in manifest.chats:
+        if (chat.title, chat.created_at) in chats:
+            continue
         chat_id = store.start_chat(document.id, chat.title, chat.created_at)
         for message in chat.messages:
             store.say(chat_id, **{**message.model_dump(), "sources": list(message.sources)})

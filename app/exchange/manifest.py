@@ -1,55 +1,69 @@
 """The manifest of an exported document: its form, and what must hold between its parts.
 
-`Manifest` checks types, patterns and ranges; `unpack` builds the document as the store keeps it
-and checks everything that one part says about another. Nothing here trusts the file.
+`Manifest` checks types, patterns and ranges; `unpack` builds what the store keeps and checks
+everything that one part says about another. Nothing here trusts the file. The form that version
+0.3 wrote (`manifest_1.py`) is brought into the present one first, and then checked like it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from app.errors import InvalidArchive
+from app.exchange.entries import (
+    BlobEntry,
+    ChatEntry,
+    FileName,
+    PageEntry,
+    Positive,
+    Sha256,
+    Short,
+    Strict,
+    SummaryEntry,
+    Time,
+    Whole,
+    refused,
+)
+from app.exchange.manifest_1 import Manifest1
 from app.exchange.state_checks import MemoryConfig, expected_blobs
-from app.storage.store import LONGEST_TITLE, Document
+from app.memory_config import parse_config
+from app.storage.configs import read_config
+from app.storage.records import reading_ids
+from app.storage.store import DocumentText
+from app.storage.texts import snapshot_ends
 from ingest.book import Book, Chapter, InvalidBookError, Page, Segment, check_partition
 from memory_models.errors import ModelError
-from memory_models.memories.adaptive import AdaptiveConfig
-from memory_models.memories.infini import InfiniConfig
-from memory_models.memories.melodi import MelodiConfig
 
-FORMAT = 1
+MANIFEST = "manifest.json"  # the member's name
+FORMAT = 2
 WIDEST_WINDOW = 8192  # tokens, the limit of the setting
-_CONFIGS = {"adaptive": AdaptiveConfig, "infini": InfiniConfig, "melodi": MelodiConfig}
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Whole = Annotated[int, Field(ge=0, le=2**53)]
-Positive = Annotated[int, Field(ge=1, le=2**53)]
-Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
-Short = Annotated[str, StringConstraints(max_length=LONGEST_TITLE)]
-FileName = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^/\\\x00-\x1f]*$")]
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class DocumentEntry(_Strict):
+class DocumentEntry(Strict):
     """The row of `documents`."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+    id: Id
     source_sha256: Sha256
     title: Short
     author: Short
     file_name: FileName
     format: Short
-    paged: bool
+    created_at: Time
+    updated_at: Time
+
+
+class ReadingEntry(Strict):
+    """The row of `readings`, but for what it belongs to."""
+
+    id: Id
     memory: Literal["adaptive", "infini", "melodi"]
     memory_config: Short
     backbone: Short
@@ -67,34 +81,35 @@ class DocumentEntry(_Strict):
     updated_at: Time
 
 
-class SourceEntry(_Strict):
-    """A file that the document is made of."""
+class TextEntry(Strict):
+    """The text that was read; `parser` is the version of the readers that found it."""
+
+    parser: Whole
+    paged: bool
+    text: str
+
+
+class SourceEntry(Strict):
+    """A file that the text is from; `original`: its size where it is in the archive."""
 
     sha256: Sha256
     file_name: FileName
-    first_segment: Whole
     created_at: Time
+    original: Positive | None
 
 
-class ChapterEntry(_Strict):
-    """A chapter; offsets are those of the whole text."""
+class ChapterEntry(Strict):
+    """A chapter; offsets are those of the whole text, `source` counts the files from 0."""
 
     title: Short
     start: Whole
     end: Whole
+    source: Whole
+    made_up: bool
 
 
-class PageEntry(_Strict):
-    """A page; `number` counts from 1, `label` is as printed."""
-
-    number: Whole
-    label: Short
-    start: Whole
-    end: Whole
-
-
-class SegmentEntry(_Strict):
-    """A segment with its text; `chapter` counts from 1."""
+class SegmentEntry(Strict):
+    """A segment of the text; `chapter` counts from 1."""
 
     number: Whole
     chapter: Positive
@@ -103,54 +118,15 @@ class SegmentEntry(_Strict):
     page_first: Whole
     page_last: Whole
     tokens: Positive
-    text: str
 
 
-class BlobEntry(_Strict):
-    """One member of the archive: a part of the state, by what it is."""
-
-    part: Literal["address", "carry", "slots", "snapshot"]
-    segment: Whole
-    size: Positive
-    sha256: Sha256
-
-    @property
-    def member(self) -> str:
-        """The only name that this part may have in the archive."""
-        return f"state/{self.part}-{self.segment:06d}.safetensors"
-
-
-class SummaryEntry(_Strict):
-    """A stored summary; chapter 0 is the whole book."""
-
-    chapter: Whole
-    title: Short
-    summary: str
-
-
-class MessageEntry(_Strict):
-    """One turn of a chat, with what the answer's sources said."""
-
-    role: Literal["user", "assistant"]
-    text: str
-    confidence: float | None
-    sources: tuple[dict[str, str | int | float | bool | None], ...]
-    created_at: Time
-
-
-class ChatEntry(_Strict):
-    """A stored conversation."""
-
-    title: Short
-    created_at: Time
-    messages: tuple[MessageEntry, ...]
-
-
-class Manifest(_Strict):
+class Manifest(Strict):
     """Everything but the blobs."""
 
-    format: Literal[1]
+    format: Literal[2]
     document: DocumentEntry
+    reading: ReadingEntry
+    text: TextEntry
     sources: tuple[SourceEntry, ...]
     chapters: tuple[ChapterEntry, ...]
     pages: tuple[PageEntry, ...]
@@ -159,47 +135,64 @@ class Manifest(_Strict):
     chats: tuple[ChatEntry, ...]
     state: tuple[BlobEntry, ...]
 
+    @property
+    def originals(self) -> list[tuple[str, SourceEntry]]:
+        """(member of the archive, source) of the files that are in it."""
+        named = ((original_member(n), source) for n, source in enumerate(self.sources))
+        return [(member, source) for member, source in named if source.original is not None]
+
+
+_Manifests: TypeAdapter[Manifest | Manifest1] = TypeAdapter(
+    Annotated[Manifest | Manifest1, Field(discriminator="format")]
+)
+
+
+def original_member(number: int) -> str:
+    """The only name that the file of this number may have in the archive."""
+    return f"originals/{number:06d}"
+
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
     """A manifest that holds together, in the store's own terms."""
 
-    document: Document
     config: MemoryConfig
-    book: Book
+    text: DocumentText
     segments: list[Segment]
 
 
 def parse(data: bytes) -> Manifest:
     """Read a manifest from JSON. Raises InvalidArchive with the first thing that is wrong."""
     try:
-        return Manifest.model_validate_json(data)
+        found = _Manifests.validate_json(data)
+        return Manifest.model_validate(found.renewed()) if isinstance(found, Manifest1) else found
     except ValidationError as error:
-        problems = error.errors(include_url=False)
-        for problem in problems:
-            if problem["loc"] == ("format",):
-                raise InvalidArchive(
-                    f"The archive has format {problem['input']!r:.40}, this program reads "
-                    f"{FORMAT}; use the version of bookstate that wrote it."
-                ) from error
-        place = ".".join(str(step) for step in problems[0]["loc"]) or "the whole"
-        raise _refused(f"{place} is not in order ({problems[0]['msg']:.200})") from error
+        problem = error.errors(include_url=False)[0]
+        given: Any = problem["input"]
+        if problem["type"].startswith("union_tag"):
+            raise InvalidArchive(
+                f"The archive has format {given.get('format')!r:.40}, this program reads 1 and "
+                f"{FORMAT}; use the version of bookstate that wrote it."
+            ) from error
+        loc = problem["loc"][1:] if problem["loc"][:1] in ((1,), (FORMAT,)) else problem["loc"]
+        place = ".".join(str(step) for step in loc) or "the whole"
+        raise refused(f"{place} is not in order ({problem['msg']:.200})") from error
 
 
 def unpack(manifest: Manifest) -> Unpacked:
     """What the manifest describes. Raises InvalidArchive where its parts contradict one another."""
-    row = manifest.document
-    _check_identity(row)
-    config = _config(row)
+    row, text = manifest.document, manifest.text
+    _check_identity(manifest)
+    config = _config(manifest.reading)
     try:
         book = Book(
             title=row.title,
-            text="".join(s.text for s in manifest.segments),
-            chapters=tuple(Chapter(c.title, c.start, c.end) for c in manifest.chapters),
+            text=text.text,
+            chapters=tuple(Chapter(c.title, c.start, c.end, c.made_up) for c in manifest.chapters),
             pages=tuple(Page(p.number, p.label, p.start, p.end) for p in manifest.pages),
             format=row.format,
             author=row.author,
-            paged=row.paged,
+            paged=text.paged,
         )
         segments = [
             Segment(s.number, s.chapter - 1, s.start, s.end, s.page_first, s.page_last, s.tokens)
@@ -207,43 +200,56 @@ def unpack(manifest: Manifest) -> Unpacked:
         ]
         check_partition("segment", segments, 0, len(book.text))
     except InvalidBookError as error:
-        raise _refused(str(error)) from error
-    _check_segments(manifest.segments, segments, book, config.window)
+        raise refused(str(error)) from error
+    _check_segments(segments, book, config.window)
     _check_counts(manifest)
     _check_sources(manifest)
-    blobs = [(entry.part, entry.segment) for entry in manifest.state]
-    if blobs != expected_blobs(config, [s.chapter for s in manifest.segments]):
-        raise _refused(f"the list of {len(blobs)} parts is not what {row.memory} leaves behind")
-    return Unpacked(Document(**row.model_dump()), config, book, segments)
+    blobs: list[tuple[str, int]] = [(entry.part, entry.segment) for entry in manifest.state]
+    inside = [s.chapter for s in manifest.segments]
+    sources = tuple(chapter.source for chapter in manifest.chapters)
+    ends = snapshot_ends(inside, book.chapters, sources)
+    every = [n for n in range(len(inside) - 1) if inside[n] != inside[n + 1]]  # by version 0.3
+    expected = [expected_blobs(config, len(inside), kept) for kept in (ends, every)]
+    if blobs not in expected:
+        raise refused(
+            f"the list of {len(blobs)} parts is not what {manifest.reading.memory} leaves behind"
+        )
+    made = DocumentText(text.parser, text.paged, text.text, book.chapters, book.pages, sources)
+    return Unpacked(config, made, segments)
 
 
-def _check_identity(row: DocumentEntry) -> None:
-    names = (row.source_sha256, row.memory, row.memory_config, row.backbone_sha256)
-    expected = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
-    if row.id != expected:
-        raise _refused(f"the id {row.id} is not {expected}, which its source and memory give")
+def _check_identity(manifest: Manifest) -> None:
+    row = manifest.reading
+    expected = list(
+        reading_ids(
+            manifest.document.source_sha256, row.memory, row.memory_config, row.backbone_sha256
+        )
+    )
+    if row.id not in expected:
+        raise refused(f"the id {row.id} is not {expected[0]}, which its source and memory give")
 
 
-def _config(row: DocumentEntry) -> MemoryConfig:
+def _config(row: ReadingEntry) -> MemoryConfig:
+    """The configuration, which must be written exactly as this program would write it."""
     try:
-        adapter: TypeAdapter[MemoryConfig] = TypeAdapter(_CONFIGS[row.memory])
-        config = adapter.validate_json(row.memory_config, strict=True)
-    except (ValidationError, ModelError) as error:
-        raise _refused(f"its memory configuration {row.memory_config:.200} is not one") from error
-    named = json.loads(row.memory_config)  # older states name fewer settings
+        config = parse_config(row.memory, row.memory_config)
+        named = read_config(row.memory, row.memory_config)
+    except (ValueError, ModelError) as error:
+        raise refused(f"its memory configuration {row.memory_config:.200} is not one") from error
+    # Older states name fewer settings, and may name them otherwise.
     own = {name: value for name, value in asdict(config).items() if name in named}
-    if json.dumps(own, sort_keys=True) != row.memory_config:
-        raise _refused(f"its memory configuration {row.memory_config:.200} is not canonical")
+    written = json.dumps(json.loads(row.memory_config), sort_keys=True)
+    canonical = json.dumps(own, sort_keys=True) == json.dumps(named, sort_keys=True)
+    if not canonical or written != row.memory_config:
+        raise refused(f"its memory configuration {row.memory_config:.200} is not canonical")
     if config.window > WIDEST_WINDOW:
-        raise _refused(f"its window is {config.window} tokens, at most {WIDEST_WINDOW} are read")
+        raise refused(f"its window is {config.window} tokens, at most {WIDEST_WINDOW} are read")
     return config
 
 
-def _check_segments(
-    entries: Sequence[SegmentEntry], segments: Sequence[Segment], book: Book, window: int
-) -> None:
+def _check_segments(segments: Sequence[Segment], book: Book, window: int) -> None:
     starts = [page.start for page in book.pages]
-    for number, (entry, segment) in enumerate(zip(entries, segments, strict=True)):
+    for number, segment in enumerate(segments):
         first = book.pages[bisect_right(starts, segment.start) - 1].number
         last = book.pages[bisect_right(starts, segment.end - 1) - 1].number
         inside = segment.chapter < len(book.chapters)
@@ -251,18 +257,17 @@ def _check_segments(
         holds = (
             inside
             and segment.index == number
-            and segment.end - segment.start == len(entry.text)
             and chapter.start <= segment.start
             and segment.end <= chapter.end
             and (segment.page_first, segment.page_last) == (first, last)
             and segment.tokens <= window
         )
         if not holds:
-            raise _refused(f"segment {number} contradicts its chapter, its pages or its window")
+            raise refused(f"segment {number} contradicts its chapter, its pages or its window")
 
 
 def _check_counts(manifest: Manifest) -> None:
-    row = manifest.document
+    row = manifest.reading
     for name, stated, found in (
         ("segments", row.segments, len(manifest.segments)),
         ("segments_done", row.segments_done, len(manifest.segments)),
@@ -271,21 +276,17 @@ def _check_counts(manifest: Manifest) -> None:
         ("kv_cache_bytes", row.kv_cache_bytes % row.tokens, 0),
     ):
         if stated != found:
-            raise _refused(f"{name} is {stated}, but what is there gives {found}")
+            raise refused(f"{name} is {stated}, but what is there gives {found}")
     numbers = [s.chapter for s in manifest.summaries]
     if len(set(numbers)) < len(numbers) or max(numbers, default=0) > len(manifest.chapters):
-        raise _refused(f"its summaries are of the chapters {numbers}")
+        raise refused(f"its summaries are of the chapters {numbers}")
 
 
 def _check_sources(manifest: Manifest) -> None:
-    row, sources = manifest.document, manifest.sources
-    firsts = [source.first_segment for source in sources]
+    sources, numbers = manifest.sources, [chapter.source for chapter in manifest.chapters]
     hashes = {source.sha256 for source in sources}
-    holds = bool(sources) and firsts[0] == 0 and firsts == sorted(set(firsts))
-    holds = holds and firsts[-1] < row.segments and len(hashes) == len(sources)
-    if not holds or sources[0].sha256 != row.source_sha256:
-        raise _refused(f"its {len(sources)} source files contradict the document")
-
-
-def _refused(why: str) -> InvalidArchive:
-    return InvalidArchive(f"The archive's manifest is refused: {why}; export the document again.")
+    holds = bool(sources) and numbers[0] == 0 and numbers[-1] == len(sources) - 1
+    holds = holds and all(after - before in (0, 1) for before, after in pairwise(numbers))
+    holds = holds and len(hashes) == len(sources)
+    if not holds or sources[0].sha256 != manifest.document.source_sha256:
+        raise refused(f"its {len(sources)} source files contradict the document")

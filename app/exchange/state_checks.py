@@ -69,13 +69,16 @@ _MELODI = {
 }
 
 
-def expected_blobs(config: MemoryConfig, chapters: Sequence[int]) -> list[tuple[str, int]]:
-    """(part, segment) of all blobs of a finished state, sorted; chapters: one a segment."""
-    last = len(chapters) - 1
+def expected_blobs(
+    config: MemoryConfig, segments: int, ends: Sequence[int]
+) -> list[tuple[str, int]]:
+    """(part, segment) of all blobs of a finished state, sorted.
+
+    ends: the segments behind which a recurrent memory keeps a snapshot.
+    """
     if isinstance(config, AdaptiveConfig):
-        return [(part, n) for part in ("address", "slots") for n in range(last + 1)]
-    ends = [n for n in range(last) if chapters[n] != chapters[n + 1]]
-    return [("carry", last), *(("snapshot", n) for n in ends)]
+        return [(part, n) for part in ("address", "slots") for n in range(segments)]
+    return [("carry", segments - 1), *(("snapshot", n) for n in ends)]
 
 
 @dataclass(slots=True)

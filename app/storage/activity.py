@@ -8,6 +8,7 @@ from typing import Any
 
 from app.errors import UnknownDocument
 from app.storage.database import DatabaseFile, now
+from app.storage.records import Document
 
 BOOK = 0
 """The chapter number under which the whole book's summary is stored."""
@@ -15,9 +16,10 @@ BOOK = 0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One reading of a document by the background worker."""
+    """A reading that the background worker makes, or has made."""
 
     id: int
+    reading_id: str
     document_id: str
     status: str
     error: str
@@ -61,24 +63,28 @@ class ActivityStore(DatabaseFile):
 
     # Jobs
 
-    def enqueue(self, document_id: str) -> int:
-        """Ask the background worker to read a document; an open job is found again."""
+    def enqueue(self, reading_id: str) -> int:
+        """Ask the background worker to make a reading; an open job is found again."""
         with self.writing():
             row = self.db.execute(
-                "SELECT id FROM jobs WHERE document_id = ? AND status IN ('queued', 'running')",
-                [document_id],
+                "SELECT id FROM jobs WHERE reading_id = ? AND status IN ('queued', 'running')",
+                [reading_id],
             ).fetchone()
             if row:
                 return int(row[0])
             moment = now()
-            job = {"document_id": document_id, "status": "queued"}
+            job = {"reading_id": reading_id, "status": "queued"}
             return self._insert("jobs", {**job, "created_at": moment, "updated_at": moment})
 
     def jobs(self, *statuses: str) -> list[Job]:
         """Jobs in the order they were asked for, of the given statuses or all."""
         marks = ",".join("?" * len(statuses))
-        where = f"WHERE status IN ({marks})" if statuses else ""
-        rows = self.db.query(f"SELECT * FROM jobs {where} ORDER BY id", list(statuses))
+        where = f"WHERE j.status IN ({marks})" if statuses else ""
+        rows = self.db.query(
+            "SELECT j.*, r.document_id FROM jobs j JOIN readings r ON r.id = j.reading_id "
+            f"{where} ORDER BY j.id",
+            list(statuses),
+        )
         return [Job(**row) for row in rows]
 
     def set_job(self, job_id: int, **values: Any) -> None:
@@ -99,14 +105,14 @@ class ActivityStore(DatabaseFile):
             cancelled = self.job_status(job_id) == "cancelling"
             self.set_job(job_id, status="cancelled" if cancelled else "queued", error="")
 
-    def cancel_job(self, document_id: str) -> None:
-        """Ask that the reading of a document stop after its present segment."""
+    def cancel_job(self, reading_id: str) -> None:
+        """Ask that a reading stop after its present segment."""
         with self.writing():
             for waiting, then in (("queued", "cancelled"), ("running", "cancelling")):
                 self.db.execute(
                     "UPDATE jobs SET status = ?, updated_at = ? "
-                    "WHERE document_id = ? AND status = ?",
-                    [then, now(), document_id, waiting],
+                    "WHERE reading_id = ? AND status = ?",
+                    [then, now(), reading_id, waiting],
                 )
 
     def job_status(self, job_id: int) -> str | None:
@@ -170,23 +176,37 @@ class ActivityStore(DatabaseFile):
 
     # Summaries
 
-    def summaries(self, document_id: str) -> dict[int, Summary]:
-        """Stored summaries by chapter number; 0 is the whole book."""
+    def summaries(self, document: Document) -> dict[int, Summary]:
+        """Stored summaries by chapter number; 0 is the whole book.
+
+        One that was made from another text is left out where the chapter of that number is not the
+        same one in the text that is read now.
+        """
         rows = self.db.query(
-            "SELECT chapter, title, summary FROM summaries WHERE document_id = ? ORDER BY chapter",
-            [document_id],
+            "SELECT s.chapter, s.title, s.summary FROM summaries s "
+            "LEFT JOIN readings r ON r.id = s.reading_id "
+            "WHERE s.document_id = :document AND (s.chapter = 0 OR r.text_id = :text OR EXISTS ("
+            "SELECT 1 FROM chapters c "
+            "WHERE c.text_id = :text AND c.number = s.chapter AND c.title = s.title)) "
+            "ORDER BY s.chapter",
+            {"document": document.id, "text": document.reading.text_id},
         )
         return {row["chapter"]: Summary(**row) for row in rows}
 
-    def save_summary(self, document_id: str, summary: Summary) -> None:
-        """Store or replace one summary. Raises UnknownDocument once the document was deleted."""
-        row = {
-            "document_id": document_id,
-            "chapter": summary.chapter,
-            "title": summary.title,
-            "summary": summary.summary,
-            "created_at": now(),
-        }
-        with self.writing():
-            self.check_there(document_id)
+    def save_summary(self, document: Document, summary: Summary) -> None:
+        """Store or replace one summary, made from this reading of the document.
+
+        Raises UnknownDocument once the document was deleted.
+        """
+        with self.writing() as db:
+            self.check_there(document.id)
+            there = db.execute("SELECT id FROM readings WHERE id = ?", [document.reading.id])
+            row = {
+                "document_id": document.id,
+                "chapter": summary.chapter,
+                "title": summary.title,
+                "summary": summary.summary,
+                "reading_id": document.reading.id if there.fetchone() else None,
+                "created_at": now(),
+            }
             self._table("summaries").upsert(row, pk=("document_id", "chapter"))

@@ -122,10 +122,22 @@ class DatabaseFile:
         self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._opening = threading.Lock()
         try:
-            migrations.apply(self.db)
+            self._migrate()
         except StoreFailed:
             self.close()
             raise
+
+    def _migrate(self) -> None:
+        """Bring the file up to date, all of it or nothing, and by one process at a time."""
+        db = self.db
+        if not migrations.pending(db):
+            return
+        db.conn.execute("PRAGMA foreign_keys=OFF")  # else a dropped table takes others along
+        try:
+            with self.writing():
+                migrations.apply(db)  # looks again: another process may have done it meanwhile
+        finally:
+            db.conn.execute("PRAGMA foreign_keys=ON")
 
     @property
     def db(self) -> Database:

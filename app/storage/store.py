@@ -1,39 +1,38 @@
 """SQLite: everything that is kept, in one database file.
 
-    documents 1-n sources | chapters | pages | segments (with their text) | states | jobs
+    documents 1-n sources 1-1 originals (the bytes of the files)
+              1-n texts 1-n chapters | pages
+              1-n readings (of one text each; one is in use) 1-n segments | states | jobs
               1-n chats 1-n messages,  1-n summaries (chapter 0 is the whole book)
 
-Chapters and pages are numbered from 1, segments from 0. Times are ISO-8601 UTC.
+Chapters and pages are numbered from 1, segments and sources from 0. Times are ISO-8601 UTC.
 """
 
 from __future__ import annotations
 
 from app.storage.activity import BOOK, ActivityStore, Chat, Job, Message, Summary
 from app.storage.database import now
-from app.storage.documents import (
-    LONGEST_TITLE,
-    Document,
-    DocumentStore,
-    StoredSegment,
-    state_heading,
-    written_with,
-)
+from app.storage.documents import DocumentStore
+from app.storage.records import LONGEST_TITLE, Document, Reading, StoredSegment
+from app.storage.states import state_heading
+from app.storage.texts import DocumentText
 
 __all__ = [
     "BOOK",
     "LONGEST_TITLE",
     "Chat",
     "Document",
+    "DocumentText",
     "Job",
     "Message",
+    "Reading",
     "Store",
     "StoredSegment",
     "Summary",
     "now",
     "state_heading",
-    "written_with",
 ]
 
 
 class Store(DocumentStore, ActivityStore):
-    """The one door to the database: documents and states, and what is done with them."""
+    """The one door to the database: documents, readings, and what is done with them."""

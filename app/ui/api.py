@@ -70,22 +70,28 @@ class Api:
         finally:
             path.unlink(missing_ok=True)
         if not document.ready:
-            self._desk.enqueue(document.id)
-        return {"id": document.id, "title": document.title, "already_known": known}
+            self._desk.enqueue(document.reading.id)
+        return {
+            "id": document.id,
+            "reading": document.reading.id,
+            "title": document.title,
+            "already_known": known,
+        }
 
     def status(self, id: str) -> dict[str, Any]:
-        """How far a document has been read; `job` is the state of its latest reading."""
+        """How far a document has been read, or with a reading's id that reading of it."""
         try:
             document = self._desk.library.store.document(id)
         except REFUSALS as error:
             raise _refusal(error) from error
-        job = self._desk.jobs().get(document.id)
-        progress = self._desk.worker.progress.get(document.id)
+        reading = document.reading
+        job = self._desk.jobs().get(reading.id)
+        progress = self._desk.worker.progress.get(reading.id)
         return {
             "id": document.id,
             "ready": document.ready,
-            "segments_done": progress.segments_done if progress else document.segments_done,
-            "segments": document.segments,
+            "segments_done": progress.segments_done if progress else reading.segments_done,
+            "segments": reading.segments,
             "job": job.status if job else None,
             "error": job.error if job else "",
         }
@@ -95,10 +101,10 @@ class Api:
     ) -> Iterator[str | dict[str, Any]]:
         """Stream the text of an answer as it grows, then the answer with its sources."""
         try:
-            document = self._desk.ready(self._desk.library.store.document(id).id)
+            self._desk.finished(self._desk.library.store.document(id))
             scope = Scope(chapter=chapter or None, as_of_chapter=as_of_chapter or None)
-            self._desk.turns.check(document.id, question, scope)
-            turn = self._desk.turns.start(document.id, question, scope)
+            self._desk.turns.check(id, question, scope)
+            turn = self._desk.turns.start(id, question, scope)
         except REFUSALS as error:
             raise _refusal(error) from error
         try:
@@ -112,7 +118,7 @@ class Api:
     def summarize(self, id: str, chapter: int = 0) -> dict[str, Any]:
         """One chapter's summary, or with chapter 0 the whole book's."""
         try:
-            document = self._desk.ready(self._desk.library.store.document(id).id)
+            document = self._desk.finished(self._desk.library.store.document(id))
             watch = self._desk.begin_summary(document.id)
             with self._desk.summarising(document.id, watch):
                 made = summarise(Summarizer(self._desk.library, watch), document, chapter)

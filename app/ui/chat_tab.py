@@ -111,7 +111,7 @@ class ChatTab:
         """The document's latest chat, and its chapters to choose from."""
         document = self._desk.find(document_id)
         chapters = (
-            chapter_choices(self._desk.library.store.chapters(document.id)) if document else []
+            chapter_choices(self._desk.library.store.chapters(document.reading)) if document else []
         )
         chats = self._desk.library.store.chats(document.id) if document else []
         view = self._show(document_id, chats[0].id if chats else None)
@@ -159,9 +159,10 @@ class ChatTab:
         return answers[-1] if answers else None
 
     def _evidence_of(self, document_id: str | None, message: Message | None) -> list[Any]:
-        if message is None or document_id is None:
+        document = self._desk.find(document_id)
+        if message is None or document is None:
             return [gr.update(visible=False), ""]
-        chapters = self._desk.library.store.chapters(document_id)
+        chapters = self._desk.library.store.chapters(document.reading)
         shown = evidence_html(message.confidence, message.sources, chapters)
         return [gr.update(visible=bool(shown)), shown]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.errors import NotReady
 from app.library import Library, Stopped
-from app.storage.store import Document, Job
+from app.storage.store import Document, Job, Reading
 from app.ui.turns import Turns
 from app.worker import Worker
 
@@ -41,21 +41,34 @@ class Desk:
         document = self.find(document_id)
         if document is None:
             raise NotReady("No document is open; choose one in the library first.")
+        return self.finished(document)
+
+    def finished(self, document: Document) -> Document:
+        """The document as it is. Raises NotReady where this reading of it is not finished."""
         if not document.ready:
-            raise NotReady(
-                f"{document.title!r} has been read to segment {document.segments_done} of "
-                f"{document.segments}; wait until the reading is done."
-            )
+            raise NotReady(f"{document.how_far}; wait until the reading is done.")
         return document
 
     def jobs(self) -> dict[str, Job]:
-        """The latest job of every document that has one."""
-        return {job.document_id: job for job in self.library.store.jobs()}
+        """The latest job of every reading that has one."""
+        return {job.reading_id: job for job in self.library.store.jobs()}
 
-    def enqueue(self, document_id: str) -> None:
-        """Ask the background reader to read a document, from where it stopped."""
-        self.library.store.enqueue(document_id)
+    def unfinished(self, document: Document) -> Reading | None:
+        """The reading of a document that is still to be finished: the one in use, or the latest."""
+        if not document.ready:
+            return document.reading
+        found = [r for r in self.library.store.readings(document.id) if not r.ready]
+        return found[-1] if found else None
+
+    def enqueue(self, reading_id: str) -> None:
+        """Ask the background reader to make a reading, from where it stopped."""
+        self.library.store.enqueue(reading_id)
         self.worker.wake()
+
+    def cancel(self, document_id: str) -> None:
+        """Ask that all readings of a document stop after their present segments."""
+        for reading in self.library.store.readings(document_id):
+            self.library.store.cancel_job(reading.id)
 
     def begin_summary(self, document_id: str) -> Callable[[], None]:
         """A watch for summaries that begin now: it raises Stopped once they are to end."""
@@ -83,13 +96,12 @@ class Desk:
         """Delete a document once nothing writes to it any more."""
         self.stop_summary(document_id)
         self.turns.stop_document(document_id)
-        self.library.store.cancel_job(document_id)
+        self.cancel(document_id)
         if self._summing[document_id].acquire(timeout=SEGMENT_PATIENCE):  # its summary has ended
             self._summing[document_id].release()
         deadline = monotonic() + SEGMENT_PATIENCE
         while monotonic() < deadline:
-            job = self.jobs().get(document_id)
-            if job is None or job.status not in OPEN:
+            if not any(job.document_id == document_id for job in self.library.store.jobs(*OPEN)):
                 break
             sleep(0.05)
         return self.library.remove(document_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,19 @@ import gradio as gr
 
 from app.engine import MEMORY_NOTES
 from app.errors import REFUSALS
-from app.storage.store import Document, Job
+from app.storage.store import Document, Job, Reading
 from app.ui.desk import OPEN, Desk, private
-from app.ui.inputs import upload_box
-from app.ui.texts import MEMORY_NAMES, NO_DOCUMENTS, note, progress_html, ratio, size, status
+from app.ui.inputs import choice_list, upload_box
+from app.ui.texts import (
+    MEMORY_NAMES,
+    NO_DOCUMENTS,
+    note,
+    progress_html,
+    ratio,
+    reading_name,
+    size,
+    status,
+)
 
 HEADERS = ["Title", "Memory", "Pages", "Tokens", "State", "vs KV cache", "Status", "Id"]
 WIDTHS: list[str | int] = ["25%", "13%", "8%", "9%", "9%", "8%", "14%", "14%"]
@@ -43,6 +54,7 @@ class LibraryTab:
             self._reading,
             self._read_on,
             self._cancel,
+            self._used,
             self._seen,
         ]
         self._wire()
@@ -66,6 +78,7 @@ class LibraryTab:
         )
         with gr.Column(visible=False) as self._details:
             self._reading = gr.HTML()
+            self._used = choice_list("Reading in use", visible=False, filterable=False)
             with gr.Row():
                 self._read_on = gr.Button("Read on", size="sm", scale=0, min_width=130)
                 self._cancel = gr.Button("Stop reading", size="sm", scale=0, min_width=130)
@@ -119,6 +132,9 @@ class LibraryTab:
             [self._new_title, self._said],
             **private(),
         ).then(self.view, looking, self._view, **private())
+        self._used.input(self.use, self._used, self._said, **private()).then(
+            self.view, looking, self._view, **private()
+        )
         confirming = [self._confirm, self._confirm_text]
         self._delete.click(self.ask_delete, self.picker, confirming, **private())
         self._keep.click(lambda: gr.Row(visible=False), None, self._confirm, **private())
@@ -142,7 +158,10 @@ class LibraryTab:
         return self.view(search, selected)
 
     def _fingerprint(self, search: str, selected: str | None) -> str:
-        documents = [(d.id, d.updated_at, d.title) for d in self._desk.library.list(search)]
+        documents = [
+            (d.id, d.updated_at, d.title, d.reading.id, d.reading.updated_at)
+            for d in self._desk.library.list(search)
+        ]
         jobs = [(j.id, j.status) for j in self._desk.library.store.jobs()]
         return repr(
             (search, selected, documents, jobs, sorted(dict(self._desk.worker.progress).items()))
@@ -155,33 +174,62 @@ class LibraryTab:
         documents, jobs = desk.library.list(search), desk.jobs()
         every = documents if not search.strip() else desk.library.list()
         opened = desk.find(selected)
-        job = jobs.get(opened.id) if opened else None
+        unfinished = desk.unfinished(opened) if opened else None
+        job = jobs.get(unfinished.id) if unfinished else None
         is_open = job is not None and job.status in OPEN
-        waits = opened is not None and not opened.ready
-        shown = progress_html(opened, job, desk.worker.progress.get(opened.id)) if opened else ""
         return [
-            gr.update(value=[self._row(d, jobs.get(d.id)) for d in documents], visible=bool(every)),
+            gr.update(value=[self._row(d, jobs) for d in documents], visible=bool(every)),
             gr.update(visible=not every),
             gr.update(
                 choices=[(d.title, d.id) for d in every], value=opened.id if opened else None
             ),
             gr.update(visible=opened is not None),
-            shown,
-            gr.update(visible=waits and not is_open),
-            gr.update(visible=waits and is_open),
+            self._progress(opened, unfinished, jobs) if opened else "",
+            gr.update(visible=unfinished is not None and not is_open),
+            gr.update(visible=unfinished is not None and is_open),
+            self._choices(opened),
             seen,
         ]
 
-    def _row(self, document: Document, job: Job | None) -> list[str]:
-        count = self._desk.library.store.page_count(document.id)
+    def _progress(
+        self, opened: Document, unfinished: Reading | None, jobs: Mapping[str, Job]
+    ) -> str:
+        """Bars of the reading in use and of another one that is being made."""
+        bars = [opened]
+        if unfinished is not None and unfinished.id != opened.reading.id:
+            title = f"Read again: {reading_name(unfinished)}"
+            bars.append(replace(opened, title=title, reading=unfinished))
+        return "".join(
+            progress_html(
+                bar, jobs.get(bar.reading.id), self._desk.worker.progress.get(bar.reading.id)
+            )
+            for bar in bars
+        )
+
+    def _choices(self, opened: Document | None) -> Any:
+        """The finished readings of the open document, where there are several."""
+        found = self._desk.library.store.readings(opened.id) if opened else []
+        ready = [(reading_name(r), r.id) for r in found if r.ready]
+        several = opened is not None and opened.ready and len(ready) > 1
+        return gr.update(
+            choices=ready, value=opened.reading.id if opened and several else None, visible=several
+        )
+
+    def _row(self, document: Document, jobs: Mapping[str, Job]) -> list[str]:
+        reading, desk = document.reading, self._desk
+        count = desk.library.store.page_count(reading)
+        words = status(document, jobs.get(reading.id), desk.worker.progress.get(reading.id))
+        others = (j for j in jobs.values() if j.document_id == document.id and j.status in OPEN)
+        if document.ready and any(others):
+            words += ", being read again"
         return [
             document.title,
-            MEMORY_NAMES.get(document.memory, document.memory),
+            MEMORY_NAMES.get(reading.memory, reading.memory),
             f"{count:,}" if document.paged else f"~{count:,}",
-            f"{document.tokens:,}",
-            size(document.state_bytes) if document.ready else "",
+            f"{reading.tokens:,}",
+            size(reading.state_bytes) if document.ready else "",
             ratio(document),
-            status(document, job, self._desk.worker.progress.get(document.id)),
+            words,
             document.id,
         ]
 
@@ -216,20 +264,29 @@ class LibraryTab:
         if known and document.ready:
             said = f"{document.title} was read before; it is open now."
         else:
-            self._desk.enqueue(document.id)
+            self._desk.enqueue(document.reading.id)
             said = f"{document.title} is being read; you may close this page meanwhile."
         choice = gr.update(choices=[(document.title, document.id)], value=document.id)
         return [None, "", "", choice, note(said, "good")]
 
     def read_on(self, selected: str | None) -> None:
         """Read an interrupted document to its end."""
-        if document := self._desk.find(selected):
-            self._desk.enqueue(document.id)
+        document = self._desk.find(selected)
+        if document and (unfinished := self._desk.unfinished(document)):
+            self._desk.enqueue(unfinished.id)
 
     def cancel(self, selected: str | None) -> None:
         """Stop the reading after the present segment."""
         if selected:
-            self._desk.library.store.cancel_job(selected)
+            self._desk.cancel(selected)
+
+    def use(self, reading_id: str | None) -> str:
+        """Answer from this reading of its document from now on."""
+        try:
+            self._desk.library.use(reading_id or "")
+        except REFUSALS as error:
+            return note(str(error), "warning")
+        return ""
 
     def rename(self, selected: str | None, title: str) -> list[Any]:
         """Give the open document another title."""

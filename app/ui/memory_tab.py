@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app.engine import MEMORY_NOTES
-from app.storage.store import Document
+from app.storage.store import Document, Reading
 from app.ui import charts
 from app.ui.desk import Desk, private
 from app.ui.texts import MEMORY_NAMES, NOT_OPEN, facts_html, note, ratio, size
@@ -51,30 +51,28 @@ class MemoryTab:
         document = self._desk.find(document_id)
         if document is None:
             return [note(NOT_OPEN), gr.update(visible=False), "", None, "", None]
-        parts = self._desk.library.store.state_parts(document.id)
-        figure = charts.sizes(parts, document.kv_cache_bytes)
+        parts = self._desk.library.store.state_parts(document.reading)
+        figure = charts.sizes(parts, document.reading.kv_cache_bytes)
         facts = facts_html(self._describe(document, sum(parts.values())))
         return ["", gr.update(visible=True), facts, figure, *self._last(document, chat_id)]
 
     def _describe(self, document: Document, held: int) -> dict[str, str]:
-        read = sum(
-            s.tokens
-            for s in self._desk.library.store.segments(document.id, 0, document.segments_done)
-        )
+        reading = document.reading
+        read = self._desk.library.store.tokens_done(reading)
         per_100k = size(held / read * 100_000) if read else "nothing is read yet"
         state = f"{size(held)}, {ratio(document)} of the KV cache" if document.ready else size(held)
-        config = json.loads(document.memory_config)
+        config = json.loads(reading.memory_config)
         return {
-            "Memory": MEMORY_NAMES.get(document.memory, document.memory),
-            "What it is": MEMORY_NOTES.get(document.memory, ""),
+            "Memory": MEMORY_NAMES.get(reading.memory, reading.memory),
+            "What it is": MEMORY_NOTES.get(reading.memory, ""),
             "State": state,
-            "16-bit KV cache": size(document.kv_cache_bytes),
+            "16-bit KV cache": size(reading.kv_cache_bytes),
             "Per 100,000 tokens": per_100k,
-            "Read": f"{read:,} of {document.tokens:,} tokens in {document.segments} windows",
+            "Read": f"{read:,} of {reading.tokens:,} tokens in {reading.segments} windows",
             "Configuration": ", ".join(f"{name} {value}" for name, value in config.items()),
-            "Backbone": f"{document.backbone} {document.backbone_sha256[:12]}",
-            "Adapter": document.adapter or "none",
-            "SHA-256 of the state": document.state_sha256 or "not finished",
+            "Backbone": f"{reading.backbone} {reading.backbone_sha256[:12]}",
+            "Adapter": reading.adapter or "none",
+            "SHA-256 of the state": reading.state_sha256 or "not finished",
         }
 
     def _last(self, document: Document, chat_id: int | None) -> list[Any]:
@@ -86,14 +84,13 @@ class MemoryTab:
             return [note(NO_ANSWER), None]
         last = answered[-1]
         question = messages[last - 1].text if last else ""
-        figure = charts.attention(messages[last].sources, document.segments, self._labels(document))
+        segments, labels = document.reading.segments, self._labels(document.reading)
+        figure = charts.attention(messages[last].sources, segments, labels)
         return [note(f"{question} \u2192 {messages[last].text}"), figure]
 
-    def _labels(self, document: Document) -> dict[int, str]:
+    def _labels(self, reading: Reading) -> dict[int, str]:
         store = self._desk.library.store
-        pages = {
-            number: store.segments(document.id, number, number + 1)[0].page_first
-            for number in charts.tick_segments(document.segments)
-        }
-        labels = store.page_labels(document.id, pages.values())
+        shown = store.some_segments(reading, charts.tick_segments(reading.segments))
+        pages = {number: segment.page_first for number, segment in shown.items()}
+        labels = store.page_labels(reading, pages.values())
         return {number: labels[page] for number, page in pages.items()}

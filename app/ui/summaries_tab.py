@@ -62,7 +62,7 @@ class SummariesTab:
     def open_document(self, document_id: str | None) -> list[Any]:
         """The document's chapters and summaries."""
         document = self._desk.find(document_id)
-        chapters = self._desk.library.store.chapters(document.id) if document else []
+        chapters = self._desk.library.store.chapters(document.reading) if document else []
         choices = chapter_choices(chapters)
         return [
             gr.update(choices=choices, value=1 if choices else None),
@@ -76,7 +76,8 @@ class SummariesTab:
         if document is None:
             return note(NOT_OPEN)
         store = self._desk.library.store
-        return summaries_html(document, store.chapters(document.id), store.summaries(document.id))
+        chapters, made = store.chapters(document.reading), store.summaries(document)
+        return summaries_html(document, chapters, made)
 
     def summarise_one(
         self, document_id: str | None, chapter: int | None, again: bool = False
@@ -86,7 +87,8 @@ class SummariesTab:
 
     def summarise_all(self, document_id: str | None, again: bool = False) -> Iterator[list[Any]]:
         """Make what is missing: every chapter's summary, then the book's; again: make all."""
-        chapters = self._desk.library.store.chapters(document_id or "")
+        document = self._desk.find(document_id)
+        chapters = self._desk.library.store.chapters(document.reading) if document else []
         yield from self._make(document_id, [*range(1, len(chapters) + 1), BOOK], again)
 
     def _make(self, document_id: str | None, wanted: list[int], again: bool) -> Iterator[list[Any]]:

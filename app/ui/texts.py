@@ -8,7 +8,7 @@ from typing import Any
 
 from app.cli.progress import pace_text
 from app.library import ReadProgress
-from app.storage.store import BOOK, Document, Job, Summary
+from app.storage.store import BOOK, Document, Job, Reading, Summary
 from ingest.book import Chapter
 
 SENTENCE = "Read a book once, keep its memory state, ask for ever."
@@ -38,16 +38,17 @@ def size(count: float) -> str:
 
 def ratio(document: Document) -> str:
     """How much smaller the state is than the KV cache of the same text."""
-    if not document.ready or not document.state_bytes:
+    reading = document.reading
+    if not reading.ready or not reading.state_bytes:
         return ""
-    return f"1/{document.kv_cache_bytes / document.state_bytes:.0f}"
+    return f"1/{reading.kv_cache_bytes / reading.state_bytes:.0f}"
 
 
 def status(document: Document, job: Job | None, progress: ReadProgress | None) -> str:
     """Where the reading of a document stands, in a few words."""
     if document.ready:
         return "ready"
-    done = f"{document.segments_done}/{document.segments}"
+    done = f"{document.reading.segments_done}/{document.reading.segments}"
     if job is None or job.status == "cancelled":
         return f"stopped at {done}"
     if job.status == "failed":
@@ -58,6 +59,13 @@ def status(document: Document, job: Job | None, progress: ReadProgress | None) -
     return {"queued": f"waiting, {done}", "cancelling": f"stopping, {done}"}.get(
         job.status, f"reading {done}"
     )
+
+
+def reading_name(reading: Reading) -> str:
+    """ "adaptive MELODI, smollm2, 3.4 MB, 2026-11-30"."""
+    memory = MEMORY_NAMES.get(reading.memory, reading.memory)
+    weight = size(reading.state_bytes) if reading.ready else "not finished"
+    return f"{memory}, {reading.backbone}, {weight}, {reading.created_at[:10]}"
 
 
 def pages(source: Mapping[str, Any]) -> str:
@@ -74,13 +82,14 @@ def note(text: str, kind: str = "quiet") -> str:
 
 def progress_html(document: Document, job: Job | None, progress: ReadProgress | None) -> str:
     """A bar with what the reading of one document is doing."""
-    done = progress.segments_done if progress else document.segments_done
-    share = 100 * done / max(1, document.segments)
+    reading = document.reading
+    done = progress.segments_done if progress else reading.segments_done
+    share = 100 * done / max(1, reading.segments)
     words = status(document, job, progress)
     if job is not None and job.status == "failed":
         words = f"{words}: {job.error}"
     elif document.ready:
-        words = f"ready, {size(document.state_bytes)} of memory, read in {document.seconds:.0f} s"
+        words = f"ready, {size(reading.state_bytes)} of memory, read in {reading.seconds:.0f} s"
     return (
         f'<div class="bs-reading"><div class="bs-title">{escape(document.title)}</div>'
         f'<div class="bs-bar"><div style="width:{share:.1f}%"></div></div>'

@@ -87,16 +87,18 @@ class Turns:
     def check(self, document_id: str, question: str, scope: Scope) -> None:
         """Raise InvalidQuestion for a question that would be refused, before anything is stored."""
         self._library.ask(document_id, question, scope)
-        scope.check(len(self._library.store.chapters(document_id)))
+        reading = self._library.store.document(document_id).reading
+        scope.check(len(self._library.store.chapters(reading)))
 
     def start(
         self, document_id: str, question: str, scope: Scope, chat_id: int | None = None
     ) -> Turn:
         """Begin an answer; a chat gets the question now and the answer when it is made."""
+        document = self._library.store.document(document_id)
         stream = self._library.ask(document_id, question, scope)
         if chat_id is not None:
             self._library.store.say(chat_id, "user", question.strip())
-        turn = Turn(document_id, chat_id)
+        turn = Turn(document.id, chat_id)
         turn.note = stream.note
         with self._lock:
             self._running.append(turn)

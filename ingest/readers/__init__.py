@@ -22,6 +22,9 @@ from ingest.readers.markdown import read_markdown
 from ingest.readers.pdf import read_pdf
 from ingest.readers.text import read_text
 
+PARSER_VERSION = 1
+"""Raise it when the readers give another text, other chapters or other pages for the same file."""
+
 MOST_BYTES = 512 << 20
 # How an HTML file starts, after white space, comments and an XML declaration.
 _HTML = re.compile(

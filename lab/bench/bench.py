@@ -104,9 +104,9 @@ def planted(
         for way in ("memory", "passage", "off", "wrong")
     }
     return {
-        "windows": known.segments,
-        "tokens": known.tokens,
-        "state_to_kv_cache": round(known.state_bytes / known.kv_cache_bytes, 5),
+        "windows": known.reading.segments,
+        "tokens": known.reading.tokens,
+        "state_to_kv_cache": round(known.reading.state_bytes / known.reading.kv_cache_bytes, 5),
         "facts": len(answers),
         "contained": held,
         "memory_to_passage": round(held["memory"] / max(1, held["passage"]), 3),
@@ -197,33 +197,33 @@ def reading(
     started = perf_counter()
     name = f"{tokens}-tokens.txt"
     ingested = library.add(text.encode(), name, memory=memory, on_progress=watch)
-    document = ingested.document
-    if ingested.already_known or ingested.resumed or len(moments) != document.segments:
+    document, reading = ingested.document, ingested.document.reading
+    if ingested.already_known or ingested.resumed or len(moments) != reading.segments:
         library.remove(document.id)
         raise InvalidSetting("This document was read (in part) before; run the bench again.")
-    if document.segments < TENTHS:
+    if reading.segments < TENTHS:
         library.remove(document.id)
         raise InvalidSetting(
-            f"{tokens:,} tokens are {document.segments} segments of this memory; speed is compared "
+            f"{tokens:,} tokens are {reading.segments} segments of this memory; speed is compared "
             f"over tenths, so give at least {TENTHS} segments' tokens."
         )
-    counts = [s.tokens for s in library.store.segments(document.id)]
+    counts = [s.tokens for s in library.store.segments(reading)]
     times = [perf for _, perf in moments]
-    tenth = document.segments // TENTHS
+    tenth = reading.segments // TENTHS
     first = sum(counts[1 : tenth + 1]) / (times[tenth] - times[0])
     last = sum(counts[-tenth:]) / (times[-1] - times[-1 - tenth])
     return {
-        "memory": document.memory,
-        "tokens": document.tokens,
-        "segments": document.segments,
+        "memory": reading.memory,
+        "tokens": reading.tokens,
+        "segments": reading.segments,
         "seconds": round(times[-1] - started, 1),
-        "tokens_per_second": round(document.tokens / document.seconds, 1),
+        "tokens_per_second": round(reading.tokens / reading.seconds, 1),
         "first_tenth": round(first, 1),
         "last_tenth": round(last, 1),
         "ratio": round(last / first, 3),
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "state_bytes": document.state_bytes,
-        "kv_cache_bytes": document.kv_cache_bytes,
+        "state_bytes": reading.state_bytes,
+        "kv_cache_bytes": reading.kv_cache_bytes,
     }
 
 
@@ -318,17 +318,17 @@ def novel(
     results: dict[str, Any] = {"title": book.title, "words": len(book.text.split()), "files": {}}
     for name, data in files.items():
         done = library.add(data, name, title=book.title, on_progress=on_progress)
-        document = done.document
+        document, reading = done.document, done.document.reading
         summary = Summarizer(library).chapter(document, 1)
         results["files"][name] = {
             "id": document.id,
             "chapters": done.chapters,
-            "pages": library.store.page_count(document.id),
-            "segments": document.segments,
-            "tokens": document.tokens,
-            "state_bytes": document.state_bytes,
-            "kv_cache_bytes": document.kv_cache_bytes,
-            "seconds": document.seconds,
+            "pages": library.store.page_count(reading),
+            "segments": reading.segments,
+            "tokens": reading.tokens,
+            "state_bytes": reading.state_bytes,
+            "kv_cache_bytes": reading.kv_cache_bytes,
+            "seconds": reading.seconds,
             "answers": [_shown(library, document.id, question) for question in questions],
             "first_chapter": summary.summary,
         }

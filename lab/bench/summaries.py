@@ -43,7 +43,7 @@ def summaries(
 def _windows(library: Library, story: Summarised, on_progress: OnProgress) -> list[dict[str, Any]]:
     name = story.id.replace("/", "-")
     document = library.add(story.text.encode(), f"{name}.txt", on_progress=on_progress).document
-    texts = [segment.text for segment in library.store.segments(document.id)]
+    texts = [segment.text for segment in library.store.segments(document.reading)]
     told = Summarizer(library).windows(document, range(len(texts)))
     by_people = [told_of(texts, summary) for summary in story.summaries]
     people = [[said[n] for said in by_people if said[n]] for n in range(len(texts))]

@@ -64,7 +64,7 @@ from memory_models.word_index import pack_words
 REPEAT_REQUEST = "\n\nRepeat the text above."
 POINTING = (0.5, 0.83)  # of the depth: layers whose attention points at what answers
 QUERY_DISTANCE = 20  # how far behind the prompt's place addressing queries stand
-ADDRESS_WEIGHT = 0.25  # EXPERIMENTS.md, 2026-11-21: combining
+ADDRESS_WEIGHT = 0.25  # docs/experiments/answering.md: combining
 WORD_WEIGHT = 1.6  # of BM25 beside the heads' score; 2026-11-23: words to find, words to weigh
 
 
@@ -383,7 +383,7 @@ class AdaptiveMemory:
         return Ranked(tuple(book.segments[row] for row in rows[best.indices].tolist()), best.values)
 
     def choose(self, ranked: Ranked, count: int, *, together: bool = False) -> Chosen:
-        """The `count` best windows, a row each or as one row (EXPERIMENTS.md: seen together)."""
+        """The `count` best windows, a row each or as one row (docs/experiments/answering.md)."""
         best = ranked.segments[:count]
         if together:
             return Chosen((tuple(sorted(best)),), torch.zeros(1))

@@ -13,7 +13,8 @@ stands beside it.
   ask     at the long-term layer A = a A_cross + (1 - a) A_self as in the paper, with a [d,d] map
           of each head's queries before they meet the queue
 
-What differs from the paper, each for a reason found by measuring (EXPERIMENTS.md):
+What differs from the paper, each for a reason found by measuring
+(docs/experiments/infini-and-melodi.md):
   * F_long depends on what the tokens are. The paper's mixers weigh places of the window, the same
     for every text; a backbone trained along learns to bring to a place what should be kept. In a
     frozen one what matters stands anywhere, and the mean of two neighbours is already lost on it.

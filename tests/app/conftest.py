@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from novels import KINDS, Shelf, kind_settings, novel
 
-from app.exchange.archive import export_document
+from app.exchange.export import export_document
 from app.library import Library
 from app.storage.store import Store
 
@@ -17,7 +17,7 @@ from app.storage.store import Store
 def shelf(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Iterator[Shelf]:
     """Read-only: a test that changes a document takes the `library` fixture instead."""
     home = tmp_path_factory.mktemp("shelf")
-    libraries = {kind: Library(kind_settings(home, tiny_backbone, kind)) for kind in KINDS}
+    libraries = {kind: Library(kind_settings(home / kind, tiny_backbone, kind)) for kind in KINDS}
     documents = {
         kind: library.add(novel(), "novel.md", title="The Novel").document
         for kind, library in libraries.items()

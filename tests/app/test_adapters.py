@@ -58,13 +58,13 @@ def test_a_state_stays_readable_when_another_adapter_is_in_use(
     files = library.engine.trained.files
     first = files.install(gate_file(library, tmp_path, 0)).name
     document = read_novel(library)
-    assert first in document.memory_config
+    assert first in document.reading.memory_config
     before = "".join(library.ask(document.id, QUESTION))
     files.install(gate_file(library, tmp_path, 1))
     assert "".join(library.ask(document.id, QUESTION)) == before
     again = library.append(document.id, novel(seed=3), "more.md")  # written with the first gate
-    assert again.ready and first in again.memory_config
-    assert read_novel(library, seed=5).memory_config != document.memory_config
+    assert again.ready and first in again.reading.memory_config
+    assert read_novel(library, seed=5).reading.memory_config != document.reading.memory_config
 
 
 def test_a_missing_adapter_is_named(library: Library, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_state_decides_the_answer(shelf: Shelf, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["adaptive", "melodi"])
 def test_sources_are_the_heaviest_stored_segments(shelf: Shelf, kind: str) -> None:
     answer = ask(shelf, kind)
-    stored = shelf.libraries[kind].store.segments(shelf.documents[kind].id)
+    stored = shelf.libraries[kind].store.segments(shelf.documents[kind].reading)
     assert len(answer.sources) == 4  # the windows that one question may address
     everywhere = sum(s.weight for s in answer.sources)
     if kind == "adaptive":
@@ -114,7 +114,9 @@ def test_a_scope_outside_the_book_is_refused(
         list(library.ask(document.id, QUESTION, scope))
 
 
-@pytest.mark.parametrize(("question", "reason"), [("  \n", "empty"), ("key " * 600, "at most 512")])
+@pytest.mark.parametrize(
+    ("question", "reason"), [("  \n", "empty"), ("key " * 600, "limit is 512")]
+)
 def test_a_question_without_words_or_with_too_many_is_refused(
     shelf: Shelf, question: str, reason: str
 ) -> None:
@@ -186,7 +188,7 @@ def test_no_text_of_the_book_is_tokenised_to_answer(
     assert any("Say something." in text for text in encoded)
     sentences = {
         sentence.strip()
-        for segment in library.store.segments(document.id)
+        for segment in library.store.segments(document.reading)
         for sentence in segment.text.split(".")
         if len(sentence.strip()) > 8
     }

@@ -51,7 +51,7 @@ def tiny_settings(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "backbone": str(tiny_backbone),
         "window": "32",
-        "share": "0.25",
+        "keep_ratio": "0.25",
         "answer_tokens": "6",
     }.items():
         monkeypatch.setenv(f"BOOKSTATE_{name.upper()}", value)
@@ -121,6 +121,58 @@ def test_list_and_show(known: str) -> None:
     assert shown["pages"] >= 1
     assert len(shown["state_sha256"]) == 64
     assert shown["state_bytes"] == sum(shown["state_parts"].values())
+
+
+def test_show_lists_the_readings(known: str, book: Path) -> None:
+    (only,) = value("show", known)["readings"]
+    assert only == {
+        **{name: value("show", known)[name] for name in ("memory", "backbone", "created_at")},
+        **{name: value("show", known)[name] for name in ("segments", "segments_done")},
+        **{name: value("show", known)[name] for name in ("state_bytes", "ready")},
+        "id": known,
+        "in_use": True,
+    }
+    assert value("ingest", book, "--memory", "melodi")["id"] == known
+    first, second = value("show", known)["readings"]
+    assert [(r["memory"], r["in_use"]) for r in (first, second)] == [
+        ("adaptive", False),
+        ("melodi", True),
+    ]
+    assert value("show", known)["memory"] == value("list")[0]["memory"] == "melodi"
+    assert value("show", second["id"]) == value("show", known)
+    said = run("show", known).stdout
+    assert f"reading {first['id']}  adaptive" in said
+    assert said.count("in use") == 1
+
+
+def test_reread(known: str, book: Path) -> None:
+    before = value("show", known)
+    book.unlink()
+    read = value("reread", known, "--memory", "infini")
+    assert read.keys() == INGESTED
+    assert (read["id"], read["already_known"]) == (known, False)
+    assert value("show", known)["memory"] == "infini"
+    back = value("reread", known, "--memory", "adaptive")
+    assert back["already_known"]
+    now = value("show", known)
+    assert now.pop("readings") != before.pop("readings")
+    assert now == before
+    assert value("reread", known, "--share", "0.5")["state_bytes"] > before["state_bytes"]
+    assert "already known" in run("reread", known, "--share", "0.5").stdout
+
+
+def test_rm_of_one_reading(known: str, book: Path) -> None:
+    assert "has only this reading" in refusal("rm", known, "--reading")
+    value("ingest", book, "--memory", "melodi")
+    second = value("show", known)["readings"][1]["id"]
+    assert value("rm", second[:9])["memory"] == "melodi"
+    assert value("show", known)["memory"] == "adaptive"
+    value("ingest", book, "--memory", "melodi")
+    assert value("rm", known, "--reading")["memory"] == "adaptive"
+    assert value("show", known)["memory"] == "melodi"
+    assert "No document" in refusal("show", "abcabcabcabc")
+    value("rm", known)
+    assert value("list") == []
 
 
 def test_ask(known: str) -> None:

@@ -50,7 +50,7 @@ def segments_done(home: Path) -> int:
         return -1
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
     try:
-        row = connection.execute("SELECT segments_done FROM documents").fetchone()
+        row = connection.execute("SELECT segments_done FROM readings").fetchone()
     except sqlite3.OperationalError:  # no table yet
         return -1
     finally:
@@ -96,5 +96,5 @@ def test_killed_at_random_moments_it_ends_in_the_same_state(
     whole = library.add(file.read_bytes(), file.name).document
     library.close()
     after = Library(read_settings(home=home, backbone=str(slow_backbone)))
-    assert after.store.document(finished["id"]).state_sha256 == whole.state_sha256
+    assert after.store.document(finished["id"]).reading.state_sha256 == whole.reading.state_sha256
     after.close()

@@ -10,12 +10,13 @@ import pytest
 from novels import KINDS, QUESTION, Interrupted, kind_settings, novel, read_novel
 
 from app.errors import Busy, InvalidSetting, NotReady, UnknownDocument
-from app.exchange.archive import export_document
+from app.exchange.export import export_document
 from app.library import Library, ReadProgress
+from app.register import File
 from app.settings import Settings
 from app.state_reader import Scope
 from app.storage.store import Store
-from ingest.book import EmptyDocument
+from ingest.book import Book, EmptyDocument
 
 
 def interrupt_at(segment: int) -> object:
@@ -34,14 +35,14 @@ def test_a_new_document_is_read_to_its_end(library: Library) -> None:
     document = done.document
     assert document.ready and not done.resumed and not done.already_known
     assert (document.title, document.format, done.chapters) == ("My Novel", "markdown", 3)
-    assert [p.segments_done for p in seen] == list(range(1, document.segments + 1))
+    assert [p.segments_done for p in seen] == list(range(1, document.reading.segments + 1))
     assert seen[-1].seconds_left == pytest.approx(0, abs=1e-6)
-    segments = library.store.segments(document.id)
+    segments = library.store.segments(document.reading)
     assert "".join(s.text for s in segments).split() == novel().decode().split()
-    assert document.tokens == sum(s.tokens for s in segments)
+    assert document.reading.tokens == sum(s.tokens for s in segments)
     assert all(library.backbone.tokenizer.count(s.text) == s.tokens <= 32 for s in segments)
-    assert document.kv_cache_bytes == document.tokens * 3 * 2 * 8 * 2 * 2
-    assert document.state_bytes == sum(library.store.state_parts(document.id).values())
+    assert document.reading.kv_cache_bytes == document.reading.tokens * 3 * 2 * 8 * 2 * 2
+    assert document.reading.state_bytes == sum(library.store.state_parts(document.reading).values())
 
 
 def test_the_same_bytes_are_looked_up_not_read(library: Library) -> None:
@@ -56,28 +57,33 @@ def test_the_same_bytes_are_looked_up_not_read(library: Library) -> None:
     assert len(library.list()) == 1
 
 
-def test_other_memories_and_other_settings_are_other_documents(
+def test_other_memories_and_other_settings_are_other_readings_of_one_document(
     home: Path, tiny_backbone: Path
 ) -> None:
-    ids = set()
+    documents, readings = set(), set()
     for kind in KINDS:
         library = Library(kind_settings(home, tiny_backbone, kind))
         document = library.register(novel(chapters=1), "novel.md")[0]
-        ids.add(document.id)
-        assert document.memory == kind.partition("-")[0]
+        documents.add(document.id)
+        readings.add(document.reading.id)
+        assert document.reading.memory == kind.partition("-")[0]
         library.close()
-    assert len(ids) == len(KINDS)
+    assert (len(documents), len(readings)) == (1, len(KINDS))
 
 
-def test_two_processes_register_the_same_file_once(library: Library, settings: Settings) -> None:
+def test_two_processes_register_the_same_file_once(
+    library: Library, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = Library(settings)
-    parse = other._parse
+    parse, parsed = File.parse, []
 
-    def overtaken(*args: object) -> object:
-        library.register(novel(), "novel.md")
-        return parse(*args)  # type: ignore[arg-type]
+    def overtaken(file: File) -> Book:
+        if not parsed:
+            parsed.append(file)
+            library.register(novel(), "novel.md")
+        return parse(file)
 
-    other._parse = overtaken  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(File, "parse", overtaken)
     document, known = other.register(novel(), "novel.md")
     other.close()
     assert known
@@ -99,15 +105,15 @@ def test_a_reading_goes_on_while_another_connection_writes(library: Library) -> 
     document = library.add(novel(), "novel.md", on_progress=chat).document
     other.close()
     assert document.ready
-    assert len(library.store.chats(document.id)) == document.segments
+    assert len(library.store.chats(document.id)) == document.reading.segments
 
 
 def test_an_unfinished_document_is_not_asked(library: Library) -> None:
     with pytest.raises(Interrupted):
         library.add(novel(), "novel.md", on_progress=interrupt_at(5))
     document = library.list()[0]
-    assert (document.segments_done, document.ready) == (4, False)
-    with pytest.raises(NotReady, match=f"to segment 4 of {document.segments}"):
+    assert (document.reading.segments_done, document.ready) == (4, False)
+    with pytest.raises(NotReady, match=f"to segment 4 of {document.reading.segments}"):
         list(library.ask(document.id, QUESTION))
     done = library.add(novel(), "novel.md")
     assert done.resumed and done.document.ready
@@ -115,12 +121,12 @@ def test_an_unfinished_document_is_not_asked(library: Library) -> None:
 
 def test_a_process_that_died_before_the_seal_is_finished(library: Library) -> None:
     document = read_novel(library)
-    library.store.update(document.id, state_sha256=None, state_bytes=0)
+    library.store.update_reading(document.reading.id, state_sha256=None, state_bytes=0)
     assert not library.store.document(document.id).ready
     done = library.add(novel(), "novel.md")
     assert not done.already_known
-    assert done.document.state_sha256 == document.state_sha256
-    assert done.document.state_bytes == document.state_bytes
+    assert done.document.reading.state_sha256 == document.reading.state_sha256
+    assert done.document.reading.state_bytes == document.reading.state_bytes
 
 
 def test_a_document_is_read_by_one_at_a_time(library: Library, settings: Settings) -> None:
@@ -130,11 +136,11 @@ def test_a_document_is_read_by_one_at_a_time(library: Library, settings: Setting
     def meddle(progress: ReadProgress) -> None:
         if not refused:
             with pytest.raises(Busy, match="being read by another process") as caught:
-                other.read(progress.document_id)
+                other.read(library.list()[0].reading.id)
             refused.append(str(caught.value))
 
     document = library.add(novel(), "novel.md", on_progress=meddle).document
-    assert refused and other.read(document.id) == document
+    assert refused and other.read(document.reading.id) == document
     other.close()
 
 
@@ -151,24 +157,28 @@ def test_another_backbone_is_refused_by_name(
 def test_append_leaves_the_windows_of_the_first_part_as_they_are(library: Library) -> None:
     store = library.store
     first = read_novel(library)
-    kept = {part: store.blobs(first.id, part) for part in ("slots", "address")}
-    texts = [s.text for s in store.segments(first.id)]
+    kept = {part: store.blobs(first.reading, part) for part in ("slots", "address")}
+    texts = [s.text for s in store.segments(first.reading)]
     both = library.append(first.id, novel(chapters=2, seed=5), "more.md")
-    assert both.id == first.id and both.ready and both.state_sha256 != first.state_sha256
+    assert (
+        both.id == first.id
+        and both.ready
+        and both.reading.state_sha256 != first.reading.state_sha256
+    )
     for part, blobs in kept.items():
-        assert store.blobs(first.id, part)[: first.segments] == blobs
-        assert len(store.blobs(first.id, part)) == both.segments
+        assert store.blobs(first.reading, part)[: first.reading.segments] == blobs
+        assert len(store.blobs(first.reading, part)) == both.reading.segments
     alone = library.add(novel(chapters=2, seed=5), "more.md").document
-    assert [s.text for s in store.segments(both.id)] == [
+    assert [s.text for s in store.segments(both.reading)] == [
         *texts,
-        *(s.text for s in store.segments(alone.id)),
+        *(s.text for s in store.segments(alone.reading)),
     ]
-    assert store.blobs(both.id, "slots")[first.segments :] == [
-        (first.segments + n, blob) for n, blob in store.blobs(alone.id, "slots")
+    assert store.blobs(both.reading, "slots")[first.reading.segments :] == [
+        (first.reading.segments + n, blob) for n, blob in store.blobs(alone.reading, "slots")
     ]
-    assert [s["file_name"] for s in store.sources(both.id)] == ["novel0.md", "more.md"]
-    assert len(store.chapters(both.id)) == 5
-    assert both.tokens == first.tokens + alone.tokens
+    assert [s["file_name"] for s in store.sources(both.reading)] == ["novel0.md", "more.md"]
+    assert len(store.chapters(both.reading)) == 5
+    assert both.reading.tokens == first.reading.tokens + alone.reading.tokens
 
 
 def test_appending_the_same_bytes_changes_nothing(library: Library) -> None:
@@ -177,7 +187,7 @@ def test_appending_the_same_bytes_changes_nothing(library: Library) -> None:
     library.append(first.id, novel(seed=5), "more.md")
     both = library.store.document(first.id)
     assert library.append(first.id, novel(seed=5), "more.md") == both
-    assert len(library.store.sources(first.id)) == 2
+    assert len(library.store.sources(first.reading)) == 2
 
 
 @pytest.mark.parametrize("kind", ["infini-linear", "melodi"])
@@ -216,7 +226,7 @@ def test_a_title_that_cannot_be_kept_is_refused_before_the_file_is_parsed(
     def never(*_: object) -> None:
         raise AssertionError("parsed")
 
-    monkeypatch.setattr(library, "_parse", never)
+    monkeypatch.setattr(File, "parse", never)
     with pytest.raises(InvalidSetting, match=why):
         library.register(novel(seed=1), "novel.md", title=title)
     with pytest.raises(InvalidSetting, match=why):
@@ -235,15 +245,15 @@ def test_a_file_name_that_is_no_utf8_is_stored_cleaned(library: Library) -> None
     document, _ = library.register(text, name)
     assert (document.title, document.file_name) == ("caf\ufffd", "caf\ufffd.txt")
     library.append(document.id, novel(), name)
-    assert library.store.sources(document.id)[1]["file_name"] == "caf\ufffd.txt"
+    assert library.store.sources(document.reading)[1]["file_name"] == "caf\ufffd.txt"
 
 
 def test_documents_name_the_adapters_that_wrote_their_states(library: Library) -> None:
     document = read_novel(library)
-    assert document.adapter is None
-    config = json.loads(document.memory_config) | {"gate": "abc", "codec": "def"}
-    library.store.update(document.id, memory_config=json.dumps(config))
-    assert library.store.document(document.id).adapter == "gate abc, codec def"
+    assert document.reading.adapter is None
+    config = json.loads(document.reading.memory_config) | {"gate": "abc", "codec": "def"}
+    library.store.update_reading(document.reading.id, memory_config=json.dumps(config))
+    assert library.store.document(document.id).reading.adapter == "gate abc, codec def"
 
 
 def test_a_newer_calibration_does_not_make_a_known_file_unknown(library: Library) -> None:

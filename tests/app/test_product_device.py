@@ -36,4 +36,4 @@ def made(library: Library, document_id: str) -> list[object]:
     answer = replace(library.answer(document_id, stream), seconds=0, first_token_seconds=0)
     document = library.store.document(document_id)
     summary = Summarizer(library, again=True).book(document)
-    return [document.state_sha256, said, answer, summary]
+    return [document.reading.state_sha256, said, answer, summary]

@@ -20,12 +20,13 @@ def test_interrupted_at_every_segment_it_ends_in_the_same_state(
     undisturbed = Library(kind_settings(home / "undisturbed", tiny_backbone, kind))
     whole = undisturbed.add(data, "novel.md").document
     blobs = {
-        p: undisturbed.store.blobs(whole.id, p) for p in undisturbed.store.state_parts(whole.id)
+        p: undisturbed.store.blobs(whole.reading, p)
+        for p in undisturbed.store.state_parts(whole.reading)
     }
     undisturbed.close()
-    assert whole.segments > CHECKPOINT_SEGMENTS
+    assert whole.reading.segments > CHECKPOINT_SEGMENTS
     library = Library(kind_settings(home / "disturbed", tiny_backbone, kind))
-    for stop in range(1, whole.segments + 1):
+    for stop in range(1, whole.reading.segments + 1):
 
         def interrupt(progress: ReadProgress, stop: int = stop) -> None:
             if progress.segments_done == stop:
@@ -33,12 +34,14 @@ def test_interrupted_at_every_segment_it_ends_in_the_same_state(
 
         with pytest.raises(Interrupted):
             library.add(data, "novel.md", on_progress=interrupt)
-        done = library.store.document(whole.id).segments_done
-        assert done == (stop if stop == whole.segments else stop - stop % CHECKPOINT_SEGMENTS)
+        done = library.store.document(whole.id).reading.segments_done
+        assert done == (
+            stop if stop == whole.reading.segments else stop - stop % CHECKPOINT_SEGMENTS
+        )
         last = library.add(data, "novel.md")
-        assert last.resumed == (0 < done < whole.segments)
-        assert last.document.state_sha256 == whole.state_sha256
-        assert {p: library.store.blobs(whole.id, p) for p in blobs} == blobs
+        assert last.resumed == (0 < done < whole.reading.segments)
+        assert last.document.reading.state_sha256 == whole.reading.state_sha256
+        assert {p: library.store.blobs(whole.reading, p) for p in blobs} == blobs
         library.remove(whole.id)
     library.close()
 
@@ -67,6 +70,6 @@ def test_interrupted_again_and_again_it_ends_in_the_same_state(
             document = None
         finally:
             library.close()
-    assert len(seen) > whole.segments
-    assert document.state_sha256 == whole.state_sha256
-    assert document.seconds > 0
+    assert len(seen) > whole.reading.segments
+    assert document.reading.state_sha256 == whole.reading.state_sha256
+    assert document.reading.seconds > 0

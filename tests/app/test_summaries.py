@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from weakref import WeakSet
 
@@ -13,16 +13,18 @@ from novels import KINDS, Shelf, novel, read_novel
 from app.errors import InvalidQuestion, NotReady, UnknownDocument
 from app.library import Library, Stopped
 from app.storage.store import BOOK
-from app.summaries import ROWS, Summarizer, named_again, whole_sentences
+from app.summaries import REQUEST, ROWS, Summarizer, named_again, whole_sentences
 from app.trained import AdaptedDecoder, TrainedParts
 from ingest.segments import split_text
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
+from memory_models.generate import Mixture
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.slot_reading import SlotReading
 from memory_models.memories.write_gate import WriteGate
-from memory_models.memory import Written
-from memory_models.prompt import ABSTAINED, TELL, build_prompt
+from memory_models.memory import Bundle, Written
+from memory_models.prompt import ABSTAINED, INSTRUCTION, TELL, build_prompt
+from memory_models.recall import WindowMemory
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -30,7 +32,7 @@ def test_every_memory_makes_a_summary_of_a_chapter(shelf: Shelf, kind: str) -> N
     library, document = shelf.libraries[kind], shelf.documents[kind]
     summary = Summarizer(library).chapter(document, 2)
     assert (summary.chapter, summary.title) == (2, "Chapter 2")
-    assert library.store.summaries(document.id)[2] == summary
+    assert library.store.summaries(document)[2] == summary
 
 
 def test_what_was_made_is_not_made_again(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +40,7 @@ def test_what_was_made_is_not_made_again(library: Library, monkeypatch: pytest.M
     summarizer = Summarizer(library)
     book = summarizer.book(document)
     chapters = list(summarizer.chapters(document))
-    assert library.store.summaries(document.id) == {BOOK: book, **{s.chapter: s for s in chapters}}
+    assert library.store.summaries(document) == {BOOK: book, **{s.chapter: s for s in chapters}}
     monkeypatch.setattr(summarizer, "_each", None)
     assert summarizer.book(document) == book
     assert list(summarizer.chapters(document)) == chapters
@@ -66,9 +68,9 @@ def test_a_summary_can_be_stopped_and_made_again(library: Library, kind: str, ca
     summarizer = Summarizer(library, at_call(calls, stop))
     with pytest.raises(Stopped):
         summarizer.chapter(document, 1)
-    assert library.store.summaries(document.id) == {}
+    assert library.store.summaries(document) == {}
     made = summarizer.chapter(document, 1)
-    assert library.store.summaries(document.id) == {1: made}
+    assert library.store.summaries(document) == {1: made}
 
 
 @pytest.mark.parametrize("kind", ["adaptive", "melodi"])
@@ -101,7 +103,7 @@ def test_summaries_are_made_where_a_write_gate_scores_the_slots(
     gate = WriteGate.from_weights(library.backbone.config, weights)
     monkeypatch.setattr(TrainedParts, "write_gate", lambda _, name="": gate)
     document = read_novel(library)
-    assert gate.name in document.memory_config
+    assert gate.name in document.reading.memory_config
     assert Summarizer(library).chapter(document, 1).summary
 
 
@@ -162,7 +164,7 @@ def test_a_long_text_is_told_in_groups_as_if_it_were_read_whole(
         return written
 
     monkeypatch.setattr(AdaptiveMemory, "write", watched)
-    assert summarizer._told(text) == "\n".join(filter(None, said))
+    assert summarizer._summed_up(text) == "\n".join(filter(None, said))
     assert len(spans) > 2 * ROWS and most == ROWS
 
 
@@ -178,7 +180,7 @@ def test_summaries_are_made_anew_when_asked_to(
     assert all(set(s.summary.split()) == {"New."} for s in made)
     monkeypatch.setattr(Summarizer, "_each", None)  # nothing is made twice
     assert again.book(document).summary == "\n".join(s.summary for s in made)
-    assert library.store.summaries(document.id)[2] == made[1]
+    assert library.store.summaries(document)[2] == made[1]
 
 
 def test_what_is_not_there_is_not_summarised(library: Library) -> None:
@@ -186,7 +188,7 @@ def test_what_is_not_there_is_not_summarised(library: Library) -> None:
     summarizer = Summarizer(library)
     with pytest.raises(InvalidQuestion, match="chapters 1 to 3"):
         summarizer.chapter(document, 4)
-    library.store.update(document.id, segments_done=1)
+    library.store.update_reading(document.reading.id, segments_done=1)
     with pytest.raises(NotReady, match="to segment 1 of"):
         summarizer.book(library.store.document(document.id))
 
@@ -225,7 +227,7 @@ def test_nobody_is_named_twice_in_a_sentence(
 def test_a_chapter_is_what_its_windows_tell(library: Library) -> None:
     document = read_novel(library)
     summarizer = Summarizer(library)
-    chapters = library.store.segment_chapters(document.id)
+    chapters = library.store.segment_chapters(document.reading)
     told = summarizer.windows(document, [n for n, chapter in enumerate(chapters) if chapter == 2])
     assert summarizer.chapter(document, 2).summary == " ".join(filter(None, told))
 
@@ -256,5 +258,39 @@ def test_the_summary_adapter_is_asked_where_there_is_one(
 
 def test_a_recurrent_memory_has_no_windows_to_tell_of(library: Library) -> None:
     document = read_novel(library, memory="melodi")
-    with pytest.raises(InvalidRequest, match=r"melodi.*has no windows"):
+    with pytest.raises(InvalidRequest, match=r"melodi.*cannot be opened segment by segment"):
         Summarizer(library).windows(document, [0])
+
+
+def test_every_segment_of_a_long_chapter_is_summed_up(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = library.add(novel(chapters=1, sentences=60), "long.md").document
+    assert document.reading.segments > 20
+    summarizer, opened = Summarizer(library), list[int]()
+    each = summarizer._each
+
+    def watched(memory: WindowMemory, slots: Mapping[int, Bundle]) -> list[str]:
+        opened.extend(slots)
+        return each(memory, slots)
+
+    monkeypatch.setattr(summarizer, "_each", watched)
+    summarizer.chapter(document, 1)
+    assert opened == list(range(document.reading.segments))
+
+
+@pytest.mark.parametrize("memory", ["infini", "melodi"])
+def test_a_recurrent_memory_is_not_asked_for_ten_words(
+    library: Library, memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = read_novel(library, memory=memory)
+    prompts: list[str] = []
+    prefill = Mixture.prefill
+
+    def watched(self: Mixture, prompt: Sequence[int], question: slice) -> None:
+        prompts.append(library.backbone.tokenizer.decode(prompt))
+        prefill(self, prompt, question)
+
+    monkeypatch.setattr(Mixture, "prefill", watched)
+    Summarizer(library).chapter(document, 1)
+    assert len(prompts) == 1 and REQUEST in prompts[0] and INSTRUCTION not in prompts[0]

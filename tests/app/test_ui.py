@@ -83,7 +83,7 @@ def ui_settings(home: Path, backbone: Path, answer_tokens: int = 12) -> Settings
             "backbone": str(backbone),
             "window": 32,
             "windows": 4,
-            "share": 0.25,
+            "keep_ratio": 0.25,
             "answer_tokens": answer_tokens,
             "threads": 1,
             "max_upload_mb": 1,
@@ -163,7 +163,7 @@ class TestEndpoints:
         ask = {"id": added["id"], "api_name": "/summarize"}
         made = served.client.predict(chapter=1, **ask)
         assert set(made) == {"chapter", "title", "summary"}
-        stored = served.library.store.summaries(added["id"])[1]
+        stored = served.library.store.summaries(served.library.store.document(added["id"]))[1]
         assert stored.summary == made["summary"]
         assert served.client.predict(chapter=1, **ask) == made
         assert served.client.predict(**ask)["chapter"] == BOOK
@@ -205,7 +205,7 @@ class TestPage:
         assert len(served.library.store.messages(chat.id)) == 2
         assert len(self.press(served, "open_chat", id, chat.id)) == 5
         self.press(served, "summarise_one", id, 1, False)
-        assert len(served.library.store.summaries(id)) == 1
+        assert len(served.library.store.summaries(served.library.store.document(id))) == 1
         assert self.press(served, "ask_delete", id)[0]["visible"]
         assert "deleted" in self.press(served, "delete", id)[-1]
 
@@ -372,7 +372,7 @@ class TestLibraryTab:
         tab.cancel(document.id)
         assert "stopped" in tab.view("", document.id)[4]
         tab.read_on(document.id)
-        desk.library.read(document.id)
+        desk.library.read(document.reading.id)
         file = write(tmp_path / "up", "a.md", novel())
         assert "read before" in tab.add(str(file), "", "", "adaptive")[-1]
 
@@ -433,6 +433,39 @@ class TestLibraryTab:
         assert tab.tick("", None, seen)[0] == gr.skip()
         assert tab.tick("nothing", None, seen)[0] != gr.skip()
 
+    def test_a_document_with_two_readings_is_shown_once(self, desk: Desk, picker: Any) -> None:
+        first = read_novel(desk.library)
+        tab = LibraryTab(desk, picker)
+        assert not tab.view("", first.id)[7]["visible"]
+        second, _ = desk.library.register(novel(), "novel.md", memory="melodi")
+        desk.enqueue(second.reading.id)
+        (row,) = tab.view("", first.id)[0]["value"]
+        assert row[1] == "adaptive MELODI" and row[6] == "ready, being read again"
+        assert "Read again: MELODI" in tab.view("", first.id)[4]
+        assert tab.view("", first.id)[6]["visible"]  # it can be stopped
+        tab.cancel(first.id)
+        assert tab.view("", first.id)[5]["visible"]
+        tab.read_on(first.id)
+        assert desk.jobs()[second.reading.id].status == "queued"
+        desk.library.read(second.reading.id)
+        (row,) = tab.view("", first.id)[0]["value"]
+        assert row[1] == "MELODI"
+        used = tab.view("", first.id)[7]
+        assert used["visible"] and used["value"] == second.reading.id
+        assert [id for _, id in used["choices"]] == [first.reading.id, second.reading.id]
+        seen = tab.view("", first.id)[-1]
+        assert tab.use(first.reading.id) == ""
+        assert tab.tick("", first.id, seen)[0] != gr.skip()
+        assert tab.view("", first.id)[0]["value"][0][1] == "adaptive MELODI"
+        assert "bs-warning" in tab.use("nothing")
+
+    def test_a_document_is_deleted_with_all_its_readings(self, desk: Desk, picker: Any) -> None:
+        first = read_novel(desk.library)
+        second, _ = desk.library.register(novel(), "novel.md", memory="melodi")
+        desk.enqueue(second.reading.id)
+        assert "deleted" in LibraryTab(desk, picker).delete(first.id)[-1]
+        assert not desk.library.store.jobs()
+
     def test_untrained_memories_are_warned_of(self, desk: Desk, picker: Any) -> None:
         tab = LibraryTab(desk, picker)
         assert "No trained adapter" in tab.describe_memory("melodi")
@@ -444,20 +477,20 @@ class TestSummariesTab:
         document = read_novel(desk.library)
         tab = SummariesTab(desk, picker)
         *_, last = tab.summarise_all(document.id)
-        assert set(desk.library.store.summaries(document.id)) == {BOOK, 1, 2, 3}
+        assert set(desk.library.store.summaries(document)) == {BOOK, 1, 2, 3}
         assert "not summarised" not in last[1]
-        before = desk.library.store.summaries(document.id)
+        before = desk.library.store.summaries(document)
         list(tab.summarise_one(document.id, 2))
-        assert desk.library.store.summaries(document.id) == before
+        assert desk.library.store.summaries(document) == before
 
     def test_again_makes_what_is_there(self, desk: Desk, picker: Any) -> None:
         document, store = read_novel(desk.library), desk.library.store
-        store.save_summary(document.id, Summary(2, "Two", "An older one."))
+        store.save_summary(document, Summary(2, "Two", "An older one."))
         tab = SummariesTab(desk, picker)
         list(tab.summarise_one(document.id, 2))
-        assert store.summaries(document.id)[2].summary == "An older one."
+        assert store.summaries(document)[2].summary == "An older one."
         list(tab.summarise_one(document.id, 2, again=True))
-        assert store.summaries(document.id)[2].summary != "An older one."
+        assert store.summaries(document)[2].summary != "An older one."
 
     def test_stop_keeps_what_was_made(self, desk: Desk, picker: Any) -> None:
         document = read_novel(desk.library)
@@ -468,7 +501,7 @@ class TestSummariesTab:
         tab.stop(document.id)
         *_, last = making
         assert "Stopped" in last[0]
-        assert set(desk.library.store.summaries(document.id)) == {1}
+        assert set(desk.library.store.summaries(document)) == {1}
 
     def test_stop_ends_a_chapter_that_is_being_made(
         self, desk: Desk, picker: Any, monkeypatch: pytest.MonkeyPatch
@@ -487,7 +520,7 @@ class TestSummariesTab:
         monkeypatch.setattr(SlotReading, "step", step)
         *_, last = tab.summarise_one(document.id, 1)
         assert "Stopped" in last[0] and said == 1
-        assert desk.library.store.summaries(document.id) == {}
+        assert desk.library.store.summaries(document) == {}
         monkeypatch.setattr(SlotReading, "step", one_step)
         *_, last = tab.summarise_one(document.id, 1)
         assert "Done" in last[0]
@@ -538,9 +571,9 @@ class TestMemoryTab:
         tab = MemoryTab(desk, picker, gr.State())
         _, _, facts, weighs, _, looked = tab.view(document.id, said[0])
         assert "adaptive MELODI" in facts
-        parts = desk.library.store.state_parts(document.id)
+        parts = desk.library.store.state_parts(document.reading)
         drawn = sum(sum(bar.x) for bar in weighs.data)
-        assert drawn == pytest.approx((sum(parts.values()) + document.kv_cache_bytes) / 1e6)
+        assert drawn == pytest.approx((sum(parts.values()) + document.reading.kv_cache_bytes) / 1e6)
         assert sum(looked.data[0].y) == pytest.approx(1, abs=0.01)
         json.loads(looked.to_json())
         assert tab.view(document.id, None)[-1] is None
@@ -564,7 +597,7 @@ class TestEscaping:
         document = read_novel(desk.library)
         desk.library.rename(document.id, EVIL)
         document = desk.library.store.document(document.id)
-        chapters = desk.library.store.chapters(document.id)
+        chapters = desk.library.store.chapters(document.reading)
         source = {
             "segment": 0,
             "chapter": 9,

@@ -1,19 +1,23 @@
-"""The background reader: queue, cancel, resume, restart, deletion."""
+"""The worker: queue, cancel, resume, restart, deletion."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
+import torch
 from novels import novel
 
 from app.library import Library, OnProgress
-from app.storage.store import Document, Job
+from app.storage.store import Document, Job, Reading
 from app.worker import Worker
 from ingest.book import WindowTooSmallError
+from memory_models.memories.adaptive import AdaptiveMemory
+from memory_models.memory import Bundle, Written
 
 PATIENCE = 60  # seconds
 
@@ -42,7 +46,7 @@ def statuses(library: Library) -> list[str]:
 
 def queued(library: Library, seed: int = 0) -> Document:
     document, _ = library.register(novel(seed=seed), f"novel{seed}.md")
-    library.store.enqueue(document.id)
+    library.store.enqueue(document.reading.id)
     return document
 
 
@@ -83,11 +87,11 @@ def test_a_cancelled_job_stops_and_a_new_one_goes_on(library: Library) -> None:
     with working(library) as worker:
         assert gate.reached.wait(PATIENCE)
         assert worker.progress[document.id].segments_done == 4
-        library.store.cancel_job(document.id)
+        library.store.cancel_job(document.reading.id)
         gate.opened.set()
         wait_for(lambda: statuses(library) == ["cancelled"])
-        assert library.store.document(document.id).segments_done == 4
-        library.store.enqueue(document.id)
+        assert library.store.document(document.id).reading.segments_done == 4
+        library.store.enqueue(document.reading.id)
         worker.wake()
         wait_for(lambda: statuses(library) == ["cancelled", "done"])
     assert library.store.document(document.id).ready
@@ -102,7 +106,7 @@ def test_a_job_that_is_cancelled_while_it_is_taken_up_does_not_start(
     def overtaken(*wanted: str) -> list[Job]:
         found = jobs(*wanted)
         if wanted == ("queued",) and found:
-            library.store.cancel_job(document.id)
+            library.store.cancel_job(document.reading.id)
             taken.set()
         return found
 
@@ -110,7 +114,7 @@ def test_a_job_that_is_cancelled_while_it_is_taken_up_does_not_start(
     with working(library):
         assert taken.wait(PATIENCE)
     assert statuses(library) == ["cancelled"]
-    assert library.store.document(document.id).segments_done == 0
+    assert library.store.document(document.id).reading.segments_done == 0
 
 
 def test_stopping_keeps_the_job_for_the_next_start(library: Library) -> None:
@@ -160,11 +164,11 @@ def test_deleting_a_document_just_before_a_checkpoint_does_not_either(
     document = queued(library, 0)
     checkpoint, deleted = library.store.checkpoint, Event()
 
-    def late(document_id: str, **values: object) -> None:
-        if document_id == document.id and not deleted.is_set():
-            library.store.remove(document_id)
+    def late(reading: Reading, **values: object) -> None:
+        if reading.id == document.reading.id and not deleted.is_set():
+            library.store.remove(document.id)
             deleted.set()
-        checkpoint(document_id, **values)  # type: ignore[arg-type]
+        checkpoint(reading, **values)  # type: ignore[arg-type]
 
     monkeypatch.setattr(library.store, "checkpoint", late)
     with working(library):
@@ -172,7 +176,7 @@ def test_deleting_a_document_just_before_a_checkpoint_does_not_either(
         queued(library, 1)
         wait_for(lambda: statuses(library) == ["done"])
     assert library.store.db.execute("SELECT count(*) FROM states").fetchone()[0] > 0
-    assert library.store.state_parts(document.id) == {}
+    assert library.store.state_parts(document.reading) == {}
 
 
 @contextmanager
@@ -216,7 +220,7 @@ def test_a_job_that_waits_for_another_process_can_be_cancelled(library: Library)
         worker = Worker(library, poll_seconds=0.01, busy_seconds=60)
         worker.start()
         wait_for(lambda: bool(worker._busy_until))
-        library.store.cancel_job(document.id)
+        library.store.cancel_job(document.reading.id)
         wait_for(lambda: statuses(library) == ["cancelled"])
         began = time.monotonic()
         worker.stop()
@@ -238,7 +242,76 @@ def test_a_window_that_is_too_small_fails_the_job_too(
 
 def test_a_refusal_fails_the_job_with_its_reason(library: Library, settings: object) -> None:
     document = queued(library)
-    library.store.update(document.id, backbone_sha256="0" * 64)
+    library.store.update_reading(document.reading.id, backbone_sha256="0" * 64)
     with working(library):
         wait_for(lambda: statuses(library) == ["failed"])
     assert "choose it with --backbone" in library.store.jobs()[0].error
+
+
+UNFORESEEN = {
+    "out of memory": (MemoryError(), "memory of this computer was not enough"),
+    "a GPU out of memory": (
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        "memory of this computer was not enough",
+    ),
+    "torch cannot allocate": (
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"
+        ),
+        "memory of this computer was not enough",
+    ),
+    "torch": (
+        RuntimeError("expected scalar type Float\nbut found BFloat16"),
+        r"\(RuntimeError: expected scalar type Float\)\. Read it again",
+    ),
+    "a fault of ours": (KeyError("slots"), r"\(KeyError: 'slots'\)\. Read it again"),
+}
+
+
+@pytest.mark.parametrize("case", UNFORESEEN)
+def test_an_error_that_nobody_foresaw_fails_its_job_alone(
+    library: Library,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    case: str,
+) -> None:
+    error, said = UNFORESEEN[case]
+    first, second = queued(library, 0), queued(library, 1)
+    write, windows = AdaptiveMemory.write, 0
+
+    def failing(self: AdaptiveMemory, tokens: torch.Tensor, carry: Bundle) -> Written:
+        nonlocal windows
+        windows += 1
+        if windows == 6:
+            raise error
+        return write(self, tokens, carry)
+
+    monkeypatch.setattr(AdaptiveMemory, "write", failing)
+    with working(library) as worker:
+        wait_for(lambda: statuses(library) == ["failed", "done"])
+        assert re.search(said, library.store.jobs()[0].error)
+        assert worker.progress == {}
+        assert type(error).__name__ in caplog.text and "Traceback" in caplog.text
+        assert library.store.document(second.id).ready
+        library.store.enqueue(first.id)
+        worker.wake()
+        wait_for(lambda: statuses(library) == ["failed", "done", "done"])
+    assert library.store.document(first.id).ready
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_worker_ends_with_its_process(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exit is no failure of the document."""
+    queued(library)
+
+    def leave(*_: object) -> Document:
+        raise SystemExit
+
+    monkeypatch.setattr(library, "read", leave)
+    worker = Worker(library, poll_seconds=0.02)
+    worker.start()
+    worker._thread.join(PATIENCE)
+    assert not worker._thread.is_alive()
+    assert statuses(library) == ["running"]  # queued again at the next start

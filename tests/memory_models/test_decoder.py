@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import transformers
 from transformers import AutoModelForCausalLM
 
 from memory_models import backbone
+from memory_models.checkpoint import Checkpoint
 from memory_models.decoder import Decoder, DecoderConfig, causal_attention, padded
 from memory_models.errors import BrokenCheckpoint, UnsupportedModel
 
@@ -64,7 +66,7 @@ def own_decoder(folder: Path) -> Decoder:
     """Load through the product's own code path, float32, no tokenizer needed."""
     config = DecoderConfig.from_folder(folder)
     decoder = Decoder(config)
-    weights = backbone._read_weights(folder, torch.device("cpu"), torch.float32)
+    weights = Checkpoint.open(folder).read(torch.device("cpu"), torch.float32)
     if config.tied:
         weights.setdefault("lm_head.weight", weights["model.embed_tokens.weight"])
     decoder.load_state_dict(weights, strict=True)
@@ -142,10 +144,9 @@ def test_a_model_is_there_whole_or_not_at_all(
     import shutil
 
     def download(model_id: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
-        for name in ("config.json", "model.safetensors", "tokenizer.json", ".cache/notes"):
-            (Path(local_dir) / name).parent.mkdir(parents=True, exist_ok=True)
-            data = b"" if name == ".cache/notes" else (tiny_backbone / name).read_bytes()
-            (Path(local_dir) / name).write_bytes(data)
+        (Path(local_dir) / ".cache").mkdir(parents=True)
+        for name in ("config.json", "model.safetensors", "tokenizer.json"):
+            (Path(local_dir) / name).write_bytes((tiny_backbone / name).read_bytes())
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -166,6 +167,36 @@ def test_a_model_is_there_whole_or_not_at_all(
     assert backbone.load(folder).sha256 == backbone.load(tiny_backbone).sha256
     assert [p.name for p in folder.parent.iterdir()] == ["some--model"]
     assert not (folder / ".cache").exists()
+
+
+@pytest.mark.parametrize("without", ["", "model.safetensors"])
+def test_a_pull_takes_the_weights_once_and_their_index(
+    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    """Mistral's repositories hold a second copy of 14 GB that nothing reads."""
+    index = {"weight_map": dict.fromkeys(["model.norm.weight"], "model.safetensors")}
+    hub = {name: (tiny_backbone / name).read_bytes() for name in ("config.json", "tokenizer.json")}
+    hub["model.safetensors"] = (tiny_backbone / "model.safetensors").read_bytes()
+    hub["model.safetensors.index.json"] = json.dumps(index).encode()
+    hub["consolidated.safetensors"] = hub["pytorch_model.bin"] = b"the same once more"
+    hub.pop(without, None)
+
+    def download(model_id: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
+        Path(local_dir).mkdir()
+        for name, data in hub.items():
+            if any(fnmatch(name, pattern) for pattern in allow_patterns):
+                (Path(local_dir) / name).write_bytes(data)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    folder = tmp_path / "models" / "some--model"
+    if without:
+        with pytest.raises(BrokenCheckpoint, match=r"model\.safetensors, which is missing"):
+            backbone.pull("some/model", folder, lambda *_: None)
+        assert not folder.exists()
+        return
+    backbone.pull("some/model", folder, lambda *_: None)
+    unwanted = {"consolidated.safetensors", "pytorch_model.bin"}
+    assert {p.name for p in folder.iterdir()} == hub.keys() - unwanted
 
 
 def test_broken_checkpoints_are_refused(tiny_backbone: Path, tmp_path: Path) -> None:

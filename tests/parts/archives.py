@@ -19,7 +19,10 @@ from memory_models.memory import from_bytes, to_bytes
 MANIFEST = "manifest.json"
 TABLES = [
     "documents",
+    "texts",
+    "readings",
     "sources",
+    "originals",
     "chapters",
     "pages",
     "segments",
@@ -64,8 +67,9 @@ def edit_blob(
             blob = changed[f"state/{entry['part']}-{entry['segment']:06d}.safetensors"]
             entry |= {"size": len(blob), "sha256": hashlib.sha256(blob).hexdigest()}
             total.update(f"{entry['part']}:{entry['segment']}:{len(blob)}\n".encode() + blob)
-        manifest["document"]["state_sha256"] = total.hexdigest()
-        manifest["document"]["state_bytes"] = sum(e["size"] for e in manifest["state"])
+        row = manifest["reading" if manifest["format"] == 2 else "document"]
+        row["state_sha256"] = total.hexdigest()
+        row["state_bytes"] = sum(e["size"] for e in manifest["state"])
 
     return edit_manifest(changed, rehash)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from app.library import Library
 from app.settings import Settings
-from app.storage.store import Document, Store, now
-from ingest.book import Book, Chapter, Page, Segment
+from app.storage.store import Document, DocumentText, Reading, Store, now
+from ingest.book import Chapter, Page, Segment
 
 NOUNS = [
     "lamp",
@@ -88,7 +89,7 @@ def kind_settings(home: Path, backbone: Path, kind: str) -> Settings:
 
 @dataclass(frozen=True)
 class Shelf:
-    """A library for each kind of memory over one data folder, with the same novel in all."""
+    """A library for each kind of memory in a data folder of its own, with one novel in all."""
 
     libraries: dict[str, Library]
     documents: dict[str, Document]
@@ -99,16 +100,12 @@ class Interrupted(Exception):
 
 
 def bare_document(document_id: str = "0123456789ab", title: str = "Bare") -> Document:
-    """A document of two segments that nobody has read, for tests without a model."""
+    """A document with a reading of two segments that nobody has made, for tests without a model."""
     moment = now()
-    return Document(
+    reading = Reading(
         id=document_id,
-        source_sha256=document_id.ljust(64, "0"),
-        title=title,
-        author="",
-        file_name="bare.txt",
-        format="text",
-        paged=False,
+        document_id=document_id,
+        text_id=0,
         memory="adaptive",
         memory_config="{}",
         backbone="tiny",
@@ -125,18 +122,46 @@ def bare_document(document_id: str = "0123456789ab", title: str = "Bare") -> Doc
         created_at=moment,
         updated_at=moment,
     )
+    return Document(
+        id=document_id,
+        source_sha256=document_id.ljust(64, "0"),
+        title=title,
+        author="",
+        file_name="bare.txt",
+        format="text",
+        paged=False,
+        created_at=moment,
+        updated_at=moment,
+        reading=reading,
+    )
+
+
+BARE_TEXT = DocumentText(
+    1,
+    False,
+    "One day.\nTwo days.\n",
+    (Chapter("First", 0, 9), Chapter("Second", 9, 19)),
+    (Page(1, "i", 0, 9), Page(2, "1", 9, 19)),
+    (0, 0),
+)
+BARE_SEGMENTS = (Segment(0, 0, 0, 9, 1, 1, 4), Segment(1, 1, 9, 19, 2, 2, 4))
 
 
 def shelve(store: Store, document: Document) -> Document:
-    """Store a bare document with its text."""
-    text = "One day.\nTwo days.\n"
-    book = Book(
-        document.title,
-        text,
-        (Chapter("First", 0, 9), Chapter("Second", 9, 19)),
-        (Page(1, "i", 0, 9), Page(2, "1", 9, 19)),
-        "text",
-    )
-    segments = [Segment(0, 0, 0, 9, 1, 1, 4), Segment(1, 1, 9, 19, 2, 2, 4)]
-    store.add_document(document, book, segments)
-    return document
+    """Store a bare document with its text and its file."""
+    with store.writing():
+        row = asdict(document)
+        store.add_document(**{n: v for n, v in row.items() if n not in ("paged", "reading")})
+        store.add_source(document.id, document.source_sha256, document.file_name, b"One day ...")
+        text_id = store.add_text(document.id, BARE_TEXT)
+        reading = replace(document.reading, text_id=text_id)
+        store.add_reading(reading, BARE_SEGMENTS)
+        store.use(reading)
+    return store.document(document.id)
+
+
+def another_reading(store: Store, document: Document, reading_id: str, **how: Any) -> Reading:
+    """Store another reading of a bare document's text, which is not in use."""
+    reading = replace(document.reading, id=reading_id, **{"memory": "melodi", **how})
+    store.add_reading(reading, BARE_SEGMENTS)
+    return reading

@@ -10,7 +10,8 @@ from archives import MANIFEST, edit_blob, edit_manifest, edit_tensors, members, 
 from novels import KINDS, QUESTION, Interrupted, Shelf, kind_settings, novel, read_novel
 
 from app.errors import InvalidArchive, InvalidSetting, NotReady
-from app.exchange.archive import export_document, import_document
+from app.exchange.archive import import_document
+from app.exchange.export import export_document
 from app.library import Library, ReadProgress
 from app.storage.store import Document, Summary
 from memory_models.errors import BrokenState
@@ -21,12 +22,14 @@ def everything(library: Library, document: Document) -> dict[str, object]:
     store = library.store
     return {
         "document": document,
-        "sources": store.sources(document.id),
-        "chapters": store.chapters(document.id),
-        "pages": store.pages(document.id),
-        "segments": store.segments(document.id),
-        "state": [store.blobs(document.id, part) for part in store.state_parts(document.id)],
-        "summaries": store.summaries(document.id),
+        "sources": store.sources(document.reading),
+        "chapters": store.chapters(document.reading),
+        "pages": store.pages(document.reading),
+        "segments": store.segments(document.reading),
+        "state": [
+            store.blobs(document.reading, part) for part in store.state_parts(document.reading)
+        ],
+        "summaries": store.summaries(document),
         "chats": [
             (chat.title, chat.created_at, store.messages(chat.id))
             for chat in store.chats(document.id)
@@ -46,7 +49,7 @@ def test_a_round_trip_gives_the_same_document_and_answer(
     library = Library(kind_settings(home, tiny_backbone, kind))
     document = read_novel(library)
     document = library.append(document.id, novel(chapters=2, sentences=3, seed=5), "more.md")
-    library.store.save_summary(document.id, Summary(0, "All", "Everything."))
+    library.store.save_summary(document, Summary(0, "All", "Everything."))
     for title in ("One", "Two"):
         chat = library.store.start_chat(document.id, title)
         library.store.say(chat, "user", QUESTION)
@@ -69,8 +72,9 @@ def test_an_export_is_a_zip_of_safetensors_and_one_manifest(
     first, second = tmp_path / "one.zip", tmp_path / "two.zip"
     export_document(library.store, document.id, first)
     names = members(first)
-    assert names.pop(MANIFEST).startswith(b'{"format":1,')
-    assert len(names) == 2 * document.segments
+    assert names.pop(MANIFEST).startswith(b'{"format":2,')
+    assert names.pop("originals/000000") == novel()
+    assert len(names) == 2 * document.reading.segments
     assert all(name.startswith("state/") and name.endswith(".safetensors") for name in names)
     second.write_bytes(b"something older")
     export_document(library.store, document.id, second)
@@ -106,7 +110,7 @@ def test_a_document_that_is_here_with_another_state_is_refused(
     both = library.append(document.id, novel(seed=5), "more.md")
     with pytest.raises(InvalidArchive, match=f"with another state; run `bookstate rm {both.id}`"):
         import_document(library.store, out)
-    library.store.update(document.id, segments_done=2)
+    library.store.update_reading(document.reading.id, segments_done=2)
     with pytest.raises(InvalidArchive, match="not read to its end"):
         import_document(library.store, out)
 
@@ -154,7 +158,7 @@ def test_a_state_of_another_backbone_is_stored_and_asking_is_refused(
     export_document(shelf.libraries["melodi"].store, document.id, out)
     foreign = Library(library.settings.model_copy(update={"backbone": str(other_backbone)}))
     imported = import_document(foreign.store, out)
-    assert imported.state_sha256 == document.state_sha256
+    assert imported.reading.state_sha256 == document.reading.state_sha256
     with pytest.raises(InvalidSetting, match="choose it with --backbone"):
         foreign.ask(imported.id, QUESTION)
     foreign.close()
@@ -174,7 +178,7 @@ def test_a_state_whose_shapes_only_pretend_to_be_the_backbones_is_refused_when_a
         tensors["counts"] = tensors["counts"].reshape(6, 1)  # type: ignore[attr-defined]
         tensors["key_mean"] = tensors["key_mean"].reshape(6, 1, 8)  # type: ignore[attr-defined]
 
-    for number in range(document.segments):
+    for number in range(document.reading.segments):
         name = f"state/slots-{number:06d}.safetensors"
         content = edit_blob(content, name, lambda blob: edit_tensors(blob, reshape))
     imported = import_document(library.store, write(tmp_path / "odd.zip", content))

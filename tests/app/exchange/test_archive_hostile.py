@@ -27,7 +27,8 @@ from novels import KINDS
 
 from app.errors import InvalidArchive
 from app.exchange.archive import _check_members, import_document
-from app.exchange.manifest import BlobEntry, Manifest
+from app.exchange.entries import BlobEntry
+from app.exchange.manifest import Manifest
 from app.storage.store import Store
 
 SLOTS = "state/slots-000002.safetensors"
@@ -85,7 +86,7 @@ def test_another_state_hash_than_the_blobs_give(
     store: Store, exported: dict[str, Path], tmp_path: Path
 ) -> None:
     content = edit_manifest(
-        members(exported["adaptive"]), lambda m: m["document"].update(state_sha256="0" * 64)
+        members(exported["adaptive"]), lambda m: m["reading"].update(state_sha256="0" * 64)
     )
     refused(store, write(tmp_path / "f.zip", content), "manifest names 000000000000")
 
@@ -132,7 +133,7 @@ def test_very_many_members_that_are_there_twice_are_refused_at_once(tmp_path: Pa
             archive.writestr(zipfile.ZipInfo(name), b"")
         started = time.process_time()
         with pytest.raises(InvalidArchive, match="there twice"):
-            _check_members(archive, Manifest.model_construct(state=state))
+            _check_members(archive, Manifest.model_construct(state=state, sources=()))
     assert time.process_time() - started < 3
 
 
@@ -181,12 +182,12 @@ def test_a_packing_that_is_not_ours(
     refused(store, file, "packed in an unknown way")
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_another_format_version(
     store: Store, exported: dict[str, Path], tmp_path: Path, version: object
 ) -> None:
     content = edit_manifest(members(exported["adaptive"]), lambda m: m.update(format=version))
-    reason = f"has format {version!r}, this program reads 1"
+    reason = f"has format {version!r}, this program reads 1 and 2"
     refused(store, write(tmp_path / "f.zip", content), reason)
 
 
@@ -206,29 +207,43 @@ def at(*path: str | int) -> Callable[[Json], Any]:
     [
         (at(), "surprise", 1, "surprise"),
         (at("document"), "surprise", 1, "surprise"),
-        (at("document"), "id", "0123456789ab", "is not [0-9a-f]{12}, which its source"),
+        (at("reading"), "id", "0123456789ab", "is not [0-9a-f]{12}, which its source"),
+        (at("reading"), "id", "../../../../", r"reading\.id"),
+        (at("reading"), "surprise", 1, "surprise"),
         (at("document"), "id", "../../../../", r"document\.id"),
         (at("document"), "source_sha256", "a" * 64, "which its source"),
-        (at("document"), "backbone_sha256", "f" * 64, "which its source"),
-        (at("document"), "tokens", 1, "tokens is 1"),
-        (at("document"), "tokens", True, r"document\.tokens"),
-        (at("document"), "tokens", 10**30, r"document\.tokens"),
-        (at("document"), "segments", 3, "segments is 3"),
-        (at("document"), "segments_done", 1, "segments_done is 1"),
-        (at("document"), "state_bytes", 1, "state_bytes is 1"),
-        (at("document"), "kv_cache_bytes", 1, "kv_cache_bytes is 1"),
-        (at("document"), "memory", "pickle", r"document\.memory"),
+        (at("reading"), "backbone_sha256", "f" * 64, "which its source"),
+        (at("reading"), "tokens", 1, "tokens is 1"),
+        (at("reading"), "tokens", True, r"reading\.tokens"),
+        (at("reading"), "tokens", 10**30, r"reading\.tokens"),
+        (at("reading"), "segments", 3, "segments is 3"),
+        (at("reading"), "segments_done", 1, "segments_done is 1"),
+        (at("reading"), "state_bytes", 1, "state_bytes is 1"),
+        (at("reading"), "kv_cache_bytes", 1, "kv_cache_bytes is 1"),
+        (at("reading"), "memory", "pickle", r"reading\.memory"),
         (at("document"), "format", "exe", "format is 'exe'"),
         (at("document"), "title", "  ", "title is blank"),
         (at("document"), "title", "x" * 5000, r"document\.title"),
         (at("document"), "created_at", "yesterday", r"document\.created_at"),
-        (at("document"), "state_sha256", None, r"document\.state_sha256"),
+        (at("reading"), "state_sha256", None, r"reading\.state_sha256"),
         (at("sources", 0), "sha256", "a" * 64, "source files contradict"),
-        (at("sources", 0), "first_segment", 1, "source files contradict"),
+        (at("sources", 0), "original", None, "is surplus, missing"),
+        (at("sources", 0), "original", 5, "originals/000000 has .* bytes, 5 are expected"),
+        (at("sources", 0), "original", 0, r"sources\.0\.original"),
+        (at("sources", 0), "file_name", "a/b", r"sources\.0\.file_name"),
+        (at("chapters", 0), "source", 1, "source files contradict"),
+        (at("chapters", 2), "source", 1, "source files contradict"),
+        (at("chapters", 2), "source", -1, r"chapters\.2\.source"),
+        (at("text"), "parser", -1, r"text\.parser"),
+        (at("text"), "parser", "new", r"text\.parser"),
+        (at("text"), "paged", 1, r"text\.paged"),
+        (at("text"), "text", " " * 99, "text is blank"),
+        (at("text"), "text", "another length", "must end at"),
+        (at("text"), "text", 5, r"text\.text"),
         (at("chapters", 0), "end", 3, "a chapter ends at 3"),
         (at("chapters", 0), "start", 1, "first chapter starts at 1"),
         (at("chapters", 0), "title", "", "blank title"),
-        (at("pages", 0), "number", 0, "page number is 0"),
+        (at("pages", 0), "number", 0, "page's number is 0"),
         (at("pages", 0), "start", 1, "first page starts at 1"),
         (at("segments", 1), "number", 7, "segment 1 contradicts"),
         (at("segments", 1), "chapter", 3, "segment 1 contradicts"),
@@ -236,8 +251,8 @@ def at(*path: str | int) -> Callable[[Json], Any]:
         (at("segments", 1), "chapter", 0, r"segments\.1\.chapter"),
         (at("segments", 1), "page_last", 2, "segment 1 contradicts"),
         (at("segments", 1), "tokens", 33, "segment 1 contradicts"),
-        (at("segments", 1), "text", "another length", "must end at|contradicts"),
-        (at("segments", 1), "text", 5, r"segments\.1\.text"),
+        (at("segments", 1), "start", 5, "a segment ends at"),
+        (at("segments", 1), "text", "", r"segments\.1\.text"),
         (at("state", 0), "segment", 999, "the list of .* parts"),
         (at("state", 0), "part", "snapshot", "the list of .* parts"),
         (at("state", 0), "part", "../x", r"state\.0\.part"),
@@ -266,7 +281,7 @@ def test_a_manifest_that_is_not_in_order(
         (lambda m: m["state"].pop(), "state_bytes|the list of"),
         (lambda m: m["state"].reverse(), "the list of .* parts"),
         (lambda m: m["segments"].pop(), "end|contradicts|segments is"),
-        (lambda m: m["segments"].clear(), "text is blank"),
+        (lambda m: m["segments"].clear(), "there is no segment"),
         (lambda m: m["sources"].clear(), "source files contradict"),
         (lambda m: m["chapters"].clear(), "there is no chapter"),
         (lambda m: m.pop("chats"), "chats"),
@@ -278,7 +293,7 @@ def test_a_manifest_that_is_not_in_order(
             lambda m: m["chats"].append({"title": "t", "created_at": "x", "messages": []}),
             r"chats\.0\.created_at",
         ),
-        (lambda m: m["document"].update(memory_config="{}"), "which its source"),
+        (lambda m: m["reading"].update(memory_config="{}"), "which its source"),
     ],
 )
 def test_lists_that_do_not_fit(
@@ -315,11 +330,12 @@ def test_a_memory_configuration_that_is_none(
     store: Store, exported: dict[str, Path], tmp_path: Path, config: Json
 ) -> None:
     def change(manifest: Json) -> None:
-        row = manifest["document"]
+        row = manifest["reading"]
         wanted = {**json.loads(row["memory_config"]), **config}
         row["memory_config"] = json.dumps(wanted, sort_keys=True)
-        names = ("source_sha256", "memory", "memory_config", "backbone_sha256")
-        row["id"] = hashlib.sha256("\n".join(row[n] for n in names).encode()).hexdigest()[:12]
+        names = ("memory", "memory_config", "backbone_sha256")
+        identity = [manifest["document"]["source_sha256"], *(row[n] for n in names)]
+        row["id"] = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:12]
 
     content = edit_manifest(members(exported["adaptive"]), change)
     refused(store, write(tmp_path / "f.zip", content), "its memory configuration|its window is")

@@ -17,7 +17,10 @@ from app.storage.store import BOOK, Job, Store, Summary
 
 TABLES = {
     "documents",
+    "texts",
+    "readings",
     "sources",
+    "originals",
     "chapters",
     "pages",
     "segments",
@@ -27,6 +30,8 @@ TABLES = {
     "messages",
     "summaries",
 }
+
+NAMES = ("0001_initial", "0002_ids_are_never_given_twice", "0003_documents_and_readings")
 
 
 def count(store: Store, table: str) -> int:
@@ -38,7 +43,7 @@ def test_migrations_apply_once_and_keep_what_is_there(store: Store) -> None:
     again = Store(store.path)
     try:
         applied = [m.name for m in migrations.applied(again.db)]
-        assert applied == ["0001_initial", "0002_ids_are_never_given_twice"]
+        assert applied == list(NAMES)
         assert [d.title for d in again.documents()] == ["Bare"]
     finally:
         again.close()
@@ -60,7 +65,7 @@ def test_jobs_and_chats_of_an_older_file_are_carried_over(tmp_path: Path) -> Non
     db.close()
     store = Store(path)
     try:
-        assert store.jobs() == [Job(7, "d", "failed", "why", 2.5, "then", "now")]
+        assert store.jobs() == [Job(7, "d", "d", "failed", "why", 2.5, "then", "now")]
         assert [chat.id for chat in store.chats("d")] == [4]
         assert [message.text for message in store.messages(4)] == ["Who?"]
         assert store.enqueue("d") == 8
@@ -73,10 +78,10 @@ def test_jobs_and_chats_of_an_older_file_are_carried_over(tmp_path: Path) -> Non
 
 def test_what_a_deleted_document_had_is_not_another_ones(store: Store) -> None:
     deleted = shelve(store, bare_document())
-    job, chat = store.enqueue(deleted.id), store.start_chat(deleted.id, "Who?")
+    job, chat = store.enqueue(deleted.reading.id), store.start_chat(deleted.id, "Who?")
     store.remove(deleted.id)
     kept = shelve(store, bare_document("ffffffffffff", "Kept"))
-    assert store.enqueue(kept.id) != job
+    assert store.enqueue(kept.reading.id) != job
     assert store.start_chat(kept.id, "What?") != chat
     store.set_job(job, status="failed")
     assert [job.status for job in store.jobs()] == ["queued"]
@@ -87,7 +92,7 @@ def test_tables_are_strict_and_refuse_other_types(store: Store) -> None:
     assert {name for name, strict in rows if strict} >= TABLES
     shelve(store, bare_document())
     with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT"):
-        store.db.execute("UPDATE documents SET tokens = 'many'")
+        store.db.execute("UPDATE readings SET tokens = 'many'")
 
 
 def test_every_connection_has_wal_and_foreign_keys(store: Store) -> None:
@@ -109,11 +114,11 @@ def test_removing_a_document_takes_everything_with_it(store: Store) -> None:
     kept = shelve(store, bare_document("ffffffffffff", "Kept"))
     for one in (document, kept):
         store.checkpoint(
-            one.id, segments_done=1, seconds=1.0, left={("slots", 0): b"x"}, carry=b"c"
+            one.reading, segments_done=1, seconds=1.0, left={("slots", 0): b"x"}, carry=b"c"
         )
-        store.enqueue(one.id)
+        store.enqueue(one.reading.id)
         store.say(store.start_chat(one.id, "chat"), "user", "hello")
-        store.save_summary(one.id, Summary(1, "First", "short"))
+        store.save_summary(one, Summary(1, "First", "short"))
     before = {table: count(store, table) for table in TABLES}
     store.remove(document.id)
     assert all(number % 2 == 0 and number > 0 for number in before.values())
@@ -126,7 +131,7 @@ def test_removing_a_document_takes_everything_with_it(store: Store) -> None:
 
 def test_text_of_a_deleted_document_cannot_be_referenced(store: Store) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        store.add_blob("nobody", "slots", 0, b"x")
+        store.add_blob(bare_document().reading, "slots", 0, b"x")
 
 
 def test_nothing_is_written_about_a_deleted_document(store: Store) -> None:
@@ -134,7 +139,7 @@ def test_nothing_is_written_about_a_deleted_document(store: Store) -> None:
     chat = store.start_chat(document.id, "About days")
     store.remove(document.id)
     with pytest.raises(UnknownDocument, match="deleted"):
-        store.save_summary(document.id, Summary(1, "t", "s"))
+        store.save_summary(document, Summary(1, "t", "s"))
     with pytest.raises(UnknownDocument, match="deleted"):
         store.start_chat(document.id, "Again")
     with pytest.raises(UnknownDocument, match="deleted"):
@@ -151,7 +156,7 @@ def test_a_locked_database_is_refused_in_words(
         "start_chat": (document.id, "t"),
         "remove_chat": (chat,),
         "say": (chat, "user", "t"),
-        "save_summary": (document.id, Summary(1, "t", "s")),
+        "save_summary": (document, Summary(1, "t", "s")),
         "enqueue": (document.id,),
     }
     store.db.conn.execute("PRAGMA busy_timeout=50")
@@ -194,45 +199,45 @@ def test_a_database_that_is_damaged_inside_is_refused_when_it_is_read(store: Sto
 def test_a_checkpoint_is_all_or_nothing(store: Store) -> None:
     document = shelve(store, bare_document())
     store.checkpoint(
-        document.id, segments_done=1, seconds=1.0, left={("slots", 0): b"one"}, carry=b"first"
+        document.reading, segments_done=1, seconds=1.0, left={("slots", 0): b"one"}, carry=b"first"
     )
     with pytest.raises(sqlite3.IntegrityError):
         store.checkpoint(
-            document.id,
+            document.reading,
             segments_done=2,
             seconds=2.0,
             left={("slots", 1): b"two", ("nonsense", 1): b"refused by the schema"},
             carry=b"second",
         )
-    assert store.document(document.id).segments_done == 1
-    assert store.blobs(document.id, "slots") == [(0, b"one")]
-    assert store.blobs(document.id, "carry") == [(0, b"first")]
+    assert store.document(document.id).reading.segments_done == 1
+    assert store.blobs(document.reading, "slots") == [(0, b"one")]
+    assert store.blobs(document.reading, "carry") == [(0, b"first")]
 
 
 def test_an_exception_inside_a_transaction_leaves_the_old_state(store: Store) -> None:
     document = shelve(store, bare_document())
     with pytest.raises(KeyboardInterrupt), store.writing():
         store.update(document.id, title="Changed")
-        store.checkpoint(document.id, segments_done=2, seconds=1, left={}, carry=b"new")
+        store.checkpoint(document.reading, segments_done=2, seconds=1, left={}, carry=b"new")
         raise KeyboardInterrupt
     unchanged = store.document(document.id)
-    assert (unchanged.title, unchanged.segments_done) == ("Bare", 0)
-    assert store.blobs(document.id, "carry") == []
+    assert (unchanged.title, unchanged.reading.segments_done) == ("Bare", 0)
+    assert store.blobs(document.reading, "carry") == []
 
 
 def test_a_checkpoint_keeps_one_carry_and_all_snapshots(store: Store) -> None:
     document = shelve(store, bare_document())
     for done in (1, 2):
         store.checkpoint(
-            document.id,
+            document.reading,
             segments_done=done,
             seconds=1.0,
             left={("snapshot", done - 1): b"snap%d" % done},
             carry=b"carry%d" % done,
         )
-    assert store.blobs(document.id, "carry") == [(1, b"carry2")]
-    assert store.blobs(document.id, "snapshot") == [(0, b"snap1"), (1, b"snap2")]
-    assert store.latest_blob(document.id, "snapshot", before=0) == (0, b"snap1")
+    assert store.blobs(document.reading, "carry") == [(1, b"carry2")]
+    assert store.blobs(document.reading, "snapshot") == [(0, b"snap1"), (1, b"snap2")]
+    assert store.latest_blob(document.reading, "snapshot", before=0) == (0, b"snap1")
 
 
 def test_documents_are_found_by_a_unique_beginning_of_their_id(store: Store) -> None:
@@ -295,26 +300,26 @@ def test_a_summary_is_replaced_and_the_book_has_number_zero(store: Store) -> Non
         Summary(BOOK, "Bare", "all"),
         Summary(1, "F", "new"),
     ):
-        store.save_summary(document.id, summary)
-    assert store.summaries(document.id) == {0: Summary(0, "Bare", "all"), 1: Summary(1, "F", "new")}
+        store.save_summary(document, summary)
+    assert store.summaries(document) == {0: Summary(0, "Bare", "all"), 1: Summary(1, "F", "new")}
 
 
 def test_a_document_has_one_open_job(store: Store) -> None:
     document = shelve(store, bare_document())
-    job = store.enqueue(document.id)
-    assert store.enqueue(document.id) == job
+    job = store.enqueue(document.reading.id)
+    assert store.enqueue(document.reading.id) == job
     assert store.start_job(job)
     assert not store.start_job(job)
-    assert store.enqueue(document.id) == job
-    store.cancel_job(document.id)
+    assert store.enqueue(document.reading.id) == job
+    store.cancel_job(document.reading.id)
     assert store.job_status(job) == "cancelling"
-    assert store.enqueue(document.id) != job
+    assert store.enqueue(document.reading.id) != job
 
 
 def test_a_cancelled_job_does_not_start(store: Store) -> None:
     document = shelve(store, bare_document())
-    job = store.enqueue(document.id)
-    store.cancel_job(document.id)
+    job = store.enqueue(document.reading.id)
+    store.cancel_job(document.reading.id)
     assert not store.start_job(job)
     assert store.job_status(job) == "cancelled"
 
@@ -322,10 +327,10 @@ def test_a_cancelled_job_does_not_start(store: Store) -> None:
 @pytest.mark.parametrize(("cancel", "then"), [(False, "queued"), (True, "cancelled")])
 def test_a_job_is_put_back_unless_it_was_to_stop(store: Store, cancel: bool, then: str) -> None:
     document = shelve(store, bare_document())
-    job = store.enqueue(document.id)
+    job = store.enqueue(document.reading.id)
     assert store.start_job(job)
     if cancel:
-        store.cancel_job(document.id)
+        store.cancel_job(document.reading.id)
     store.put_back_job(job)
     assert store.job_status(job) == then
 
@@ -339,7 +344,7 @@ def test_two_threads_write_at_once(store: Store) -> None:
             chat = store.start_chat(document.id, name)
             for number in range(40):
                 store.say(chat, "user", f"{name} {number}")
-                store.update(document.id, seconds=float(number))
+                store.update_reading(document.reading.id, seconds=float(number))
         except sqlite3.Error as error:
             failures.append(error)
 

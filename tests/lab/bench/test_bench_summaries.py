@@ -36,7 +36,7 @@ def test_what_people_tell_of_a_window_scores_best(
     library: Library, stories: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def told(self: Summarizer, document: Document, segments: range) -> list[str]:
-        texts = [library.store.segments(document.id)[n].text for n in segments]
+        texts = [library.store.segments(document.reading)[n].text for n in segments]
         return [
             "There Anna looked for her boat." if "Anna" in text else "There Barnaby had a well."
             for text in texts

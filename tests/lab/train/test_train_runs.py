@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 from app.cli.main import app
 from app.engine import FITTED, Engine
 from app.errors import BookstateError, InvalidArchive, InvalidSetting
-from app.exchange.archive import export_document, import_document
+from app.exchange.archive import import_document
+from app.exchange.export import export_document
 from app.library import Library
 from app.settings import Settings
 from lab.evaluate.answerers import readers
@@ -224,7 +225,7 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     library = Library(settings)
     text = b"The lamp was found in the mill. " * 20
     document = library.add(text, "a.txt", memory=memory).document
-    assert json.loads(document.memory_config)["maps"] == installed.name
+    assert json.loads(document.reading.memory_config)["maps"] == installed.name
     assert library.engine.caution(memory) == FITTED
     list(library.ask(document.id, "Where was the lamp?"))
     library.close()

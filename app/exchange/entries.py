@@ -1,0 +1,77 @@
+"""Parts of a manifest that have the same form in every version of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.errors import InvalidArchive
+from app.storage.store import LONGEST_TITLE
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Whole = Annotated[int, Field(ge=0, le=2**53)]
+Positive = Annotated[int, Field(ge=1, le=2**53)]
+Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
+Short = Annotated[str, StringConstraints(max_length=LONGEST_TITLE)]
+FileName = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^/\\\x00-\x1f]*$")]
+
+
+class Strict(BaseModel):
+    """A part with exactly these fields, of exactly these types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class PageEntry(Strict):
+    """A page; `number` counts from 1, `label` is as printed."""
+
+    number: Whole
+    label: Short
+    start: Whole
+    end: Whole
+
+
+class BlobEntry(Strict):
+    """One member of the archive: a part of the state, by what it is."""
+
+    part: Literal["address", "carry", "slots", "snapshot"]
+    segment: Whole
+    size: Positive
+    sha256: Sha256
+
+    @property
+    def member(self) -> str:
+        """The only name that this part may have in the archive."""
+        return f"state/{self.part}-{self.segment:06d}.safetensors"
+
+
+class SummaryEntry(Strict):
+    """A stored summary; chapter 0 is the whole book."""
+
+    chapter: Whole
+    title: Short
+    summary: str
+
+
+class MessageEntry(Strict):
+    """One turn of a chat, with what the answer's sources said."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    confidence: float | None
+    sources: tuple[dict[str, str | int | float | bool | None], ...]
+    created_at: Time
+
+
+class ChatEntry(Strict):
+    """A stored conversation."""
+
+    title: Short
+    created_at: Time
+    messages: tuple[MessageEntry, ...]
+
+
+def refused(why: str) -> InvalidArchive:
+    """What is wrong with a manifest, as a refusal."""
+    return InvalidArchive(f"The archive's manifest is refused: {why}; export the document again.")

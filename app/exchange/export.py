@@ -1,0 +1,155 @@
+"""Export of one reading of a document: a zip, of one moment of the database.
+
+It is written part by part to a file next to the target, which it replaces at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from app.errors import InvalidArchive, NotReady
+from app.exchange.archive import MOST_MANIFEST_BYTES, MOST_MEMBERS
+from app.exchange.entries import BlobEntry
+from app.exchange.manifest import FORMAT, MANIFEST, Manifest, original_member
+from app.storage.store import Document, Store, state_heading
+
+
+def export_document(store: Store, document_id: str, out: Path) -> Document:
+    """Write one finished reading of a document to one file, atomically.
+
+    With it go the text, the files where they are kept, the summaries and the chats.
+    """
+    with store.reading():
+        document = store.document(document_id)
+        if not document.ready:
+            raise NotReady(f"{document.how_far}; finish reading it before it is exported.")
+        with _replacing(out) as file, zipfile.ZipFile(file, "w") as archive:
+            entries = _write_state(store, document, archive)
+            sources = list(_write_originals(store, document, archive))
+            manifest = _manifest(store, document, entries, sources).model_dump_json().encode()
+            count = len(entries) + len(sources)
+            if len(manifest) > MOST_MANIFEST_BYTES or count >= MOST_MEMBERS:
+                raise InvalidArchive(
+                    f"{document.title!r} gives a manifest of {len(manifest):,} bytes and "
+                    f"{count:,} parts, at most {MOST_MANIFEST_BYTES:,} and "
+                    f"{MOST_MEMBERS:,} fit an archive; keep it in the library."
+                )
+            archive.writestr(zipfile.ZipInfo(MANIFEST), manifest)
+    return document
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[BinaryIO]:
+    """A file beside `out` that takes its place when the block ends well, and vanishes otherwise."""
+    if out.is_dir():
+        raise InvalidArchive(f"{out} is a folder; give the name of a file in it.")
+    part = out.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(out)
+    except OSError as error:
+        raise InvalidArchive(
+            f"{out} cannot be written ({error.strerror}); choose another place or make room."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_state(store: Store, document: Document, archive: zipfile.ZipFile) -> list[BlobEntry]:
+    entries: list[BlobEntry] = []
+    total = hashlib.sha256()
+    for part, segment in store.state_index(document.reading):
+        _, blob = store.blobs(document.reading, part, [segment])[0]
+        sha256 = hashlib.sha256(blob).hexdigest()
+        # Not the constructor: it wants the literal that this string is checked to be.
+        entry = BlobEntry.model_validate(
+            {"part": part, "segment": segment, "size": len(blob), "sha256": sha256}
+        )
+        total.update(state_heading(part, segment, len(blob)) + blob)
+        archive.writestr(zipfile.ZipInfo(entry.member), blob)
+        entries.append(entry)
+    if total.hexdigest() != document.reading.state_sha256:
+        raise InvalidArchive(
+            f"The stored state of {document.title!r} has SHA-256 {total.hexdigest()[:12]}, but "
+            f"{str(document.reading.state_sha256)[:12]} was recorded; remove it and read it again."
+        )
+    return entries
+
+
+def _write_originals(
+    store: Store, document: Document, archive: zipfile.ZipFile
+) -> Iterator[dict[str, Any]]:
+    """Write the files that are kept; the sources as the manifest has them."""
+    kept = store.kept_originals(document.id)
+    for place, source in enumerate(store.sources(document.reading)):
+        size = None
+        if source["number"] in kept:
+            ((_, data),) = store.originals(document.id, [source["number"]])
+            archive.writestr(zipfile.ZipInfo(original_member(place)), data)
+            size = len(data)
+        yield {
+            "sha256": source["sha256"],
+            "file_name": _plain(source["file_name"]),
+            "created_at": source["created_at"],
+            "original": size,
+        }
+
+
+def _manifest(
+    store: Store, document: Document, entries: list[BlobEntry], sources: list[dict[str, Any]]
+) -> Manifest:
+    reading, text = document.reading, store.text(document.reading.text_id)
+    places = {number: place for place, number in enumerate(dict.fromkeys(text.sources))}
+    chats = [
+        {
+            "title": chat.title,
+            "created_at": chat.created_at,
+            "messages": tuple(
+                {**asdict(message), "sources": tuple(message.sources)}
+                for message in store.messages(chat.id)
+            ),
+        }
+        for chat in reversed(store.chats(document.id))
+    ]
+    return Manifest.model_validate(
+        {
+            "format": FORMAT,
+            "document": {
+                **_without(asdict(document), "paged", "reading"),
+                "file_name": _plain(document.file_name),
+            },
+            "reading": _without(asdict(reading), "document_id", "text_id"),
+            "text": {"parser": text.parser, "paged": text.paged, "text": text.text},
+            "sources": tuple(sources),
+            "chapters": tuple(
+                {**asdict(chapter), "source": places[source]}
+                for chapter, source in zip(text.chapters, text.sources, strict=True)
+            ),
+            "pages": tuple(asdict(p) for p in text.pages),
+            "segments": tuple(_without(asdict(s), "text") for s in store.segments(reading)),
+            "summaries": tuple(asdict(s) for s in store.summaries(document).values()),
+            "chats": tuple(chats),
+            "state": tuple(entries),
+        }
+    )
+
+
+def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def _plain(file_name: str) -> str:
+    """A file's name without what could read as a path."""
+    return re.sub(r"[/\\\x00-\x1f]", "_", file_name)

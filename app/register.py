@@ -1,0 +1,269 @@
+"""From a file to a reading that is still to be made: of a new document, or of one that is here.
+
+A file that is here already is not parsed again unless the readers have got newer; then its text is
+made again, and where that comes out as before the readings that there are stay good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.errors import InvalidSetting, OriginalNotKept
+from app.storage.configs import same_memory, written_with
+from app.storage.records import LONGEST_TITLE, Document, Reading, reading_ids
+from app.storage.store import DocumentText, Store, now
+from ingest.book import Book, Segment, UnreadableDocument
+from memory_models.backbone import Backbone
+
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that was given, with what opens it."""
+
+    name: str
+    data: bytes
+    password: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def parse(self) -> Book:
+        """The book that the file holds. Raises UnreadableDocument."""
+        from ingest.readers import read_book  # the readers' libraries are not needed to ask
+
+        return read_book(self.data, self.name, password=self.password)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a document is to be read: by which memory, configured how, over which backbone."""
+
+    memory: str
+    memory_config: str
+    window: int
+    backbone: Backbone
+
+    def split(self, book: Book) -> tuple[Segment, ...]:
+        """The segments in which the memory reads a book."""
+        from ingest.segments import split_book  # its splitter takes a second to import
+
+        return split_book(book, self.backbone.tokenizer.count, self.window)
+
+    def matches(self, reading: Reading) -> bool:
+        """True for a reading that was made, or is being made, in this way."""
+        return (
+            reading.memory == self.memory
+            and reading.backbone_sha256 == self.backbone.sha256
+            and same_memory(self.memory, reading.memory_config, self.memory_config)
+        )
+
+
+class Register:
+    """Puts files and readings on the list of one store, to be read as planned."""
+
+    def __init__(self, store: Store, plan: Plan) -> None:
+        self._store = store
+        self._plan = plan
+
+    def file(self, file: File, title: str) -> tuple[Document, bool]:
+        """The document of a file with its planned reading, and whether that was known already.
+
+        title: of a new document, empty for what the file says. Raises UnreadableDocument.
+        """
+        sha256 = file.sha256
+        found = self._document_of(sha256)
+        if found is None:
+            book = file.parse()
+            segments = self._plan.split(book)
+            with self._store.writing():
+                found = self._document_of(sha256)
+                if found is None:  # nor has another process added it while this one parsed
+                    return self._add(file, sha256, title or book.title, book, segments), False
+        if 0 not in self._store.kept_originals(found.id):
+            self._store.add_source(found.id, sha256, storable(file.name), file.data)
+        return self._again(found, file.password, strict=False)
+
+    def again(self, document: Document, password: str | None) -> tuple[Document, bool]:
+        """A document that is here with its planned reading, and whether that was known already.
+
+        Raises OriginalNotKept, UnreadableDocument.
+        """
+        text_id, _ = self._store.newest_text(document.id)
+        kept = self._store.kept_originals(document.id)
+        missing = next((n for n in self._store.text(text_id).sources if n not in kept), None)
+        if missing is not None:
+            command = "append" if missing else "ingest"
+            raise OriginalNotKept(
+                f"{document.title!r} was added by a version of bookstate that did not keep the "
+                f"files themselves; give the file again with `bookstate {command}`."
+            )
+        return self._again(document, password, strict=True)
+
+    def extend(
+        self, document: Document, file: File, book: Book, segments: Sequence[Segment]
+    ) -> None:
+        """Put another file behind what a reading has read."""
+        from ingest.readers import PARSER_VERSION
+
+        with self._store.writing():
+            self._store.check_reading(document.reading)
+            source = self._store.add_source(
+                document.id, file.sha256, storable(file.name), file.data
+            )
+            self._store.extend_reading(document.reading, book, segments, source, PARSER_VERSION)
+
+    def _document_of(self, sha256: str) -> Document | None:
+        """The document that begins with a file: one that was read as planned, else the newest."""
+        found = self._store.documents_of_file(sha256)
+        for document in found:
+            if any(self._plan.matches(reading) for reading in self._store.readings(document.id)):
+                return document
+        return found[0] if found else None
+
+    def _add(
+        self, file: File, sha256: str, title: str, book: Book, segments: Sequence[Segment]
+    ) -> Document:
+        """Store a new document, which is called by the id of its first reading."""
+        from ingest.readers import PARSER_VERSION
+
+        moment, store = now(), self._store
+        document_id = self._free_id(sha256)
+        store.add_document(
+            id=document_id,
+            source_sha256=sha256,
+            title=title,
+            author=book.author,
+            file_name=storable(file.name),
+            format=book.format,
+            created_at=moment,
+            updated_at=moment,
+        )
+        store.add_source(document_id, sha256, storable(file.name), file.data, moment)
+        text_id = store.add_text(document_id, DocumentText.of(book, PARSER_VERSION))
+        reading = self._reading(document_id, document_id, text_id, segments)
+        store.add_reading(reading, segments)
+        store.use(reading)
+        return store.document_of(reading.id)
+
+    def _again(
+        self, document: Document, password: str | None, *, strict: bool
+    ) -> tuple[Document, bool]:
+        text = self._text(document, password, strict=strict)
+        known = self._known(document, text)
+        if known is None:
+            book = text.book(document.title, document.author, document.format)
+            segments = self._plan.split(book)
+            with self._store.writing():
+                self._store.check_there(document.id)
+                known = self._known(document, text)
+                if known is None:
+                    text_id = self._store.find_text(document.id, text)
+                    if text_id is None:
+                        text_id = self._store.add_text(document.id, text)
+                    reading_id = self._free_id(document.source_sha256, document.id)
+                    reading = self._reading(reading_id, document.id, text_id, segments)
+                    self._store.add_reading(reading, segments)
+                    return self._store.document_of(reading_id), False
+        if known.ready:
+            self._store.use(known)
+        return self._store.document_of(known.id), True
+
+    def _known(self, document: Document, text: DocumentText) -> Reading | None:
+        text_id = self._store.find_text(document.id, text)
+        if text_id is None:
+            return None
+        return next(
+            (
+                r
+                for r in self._store.readings(document.id)
+                if r.text_id == text_id and self._plan.matches(r)
+            ),
+            None,
+        )
+
+    def _text(self, document: Document, password: str | None, *, strict: bool) -> DocumentText:
+        """The document's text by the present readers, or as it is where they cannot make it."""
+        from ingest.readers import PARSER_VERSION
+
+        text_id, parser = self._store.newest_text(document.id)
+        text = self._store.text(text_id)
+        numbers = list(dict.fromkeys(text.sources))
+        if parser >= PARSER_VERSION or set(numbers) - self._store.kept_originals(document.id):
+            return text
+        originals = self._store.originals(document.id, numbers)
+        try:
+            books = [File(name, data, password).parse() for name, data in originals]
+        except UnreadableDocument:
+            if strict:
+                raise
+            return text
+        fresh = DocumentText.of(books[0], PARSER_VERSION)
+        for number, book in zip(numbers[1:], books[1:], strict=True):
+            fresh = fresh.followed_by(book, number, PARSER_VERSION)
+        if fresh.says_the_same(text):
+            self._store.set_parser(text_id, PARSER_VERSION)
+        return fresh
+
+    def _free_id(self, sha256: str, document_id: str = "") -> str:
+        """An id for a reading, and for its document where that is new."""
+        plan, store = self._plan, self._store
+        for found in reading_ids(sha256, plan.memory, plan.memory_config, plan.backbone.sha256):
+            own = found == document_id or not store.is_document(found)
+            if own and not store.is_reading(found):
+                return found
+        raise InvalidSetting(
+            "This file was read too many times in the same way; remove some of the readings first."
+        )
+
+    def _reading(
+        self, reading_id: str, document_id: str, text_id: int, segments: Sequence[Segment]
+    ) -> Reading:
+        plan, moment = self._plan, now()
+        tokens = sum(segment.tokens for segment in segments)
+        return Reading(
+            id=reading_id,
+            document_id=document_id,
+            text_id=text_id,
+            memory=plan.memory,
+            memory_config=plan.memory_config,
+            backbone=plan.backbone.name,
+            backbone_sha256=plan.backbone.sha256,
+            tokenizer_sha256=plan.backbone.tokenizer.sha256,
+            adapter=written_with(plan.memory_config),
+            segments=len(segments),
+            segments_done=0,
+            tokens=tokens,
+            kv_cache_bytes=tokens * plan.backbone.config.kv_bytes_per_token,
+            state_bytes=0,
+            state_sha256=None,
+            seconds=0.0,
+            created_at=moment,
+            updated_at=moment,
+        )
+
+
+def checked_title(title: str) -> str:
+    """A title as it is stored. Raises InvalidSetting for one that cannot be."""
+    stripped = title.strip()
+    if not stripped:
+        raise InvalidSetting("The new title is blank; give the document a name.")
+    if len(stripped) > LONGEST_TITLE:
+        raise InvalidSetting(
+            f"The title has {len(stripped):,} characters, at most {LONGEST_TITLE:,} are kept; "
+            "give a shorter one."
+        )
+    if storable(stripped) != stripped:
+        raise InvalidSetting(f"The title {stripped!a:.80} is not UTF-8 text; type it again.")
+    return stripped
+
+
+def storable(text: str) -> str:
+    """Bytes of a file's name that are not UTF-8 come as lone surrogates, which SQLite refuses."""
+    return SURROGATES.sub("\ufffd", text)

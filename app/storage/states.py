@@ -1,0 +1,154 @@
+"""States of readings, blob by blob, apart from everything that a person would browse.
+
+Per segment there are `slots` and `address` (what the segment left behind), then one `carry` (what
+the next segment needs) and `snapshot`s of the carry at chapter ends. `checkpoint` writes new blobs
+and the number of segments done in one transaction, so a killed process leaves a whole prefix of
+the document and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from app.errors import UnknownDocument
+from app.storage.database import DatabaseFile
+from app.storage.records import Reading
+
+
+class StateStore(DatabaseFile):
+    """The blobs of states."""
+
+    def update_reading(self, reading_id: str, **values: Any) -> None:
+        """Set columns of one reading. Raises UnknownDocument once it was deleted."""
+        if not self._set("readings", reading_id, values):
+            raise UnknownDocument(f"The reading {reading_id!r} has been deleted.")
+
+    def checkpoint(
+        self,
+        reading: Reading,
+        *,
+        segments_done: int,
+        seconds: float,
+        left: Mapping[tuple[str, int], bytes],
+        carry: bytes | None,
+    ) -> None:
+        """Store what the latest segments left behind, atomically with how far the reading is.
+
+        left: blobs by (part, segment); carry: what the next segment needs, replacing the last one.
+        Raises UnknownDocument once the reading was deleted.
+        """
+        with self.writing():
+            self.update_reading(reading.id, segments_done=segments_done, seconds=seconds)
+            blobs = [(part, segment, blob) for (part, segment), blob in left.items()]
+            if carry is not None:
+                self._table("states").delete_where(
+                    "reading_id = ? AND part = 'carry'", [reading.id]
+                )
+                blobs.append(("carry", segments_done - 1, carry))
+            self._table("states").upsert_all(
+                (
+                    {"reading_id": reading.id, "part": part, "segment": segment, "blob": blob}
+                    for part, segment, blob in blobs
+                ),
+                pk=("reading_id", "part", "segment"),
+            )
+
+    def add_blob(self, reading: Reading, part: str, segment: int, blob: bytes) -> None:
+        """Store one part of a state that was read elsewhere."""
+        self._table("states").insert(
+            {"reading_id": reading.id, "part": part, "segment": segment, "blob": blob}
+        )
+
+    def seal(self, reading: Reading) -> None:
+        """Record size and SHA-256 of the finished state, and use this reading from now on."""
+        total, size = hashlib.sha256(), 0
+        rows = self.db.execute(
+            "SELECT part, segment, blob FROM states WHERE reading_id = ? ORDER BY part, segment",
+            [reading.id],
+        )
+        for part, segment, blob in rows:
+            total.update(state_heading(part, segment, len(blob)))
+            total.update(blob)
+            size += len(blob)
+        with self.writing():
+            self.update_reading(reading.id, state_sha256=total.hexdigest(), state_bytes=size)
+            self.use(reading)
+
+    def use(self, reading: Reading) -> None:
+        """Make a reading the one that its document uses. Raises UnknownDocument."""
+        with self.writing() as db:
+            used = db.execute(
+                "UPDATE documents SET reading_id = ? WHERE id = ? "
+                "AND EXISTS (SELECT 1 FROM readings WHERE id = ?)",
+                [reading.id, reading.document_id, reading.id],
+            )
+            if not used.rowcount:
+                raise UnknownDocument(f"The document {reading.document_id!r} has been deleted.")
+
+    def _snapshot_carry(self, reading: Reading) -> None:
+        """What was the end of the document becomes the end of a chapter inside it."""
+        self.db.execute(
+            "INSERT OR IGNORE INTO states (reading_id, part, segment, blob) "
+            "SELECT reading_id, 'snapshot', segment, blob FROM states "
+            "WHERE reading_id = ? AND part = 'carry'",
+            [reading.id],
+        )
+
+    def blobs(
+        self, reading: Reading, part: str, segments: Iterable[int] | None = None
+    ) -> list[tuple[int, bytes]]:
+        """(segment, blob) of one part in order, all of them or those of the given segments."""
+        where, parameters = "reading_id = ? AND part = ?", [reading.id, part]
+        if segments is not None:
+            wanted = [str(s) for s in segments]
+            where += " AND segment IN (SELECT value FROM json_each(?))"
+            parameters.append(f"[{','.join(wanted)}]")
+        rows = self.db.execute(
+            f"SELECT segment, blob FROM states WHERE {where} ORDER BY segment", parameters
+        )
+        found: list[tuple[int, bytes]] = rows.fetchall()
+        return found
+
+    def state_index(self, reading: Reading) -> list[tuple[str, int]]:
+        """(part, segment) of every blob of the state, in the order in which `seal` hashes them."""
+        rows = self.db.execute(
+            "SELECT part, segment FROM states WHERE reading_id = ? ORDER BY part, segment",
+            [reading.id],
+        )
+        found: list[tuple[str, int]] = rows.fetchall()
+        return found
+
+    def latest_blob(
+        self, reading: Reading, part: str, before: int | None = None
+    ) -> tuple[int, bytes] | None:
+        """The last (segment, blob) of a part, at most at segment `before`."""
+        row: tuple[int, bytes] | None = self.db.execute(
+            "SELECT segment, blob FROM states WHERE reading_id = ? AND part = ? AND segment <= ? "
+            "ORDER BY segment DESC LIMIT 1",
+            [reading.id, part, 2**62 if before is None else before],
+        ).fetchone()
+        return row
+
+    def carry_ends(self, reading: Reading) -> list[int]:
+        """The segments behind which the state of a recurrent memory is kept, in order."""
+        rows = self.db.execute(
+            "SELECT segment FROM states WHERE reading_id = ? AND part IN ('carry', 'snapshot') "
+            "ORDER BY segment",
+            [reading.id],
+        )
+        return [row[0] for row in rows]
+
+    def state_parts(self, reading: Reading) -> dict[str, int]:
+        """Bytes of the state by part."""
+        rows = self.db.execute(
+            "SELECT part, sum(length(blob)) FROM states WHERE reading_id = ? GROUP BY part",
+            [reading.id],
+        )
+        return dict(rows.fetchall())
+
+
+def state_heading(part: str, segment: int, size: int) -> bytes:
+    """What is hashed before each blob, in the order of part and segment."""
+    return f"{part}:{segment}:{size}\n".encode()

@@ -1,0 +1,199 @@
+"""Texts of documents: what a version of the parsers made of a document's files.
+
+A document has one text until a newer version of the parsers gives another one, or until only one
+of several readings is continued with another file. Readings stay with the text that they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from app.storage.database import DatabaseFile
+from app.storage.records import Reading
+from ingest.book import Book, Chapter, Page
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentText:
+    """A text with its chapters and pages; `sources` has the number of each chapter's file."""
+
+    parser: int  # version; 0 for texts from before there were versions
+    paged: bool
+    text: str
+    chapters: tuple[Chapter, ...]
+    pages: tuple[Page, ...]
+    sources: tuple[int, ...]
+
+    @classmethod
+    def of(cls, book: Book, parser: int) -> DocumentText:
+        """The text of a document of one file."""
+        sources = (0,) * len(book.chapters)
+        return cls(parser, book.paged, book.text, book.chapters, book.pages, sources)
+
+    def followed_by(self, book: Book, source: int, parser: int) -> DocumentText:
+        """This text with another file behind it."""
+        offset, page0 = len(self.text), self.pages[-1].number
+        chapters = (replace(c, start=offset + c.start, end=offset + c.end) for c in book.chapters)
+        pages = (
+            Page(page0 + p.number, p.label, offset + p.start, offset + p.end) for p in book.pages
+        )
+        return DocumentText(
+            min(self.parser, parser),
+            self.paged,
+            self.text + book.text,
+            (*self.chapters, *chapters),
+            (*self.pages, *pages),
+            (*self.sources, *(source for _ in book.chapters)),
+        )
+
+    def book(self, title: str, author: str, format: str) -> Book:
+        """The text as the book that it was parsed as."""
+        return Book(title, self.text, self.chapters, self.pages, format, author, self.paged)
+
+    def says_the_same(self, other: DocumentText) -> bool:
+        """True for the same text, chapters and pages, whichever version found them."""
+        return self == replace(other, parser=self.parser)
+
+
+class TextStore(DatabaseFile):
+    """Texts with their chapters and pages."""
+
+    def add_text(self, document_id: str, text: DocumentText) -> int:
+        """Store another text of a document; returns its number."""
+        row = {
+            "document_id": document_id,
+            "parser": text.parser,
+            "paged": int(text.paged),
+            "text": text.text,
+        }
+        with self.writing():
+            text_id = self._insert("texts", row)
+            self._add_places(text_id, text)
+            return text_id
+
+    def _replace_text(self, text_id: int, text: DocumentText) -> None:
+        with self.writing() as db:
+            for table in ("chapters", "pages"):
+                db.execute(f"DELETE FROM {table} WHERE text_id = ?", [text_id])
+            db.execute(
+                "UPDATE texts SET text = ?, parser = ? WHERE id = ?",
+                [text.text, text.parser, text_id],
+            )
+            self._add_places(text_id, text)
+
+    def _add_places(self, text_id: int, text: DocumentText) -> None:
+        chapters = zip(text.chapters, text.sources, strict=True)
+        self._table("chapters").insert_all(
+            {
+                "text_id": text_id,
+                "number": number,
+                "title": chapter.title,
+                "start": chapter.start,
+                "end": chapter.end,
+                "source": source,
+                "made_up": int(chapter.made_up),
+            }
+            for number, (chapter, source) in enumerate(chapters, start=1)
+        )
+        self._table("pages").insert_all(
+            {
+                "text_id": text_id,
+                "number": page.number,
+                "label": page.label,
+                "start": page.start,
+                "end": page.end,
+            }
+            for page in text.pages
+        )
+
+    def set_parser(self, text_id: int, parser: int) -> None:
+        """Note that this version of the parsers gives the same text."""
+        with self.writing() as db:
+            db.execute("UPDATE texts SET parser = ? WHERE id = ?", [parser, text_id])
+
+    def text(self, text_id: int) -> DocumentText:
+        """A whole text: a few megabytes for a book."""
+        with self.reading():
+            parser, paged, text = self.db.execute(
+                "SELECT parser, paged, text FROM texts WHERE id = ?", [text_id]
+            ).fetchone()
+            sources = self.db.execute(
+                "SELECT source FROM chapters WHERE text_id = ? ORDER BY number", [text_id]
+            ).fetchall()
+            chapters, pages = self._chapters(text_id), self._pages(text_id)
+        return DocumentText(
+            parser, bool(paged), text, tuple(chapters), tuple(pages), tuple(s[0] for s in sources)
+        )
+
+    def newest_text(self, document_id: str) -> tuple[int, int]:
+        """(number, parser) of the text with most of the files, by the newest parsers."""
+        row: tuple[int, int] = self.db.execute(
+            "SELECT t.id, t.parser FROM texts t JOIN chapters c ON c.text_id = t.id "
+            "WHERE t.document_id = ? GROUP BY t.id "
+            "ORDER BY count(DISTINCT c.source) DESC, t.parser DESC, t.id DESC LIMIT 1",
+            [document_id],
+        ).fetchone()
+        return row
+
+    def find_text(self, document_id: str, text: DocumentText) -> int | None:
+        """Number of the document's text that is this one, None where it has none."""
+        rows = self.db.execute(
+            "SELECT id FROM texts WHERE document_id = ? AND parser = ? ORDER BY id",
+            [document_id, text.parser],
+        ).fetchall()
+        return next((row[0] for row in rows if self.text(row[0]) == text), None)
+
+    def chapters(self, reading: Reading) -> list[Chapter]:
+        """Chapters in order; chapter number n is at index n - 1."""
+        return self._chapters(reading.text_id)
+
+    def _chapters(self, text_id: int) -> list[Chapter]:
+        rows = self.db.query(
+            "SELECT title, start, end, made_up FROM chapters WHERE text_id = ? ORDER BY number",
+            [text_id],
+        )
+        return [Chapter(**{**row, "made_up": bool(row["made_up"])}) for row in rows]
+
+    def pages(self, reading: Reading) -> list[Page]:
+        """Pages in order."""
+        return self._pages(reading.text_id)
+
+    def _pages(self, text_id: int) -> list[Page]:
+        rows = self.db.query(
+            "SELECT number, label, start, end FROM pages WHERE text_id = ? ORDER BY number",
+            [text_id],
+        )
+        return [Page(**row) for row in rows]
+
+    def page_count(self, reading: Reading) -> int:
+        """How many pages the text has."""
+        return int(self._table("pages").count_where("text_id = ?", [reading.text_id]))
+
+    def page_labels(self, reading: Reading, numbers: Iterable[int]) -> dict[int, str]:
+        """Printed labels of the given page numbers."""
+        wanted = sorted(set(numbers))
+        marks = ",".join("?" * len(wanted))
+        rows = self.db.execute(
+            f"SELECT number, label FROM pages WHERE text_id = ? AND number IN ({marks})",
+            [reading.text_id, *wanted],
+        )
+        return dict(rows.fetchall())
+
+
+def snapshot_ends(
+    inside: Sequence[int], chapters: Sequence[Chapter], sources: Sequence[int]
+) -> list[int]:
+    """The segments at whose end a chapter or a file ends, the last one left out.
+
+    inside: the chapter number of each segment; sources: the file of each chapter. The ends of
+    parts that only we made are left out: nobody asks for these, and each costs a whole state.
+    """
+    ends = []
+    for segment, (number, following) in enumerate(pairwise(inside)):
+        here, there = chapters[number - 1], chapters[following - 1]
+        one_file = sources[number - 1] == sources[following - 1]
+        if number != following and not (here.made_up and there.made_up and one_file):
+            ends.append(segment)
+    return ends
