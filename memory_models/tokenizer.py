@@ -74,8 +74,8 @@ class SentencePieceVocabulary:
         return ids
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        pieces = self._processor.EncodeAsImmutableProto(text).pieces
-        return [(piece.begin, piece.end) for piece in pieces]
+        found: list[tuple[int, int]] = self._processor.EncodeAsOffsetMapping(text)["offsets"]
+        return found
 
     def decode(self, ids: Sequence[int]) -> str:
         kept = [i for i in ids if not self._processor.IsControl(i)]

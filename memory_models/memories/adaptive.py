@@ -215,7 +215,8 @@ class AdaptiveMemory:
         closing = backbone.tokenizer.chat.closing
         self.request = (*backbone.tokenizer.encode(REPEAT_REQUEST), *closing)
         layers = backbone.config.layers
-        self.pointing = range(round(POINTING[0] * layers), round(POINTING[1] * layers))
+        first, last = (round(depth * layers) for depth in POINTING)
+        self.pointing = range(first, max(first + 1, last))
         self._pairs = key_heads(config.address_heads, backbone.config.group)
 
     @cached_property

@@ -83,7 +83,7 @@ class InfiniReading:
 
     def focused(self, span: Span) -> None:
         """None: this state cannot be cut into spans."""
-        return None
+        return
 
     def _remember(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Append to the prompt's own cache, [2,G,P+T,d] each."""

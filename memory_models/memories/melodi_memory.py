@@ -93,7 +93,7 @@ class MelodiReading:
 
     def focused(self, span: Span) -> None:
         """None: this state cannot be cut into spans."""
-        return None
+        return
 
 
 def _mass(q: Tensor, state: MelodiState) -> dict[int, float]:
