@@ -66,7 +66,7 @@ OnProgress = Callable[[ReadProgress], None]
 
 
 class Stopped(Exception):
-    """Raised by whoever watches a reading or a summary, to end it; nothing half-made is stored."""
+    """Raised by a progress callback to stop a reading or a summary; nothing half-made is stored."""
 
 
 def quiet(*_: object) -> None:

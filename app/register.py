@@ -1,7 +1,7 @@
 """From a file to a reading that is still to be made: of a new document, or of one that is here.
 
-A file that is here already is not parsed again unless the readers have got newer; then its text is
-made again, and where that comes out as before the readings that there are stay good.
+A file that is here already is parsed again only when `PARSER_VERSION` was raised since. Where that
+gives the same text, the readings that there are stay current.
 """
 
 from __future__ import annotations
@@ -9,11 +9,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.errors import InvalidSetting, OriginalNotKept
 from app.storage.configs import same_memory, written_with
-from app.storage.records import LONGEST_TITLE, Document, Reading, reading_ids
+from app.storage.records import (
+    LONGEST_TITLE,
+    MOST_SAME_READINGS,
+    Document,
+    Reading,
+    reading_ids,
+)
 from app.storage.store import DocumentText, Store, now
 from ingest.book import Book, Segment, UnreadableDocument
 from memory_models.backbone import Backbone
@@ -207,9 +213,10 @@ class Register:
         fresh = DocumentText.of(books[0], PARSER_VERSION)
         for number, book in zip(numbers[1:], books[1:], strict=True):
             fresh = fresh.followed_by(book, number, PARSER_VERSION)
-        if fresh.says_the_same(text):
-            self._store.set_parser(text_id, PARSER_VERSION)
-        return fresh
+        if not fresh.says_the_same(text):
+            return fresh
+        self._store.set_parser(text_id, PARSER_VERSION)
+        return replace(text, parser=PARSER_VERSION)
 
     def _free_id(self, sha256: str, document_id: str = "") -> str:
         """An id for a reading, and for its document where that is new."""
@@ -219,7 +226,8 @@ class Register:
             if own and not store.is_reading(found):
                 return found
         raise InvalidSetting(
-            "This file was read too many times in the same way; remove some of the readings first."
+            f"There are {MOST_SAME_READINGS} readings of this file that were made in the same way; "
+            "remove some of them first."
         )
 
     def _reading(

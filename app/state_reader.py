@@ -63,7 +63,7 @@ class StateReader:
     ) -> Reading:
         """A reading of the state for the question, `windows` of it where it has windows.
 
-        Raises NotReady until the whole document is read, whatever the scope, and UnknownDocument
+        Raises NotReady until the whole document is read, for every scope, and UnknownDocument
         once it was deleted.
         """
         with self._store.reading():

@@ -1,7 +1,7 @@
 """The worker: one thread that works off the jobs table.
 
 Jobs live in the database, so a closed tab, a stopped server or a killed process loses nothing: at
-start-up whatever was running is queued again and goes on from its last checkpoint.
+start-up a job that was running is queued again and goes on from its last checkpoint.
 """
 
 from __future__ import annotations

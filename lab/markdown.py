@@ -1,4 +1,4 @@
-"""What measuring and training commands found, as Markdown: for people, and for a README."""
+"""The results of measuring and training commands as Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Figures = Mapping[str, Any]
 def figures_markdown(found: Figures) -> str:
     """A table of the figures, and one of every list of rows under its name.
 
-    What stands in a mapping inside is named by both: {"a": {"b": 1}} has the figure "a b".
+    A figure in an inner mapping is named by both keys: {"a": {"b": 1}} has the figure "a b".
     """
     single: list[Figures] = []
     tables: list[str] = []

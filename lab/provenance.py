@@ -1,4 +1,4 @@
-"""What a table was made by: version, commit, machine, so that a figure can be made again."""
+"""Provenance: the command, version, commit and machine that a figure was made with."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 
-def made_by(command: str = "") -> dict[str, Any]:
-    """The command (that of this process where none is given) and what ran it; no path of it."""
+def provenance(command: str = "") -> dict[str, Any]:
+    """The command (by default that of this process), and what ran it; paths are left out."""
     return {
         "command": command or " ".join(["bookstate", *map(_name, sys.argv[1:])]),
         "version": version("bookstate"),
@@ -25,7 +25,7 @@ def made_by(command: str = "") -> dict[str, Any]:
     }
 
 
-def made_by_line(made: dict[str, Any]) -> str:
+def provenance_line(made: dict[str, Any]) -> str:
     """The same as a line under a table."""
     commit = f" at {made['commit']}" if made["commit"] else ""
     return (
@@ -39,7 +39,7 @@ def _name(argument: str) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that this is run from; None where it is installed without one."""
+    """The commit of the checkout that this runs from; None for an installed package."""
     here = Path(__file__).parent
     try:
         asked = subprocess.run(

@@ -40,7 +40,7 @@ MOST_BLOB_BYTES = 1 << 30
 MOST_STATE_BYTES = 64 << 30
 MOST_ORIGINAL_BYTES = 512 << 20  # as the readers of files take it
 HIGHEST_RATIO = 100  # of what a member unpacks to and its size in the archive
-_FREE_BYTES = 1 << 16  # that a member may unpack to whatever its ratio
+_FREE_BYTES = 1 << 16  # that a member may unpack to at any ratio
 _DIRECTORY_ENTRY = 128  # bytes, more than any member of ours takes
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -80,7 +80,7 @@ def import_document(store: Store, file: Path) -> Document:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive, its members counted; whatever is broken inside ends as InvalidArchive."""
+    """The opened archive, its members counted; damage inside is raised as InvalidArchive."""
     try:
         with file.open("rb") as stream:
             _check_directory(stream, file.name)

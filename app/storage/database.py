@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,30 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from sqlite_utils import Database
+from sqlite_utils.db import Table
+
 from app.errors import StoreFailed, UnknownDocument
+from app.storage.migrations import migrations
 
-
-@contextmanager
-def _hidden(module: str) -> Iterator[None]:
-    """Imports inside behave as if `module`, where nobody has imported it yet, were not there."""
-    hide = module not in sys.modules
-    if hide:
-        sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if hide:
-            del sys.modules[module]
-
-
-with _hidden("pandas"):  # sqlite_utils would import it, for half a second, to know its timestamps
-    from sqlite_utils import Database
-    from sqlite_utils.db import Table
-
-    from app.storage.migrations import migrations
-
-
-PATIENCE_SECONDS = 30  # with whoever else writes
+PATIENCE_SECONDS = 30  # for which a connection waits while another one writes
 OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)  # not a file's
 
 
@@ -45,7 +27,7 @@ def now() -> str:
 
 @contextmanager
 def _refusing(file: Path) -> Iterator[None]:
-    """What SQLite says of the file ends as StoreFailed; what it says of our statements does not."""
+    """Turns an error of SQLite about the file into StoreFailed; errors of our own SQL stay."""
     try:
         yield
     except OWN_FAULTS:
@@ -58,12 +40,12 @@ def _refusing(file: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise StoreFailed(
             f"{file} is damaged or no database ({error}); put a copy in its place, or move it away "
-            "to begin anew."
+            "to start with an empty library."
         ) from error
 
 
 class _Cursor(sqlite3.Cursor):
-    """A cursor whose every step refuses in words."""
+    """A cursor that turns sqlite3 errors about the file into StoreFailed."""
 
     connection: _Connection
 
@@ -89,7 +71,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that knows its file and hands out such cursors."""
+    """A connection whose cursors name its file in their errors."""
 
     file: Path
 
@@ -106,7 +88,7 @@ class _Connection(sqlite3.Connection):
 class DatabaseFile:
     """One database file; every thread gets its own connection.
 
-    Whatever SQLite has against the file is raised as StoreFailed, wherever it is noticed.
+    Every error of SQLite about the file is raised as StoreFailed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -202,7 +184,7 @@ class DatabaseFile:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Everything read inside is of one moment, whatever other processes write meanwhile."""
+        """Reads inside see one moment of the file, even while other processes write to it."""
         if self.db.conn.in_transaction:
             yield
             return

@@ -29,7 +29,7 @@ def _documents_and_readings(db: Database) -> None:
     """Each document becomes a document with one text and one reading, which keeps its id.
 
     States are not copied, since they are most of the file: the old table of documents is renamed
-    to `readings`, and SQLite makes whatever refers to it follow. A table that is then dropped would
+    to `readings`, and SQLite makes every reference to it follow. A table that is then dropped would
     take all of this along if foreign keys were enforced meanwhile.
     """
     if db.execute("PRAGMA foreign_keys").fetchone()[0]:

@@ -17,16 +17,16 @@ from app.errors import REFUSALS
 from app.library import Stopped
 from app.state_reader import Scope
 from app.summaries import Summarizer
-from app.ui.desk import MODEL, Desk
 from app.ui.inputs import upload_box
+from app.ui.session import MODEL, Session
 from app.ui.summaries_tab import summarise
 
 
 class Api:
     """The public endpoints of one server."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, session: Session) -> None:
+        self._session = session
         speaking: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": MODEL}
         api(self.list_documents, api_name="list_documents")
         api(self.status, api_name="status")
@@ -48,7 +48,7 @@ class Api:
 
     def list_documents(self) -> list[dict[str, Any]]:
         """All documents, newest first."""
-        return [document_json(d) for d in self._desk.library.list()]
+        return [document_json(d) for d in self._session.library.list()]
 
     def add_document(
         self, file: str | None, memory: str = "", title: str = "", password: str = ""
@@ -58,7 +58,7 @@ class Api:
             raise gr.Error("No file was given; upload one.", print_exception=False)
         path = Path(file)
         try:
-            document, known = self._desk.library.register(
+            document, known = self._session.library.register(
                 path.read_bytes(),
                 path.name,
                 title=title,
@@ -70,7 +70,7 @@ class Api:
         finally:
             path.unlink(missing_ok=True)
         if not document.ready:
-            self._desk.enqueue(document.reading.id)
+            self._session.enqueue(document.reading.id)
         return {
             "id": document.id,
             "reading": document.reading.id,
@@ -81,12 +81,12 @@ class Api:
     def status(self, id: str) -> dict[str, Any]:
         """How far a document has been read, or with a reading's id that reading of it."""
         try:
-            document = self._desk.library.store.document(id)
+            document = self._session.library.store.document(id)
         except REFUSALS as error:
             raise _refusal(error) from error
         reading = document.reading
-        job = self._desk.jobs().get(reading.id)
-        progress = self._desk.worker.progress.get(reading.id)
+        job = self._session.jobs().get(reading.id)
+        progress = self._session.worker.progress.get(reading.id)
         return {
             "id": document.id,
             "ready": document.ready,
@@ -101,27 +101,27 @@ class Api:
     ) -> Iterator[str | dict[str, Any]]:
         """Stream the text of an answer as it grows, then the answer with its sources."""
         try:
-            self._desk.finished(self._desk.library.store.document(id))
+            self._session.finished(self._session.library.store.document(id))
             scope = Scope(chapter=chapter or None, as_of_chapter=as_of_chapter or None)
-            self._desk.turns.check(id, question, scope)
-            turn = self._desk.turns.start(id, question, scope)
+            self._session.generations.check(id, question, scope)
+            generation = self._session.generations.start(id, question, scope)
         except REFUSALS as error:
             raise _refusal(error) from error
         try:
-            yield from turn.watch()
+            yield from generation.watch()
         finally:
-            turn.stop()  # nobody is left to read on
-        if turn.error:
-            raise gr.Error(turn.error, print_exception=False)
-        yield _finished(turn.answer)
+            generation.stop()  # nobody is left to read on
+        if generation.error:
+            raise gr.Error(generation.error, print_exception=False)
+        yield _finished(generation.answer)
 
     def summarize(self, id: str, chapter: int = 0) -> dict[str, Any]:
         """One chapter's summary, or with chapter 0 the whole book's."""
         try:
-            document = self._desk.finished(self._desk.library.store.document(id))
-            watch = self._desk.begin_summary(document.id)
-            with self._desk.summarising(document.id, watch):
-                made = summarise(Summarizer(self._desk.library, watch), document, chapter)
+            document = self._session.finished(self._session.library.store.document(id))
+            watch = self._session.begin_summary(document.id)
+            with self._session.summarising(document.id, watch):
+                made = summarise(Summarizer(self._session.library, watch), document, chapter)
         except Stopped as error:
             raise gr.Error("The summary was stopped; ask again.", print_exception=False) from error
         except REFUSALS as error:

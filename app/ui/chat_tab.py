@@ -11,10 +11,10 @@ import gradio as gr
 from app.errors import REFUSALS
 from app.state_reader import Scope
 from app.storage.store import Message
-from app.ui.desk import MODEL, Desk, private
+from app.ui.generations import Generation
 from app.ui.inputs import choice_list
+from app.ui.session import MODEL, Session, private
 from app.ui.texts import NOT_OPEN, chapter_choices, evidence_html, note
-from app.ui.turns import Turn
 
 WHOLE, ONLY, UP_TO = "whole book", "only chapter", "up to chapter"
 FAILED = "The answer could not be made; the server's log says why."
@@ -24,8 +24,8 @@ PLACEHOLDER = "Ask something that the book says."
 class ChatTab:
     """Components of the tab and what they do."""
 
-    def __init__(self, desk: Desk, picker: gr.Dropdown) -> None:
-        self._desk = desk
+    def __init__(self, session: Session, picker: gr.Dropdown) -> None:
+        self._session = session
         self._picker = picker
         self.chat = gr.State(None)  # id of the chat that is open
         with gr.Row():
@@ -109,11 +109,13 @@ class ChatTab:
 
     def open_document(self, document_id: str | None) -> list[Any]:
         """The document's latest chat, and its chapters to choose from."""
-        document = self._desk.find(document_id)
+        document = self._session.find(document_id)
         chapters = (
-            chapter_choices(self._desk.library.store.chapters(document.reading)) if document else []
+            chapter_choices(self._session.library.store.chapters(document.reading))
+            if document
+            else []
         )
-        chats = self._desk.library.store.chats(document.id) if document else []
+        chats = self._session.library.store.chats(document.id) if document else []
         view = self._show(document_id, chats[0].id if chats else None)
         chapter = gr.update(choices=chapters, value=1 if chapters else None, visible=False)
         return [*view, chapter, WHOLE]
@@ -129,13 +131,13 @@ class ChatTab:
     def delete(self, document_id: str | None, chat_id: int | None) -> list[Any]:
         """Delete the open chat."""
         if chat_id is not None:
-            self._desk.turns.stop_chat(chat_id)
-            self._desk.library.store.remove_chat(chat_id)
+            self._session.generations.stop_chat(chat_id)
+            self._session.library.store.remove_chat(chat_id)
         return self._show(document_id, None)
 
     def _show(self, document_id: str | None, chat_id: int | None) -> list[Any]:
-        store = self._desk.library.store
-        document = self._desk.find(document_id)
+        store = self._session.library.store
+        document = self._session.find(document_id)
         chats = store.chats(document.id) if document else []
         chat_id = chat_id if any(chat.id == chat_id for chat in chats) else None
         messages = store.messages(chat_id) if chat_id is not None else []
@@ -159,10 +161,10 @@ class ChatTab:
         return answers[-1] if answers else None
 
     def _evidence_of(self, document_id: str | None, message: Message | None) -> list[Any]:
-        document = self._desk.find(document_id)
+        document = self._session.find(document_id)
         if message is None or document is None:
             return [gr.update(visible=False), ""]
-        chapters = self._desk.library.store.chapters(document.reading)
+        chapters = self._session.library.store.chapters(document.reading)
         shown = evidence_html(message.confidence, message.sources, chapters)
         return [gr.update(visible=bool(shown)), shown]
 
@@ -170,7 +172,7 @@ class ChatTab:
         self, document_id: str | None, chat_id: int | None, event: gr.SelectData
     ) -> list[Any]:
         """The evidence of the answer that was clicked."""
-        messages = self._desk.library.store.messages(chat_id) if chat_id is not None else []
+        messages = self._session.library.store.messages(chat_id) if chat_id is not None else []
         index = event.index[0] if isinstance(event.index, list | tuple) else event.index
         if not 0 <= index < len(messages) or messages[index].role != "assistant":
             return [gr.skip(), gr.skip()]
@@ -191,45 +193,45 @@ class ChatTab:
             chapter=chapter if part == ONLY else None,
             as_of_chapter=chapter if part == UP_TO else None,
         )
-        turns = self._desk.turns
+        generations = self._session.generations
         try:
-            document = self._desk.ready(document_id)
-            turns.check(document.id, question, scope)
-            chat_id = chat_id or turns.start_chat(document.id, question)
-            turn = turns.start(document.id, question, scope, chat_id)
+            document = self._session.ready(document_id)
+            generations.check(document.id, question, scope)
+            chat_id = chat_id or generations.start_chat(document.id, question)
+            generation = generations.start(document.id, question, scope, chat_id)
         except REFUSALS as error:
             yield [*[gr.skip()] * 7, note(str(error), "warning")]
             return
         chat, chats, *_ = self._show(document.id, chat_id)
         first = True
-        for talk, looked, evidence, stop, said in self._watch(turn, chat_id):
+        for talk, looked, evidence, stop, said in self._watch(generation, chat_id):
             head = [chat, chats if first else gr.skip(), talk, looked, evidence]
             yield [*head, "" if first else gr.skip(), stop, said]
             first = False
 
     def follow(self, chat_id: int | None) -> Iterator[list[Any]]:
         """Watch the answer that is being made for a chat, if there is one."""
-        turn = self._desk.turns.running(chat_id)
-        if turn is None or chat_id is None:
+        generation = self._session.generations.running(chat_id)
+        if generation is None or chat_id is None:
             yield [*[gr.skip()] * 3, gr.update(interactive=False), ""]
         else:
-            yield from self._watch(turn, chat_id)
+            yield from self._watch(generation, chat_id)
 
-    def _watch(self, turn: Turn, chat_id: int) -> Iterator[list[Any]]:
-        store = self._desk.library.store
+    def _watch(self, generation: Generation, chat_id: int) -> Iterator[list[Any]]:
+        store = self._session.library.store
         asked = store.messages(chat_id)
         while asked and asked[-1].role != "user":  # a quick answer may be there already
             asked.pop()
         hidden, stoppable = gr.update(visible=False), gr.update(interactive=True)
         yield [self._bubbles(asked, ""), hidden, "", stoppable, ""]
-        for text in turn.watch():
+        for text in generation.watch():
             yield [self._bubbles(asked, text), *[gr.skip()] * 4]
         messages = store.messages(chat_id)
-        evidence = self._evidence_of(turn.document_id, self._last_answer(messages))
-        failed = not (turn.answer or turn.error)
-        said = note(FAILED if failed else turn.note, "warning")
+        evidence = self._evidence_of(generation.document_id, self._last_answer(messages))
+        failed = not (generation.answer or generation.error)
+        said = note(FAILED if failed else generation.note, "warning")
         yield [self._bubbles(messages), *evidence, gr.update(interactive=False), said]
 
     def stop(self, chat_id: int | None) -> None:
         """End the generation; what was said so far is kept."""
-        self._desk.turns.stop_chat(chat_id)
+        self._session.generations.stop_chat(chat_id)

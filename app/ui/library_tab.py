@@ -12,8 +12,8 @@ import gradio as gr
 from app.engine import MEMORY_NOTES
 from app.errors import REFUSALS
 from app.storage.store import Document, Job, Reading
-from app.ui.desk import OPEN, Desk, private
 from app.ui.inputs import choice_list, upload_box
+from app.ui.session import OPEN, Session, private
 from app.ui.texts import (
     MEMORY_NAMES,
     NO_DOCUMENTS,
@@ -36,8 +36,8 @@ NOT_CALIBRATED = (
 class LibraryTab:
     """Components of the tab and what they do."""
 
-    def __init__(self, desk: Desk, picker: gr.Dropdown) -> None:
-        self._desk = desk
+    def __init__(self, session: Session, picker: gr.Dropdown) -> None:
+        self._session = session
         self.picker = picker
         self._seen = gr.State("")
         self._timer = gr.Timer(1.0)
@@ -94,8 +94,8 @@ class LibraryTab:
                 self._keep = gr.Button("Keep it", size="sm", min_width=90)
 
     def _build_upload(self) -> None:
-        limit = self._desk.library.settings.max_upload_mb
-        kind = self._desk.library.settings.memory
+        limit = self._session.library.settings.max_upload_mb
+        kind = self._session.library.settings.memory
         self._file = upload_box(label="Add a document", height=170, elem_id="upload")
         gr.HTML(note(f"PDF, EPUB, DOCX, HTML, Markdown or text; at most {limit} MB."))
         self._title = gr.Textbox(label="Title", placeholder="as the file says", max_lines=1)
@@ -160,21 +160,21 @@ class LibraryTab:
     def _fingerprint(self, search: str, selected: str | None) -> str:
         documents = [
             (d.id, d.updated_at, d.title, d.reading.id, d.reading.updated_at)
-            for d in self._desk.library.list(search)
+            for d in self._session.library.list(search)
         ]
-        jobs = [(j.id, j.status) for j in self._desk.library.store.jobs()]
+        jobs = [(j.id, j.status) for j in self._session.library.store.jobs()]
         return repr(
-            (search, selected, documents, jobs, sorted(dict(self._desk.worker.progress).items()))
+            (search, selected, documents, jobs, sorted(dict(self._session.worker.progress).items()))
         )
 
     def view(self, search: str, selected: str | None) -> list[Any]:
         """The table, the picker, and what the reader does with the open document."""
         seen = self._fingerprint(search, selected)
-        desk = self._desk
-        documents, jobs = desk.library.list(search), desk.jobs()
-        every = documents if not search.strip() else desk.library.list()
-        opened = desk.find(selected)
-        unfinished = desk.unfinished(opened) if opened else None
+        session = self._session
+        documents, jobs = session.library.list(search), session.jobs()
+        every = documents if not search.strip() else session.library.list()
+        opened = session.find(selected)
+        unfinished = session.unfinished(opened) if opened else None
         job = jobs.get(unfinished.id) if unfinished else None
         is_open = job is not None and job.status in OPEN
         return [
@@ -201,14 +201,14 @@ class LibraryTab:
             bars.append(replace(opened, title=title, reading=unfinished))
         return "".join(
             progress_html(
-                bar, jobs.get(bar.reading.id), self._desk.worker.progress.get(bar.reading.id)
+                bar, jobs.get(bar.reading.id), self._session.worker.progress.get(bar.reading.id)
             )
             for bar in bars
         )
 
     def _choices(self, opened: Document | None) -> Any:
         """The finished readings of the open document, where there are several."""
-        found = self._desk.library.store.readings(opened.id) if opened else []
+        found = self._session.library.store.readings(opened.id) if opened else []
         ready = [(reading_name(r), r.id) for r in found if r.ready]
         several = opened is not None and opened.ready and len(ready) > 1
         return gr.update(
@@ -216,9 +216,9 @@ class LibraryTab:
         )
 
     def _row(self, document: Document, jobs: Mapping[str, Job]) -> list[str]:
-        reading, desk = document.reading, self._desk
-        count = desk.library.store.page_count(reading)
-        words = status(document, jobs.get(reading.id), desk.worker.progress.get(reading.id))
+        reading, session = document.reading, self._session
+        count = session.library.store.page_count(reading)
+        words = status(document, jobs.get(reading.id), session.worker.progress.get(reading.id))
         others = (j for j in jobs.values() if j.document_id == document.id and j.status in OPEN)
         if document.ready and any(others):
             words += ", being read again"
@@ -235,12 +235,12 @@ class LibraryTab:
 
     def open_row(self, event: gr.SelectData) -> Any:
         """Open the document of the row that was clicked."""
-        document = self._desk.find(str(event.row_value[-1]))
+        document = self._session.find(str(event.row_value[-1]))
         return document.id if document else gr.skip()
 
     def describe_memory(self, kind: str) -> str:
         """What a memory is, with a warning where it is not the default one."""
-        text, library = note(MEMORY_NOTES.get(kind, "")), self._desk.library
+        text, library = note(MEMORY_NOTES.get(kind, "")), self._session.library
         if warning := library.engine.caution(kind):
             return text + note(warning, "warning")
         measured = library.engine.calibration.measured
@@ -255,7 +255,7 @@ class LibraryTab:
             return [*untouched, note("Choose a file first.", "warning")]
         path = Path(file)
         try:
-            document, known = self._desk.library.register(
+            document, known = self._session.library.register(
                 path.read_bytes(), path.name, title=title, memory=memory, password=password or None
             )
         except REFUSALS as error:  # the file stays, so that a password can be added
@@ -264,26 +264,26 @@ class LibraryTab:
         if known and document.ready:
             said = f"{document.title} was read before; it is open now."
         else:
-            self._desk.enqueue(document.reading.id)
+            self._session.enqueue(document.reading.id)
             said = f"{document.title} is being read; you may close this page meanwhile."
         choice = gr.update(choices=[(document.title, document.id)], value=document.id)
         return [None, "", "", choice, note(said, "good")]
 
     def read_on(self, selected: str | None) -> None:
         """Read an interrupted document to its end."""
-        document = self._desk.find(selected)
-        if document and (unfinished := self._desk.unfinished(document)):
-            self._desk.enqueue(unfinished.id)
+        document = self._session.find(selected)
+        if document and (unfinished := self._session.unfinished(document)):
+            self._session.enqueue(unfinished.id)
 
     def cancel(self, selected: str | None) -> None:
         """Stop the reading after the present segment."""
         if selected:
-            self._desk.cancel(selected)
+            self._session.cancel(selected)
 
     def use(self, reading_id: str | None) -> str:
         """Answer from this reading of its document from now on."""
         try:
-            self._desk.library.use(reading_id or "")
+            self._session.library.use(reading_id or "")
         except REFUSALS as error:
             return note(str(error), "warning")
         return ""
@@ -291,21 +291,21 @@ class LibraryTab:
     def rename(self, selected: str | None, title: str) -> list[Any]:
         """Give the open document another title."""
         try:
-            self._desk.library.rename(selected or "", title)
+            self._session.library.rename(selected or "", title)
         except REFUSALS as error:
             return [gr.skip(), note(str(error), "warning")]
         return ["", ""]
 
     def ask_delete(self, selected: str | None) -> list[Any]:
         """Say what would be deleted."""
-        document = self._desk.find(selected)
+        document = self._session.find(selected)
         words = f"Delete {document.title} with its memory, chats and summaries?" if document else ""
         return [gr.update(visible=document is not None), note(words)]
 
     def delete(self, selected: str | None) -> list[Any]:
         """Delete the open document."""
         try:
-            said = note(f"{self._desk.remove(selected or '').title} was deleted.")
+            said = note(f"{self._session.remove(selected or '').title} was deleted.")
         except REFUSALS as error:
             said = note(str(error), "warning")
         return [None, gr.update(visible=False), said]

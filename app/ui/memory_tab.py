@@ -10,7 +10,7 @@ import gradio as gr
 from app.engine import MEMORY_NOTES
 from app.storage.store import Document, Reading
 from app.ui import charts
-from app.ui.desk import Desk, private
+from app.ui.session import Session, private
 from app.ui.texts import MEMORY_NAMES, NOT_OPEN, facts_html, note, ratio, size
 
 NO_ANSWER = "Ask something in the chat; where the memory looked for the last answer is shown here."
@@ -19,8 +19,8 @@ NO_ANSWER = "Ask something in the chat; where the memory looked for the last ans
 class MemoryTab:
     """Components of the tab and what they do."""
 
-    def __init__(self, desk: Desk, picker: gr.Dropdown, chat: gr.State) -> None:
-        self._desk = desk
+    def __init__(self, session: Session, picker: gr.Dropdown, chat: gr.State) -> None:
+        self._session = session
         self._inputs = [picker, chat]
         self._note = gr.HTML(note(NOT_OPEN))
         with gr.Column(visible=False) as self._body:
@@ -43,22 +43,22 @@ class MemoryTab:
         picker.change(self.view, self._inputs, self._view, **private())
 
     def on_open(self, tab: gr.Tab) -> None:
-        """Draw anew when the tab is opened."""
+        """Draw again when the tab is opened."""
         tab.select(self.view, self._inputs, self._view, **private())
 
     def view(self, document_id: str | None, chat_id: int | None) -> list[Any]:
         """Everything about the open document's memory."""
-        document = self._desk.find(document_id)
+        document = self._session.find(document_id)
         if document is None:
             return [note(NOT_OPEN), gr.update(visible=False), "", None, "", None]
-        parts = self._desk.library.store.state_parts(document.reading)
+        parts = self._session.library.store.state_parts(document.reading)
         figure = charts.sizes(parts, document.reading.kv_cache_bytes)
         facts = facts_html(self._describe(document, sum(parts.values())))
         return ["", gr.update(visible=True), facts, figure, *self._last(document, chat_id)]
 
     def _describe(self, document: Document, held: int) -> dict[str, str]:
         reading = document.reading
-        read = self._desk.library.store.tokens_done(reading)
+        read = self._session.library.store.tokens_done(reading)
         per_100k = size(held / read * 100_000) if read else "nothing is read yet"
         state = f"{size(held)}, {ratio(document)} of the KV cache" if document.ready else size(held)
         config = json.loads(reading.memory_config)
@@ -76,7 +76,7 @@ class MemoryTab:
         }
 
     def _last(self, document: Document, chat_id: int | None) -> list[Any]:
-        store = self._desk.library.store
+        store = self._session.library.store
         in_document = any(chat.id == chat_id for chat in store.chats(document.id))
         messages = store.messages(chat_id) if in_document and chat_id is not None else []
         answered = [i for i, m in enumerate(messages) if m.role == "assistant" and m.sources]
@@ -89,7 +89,7 @@ class MemoryTab:
         return [note(f"{question} \u2192 {messages[last].text}"), figure]
 
     def _labels(self, reading: Reading) -> dict[int, str]:
-        store = self._desk.library.store
+        store = self._session.library.store
         shown = store.some_segments(reading, charts.tick_segments(reading.segments))
         pages = {number: segment.page_first for number, segment in shown.items()}
         labels = store.page_labels(reading, pages.values())

@@ -19,13 +19,13 @@ from app.errors import AlreadyServed, InvalidSetting
 from app.library import Library
 from app.ui.api import Api
 from app.ui.chat_tab import ChatTab
-from app.ui.desk import Desk
+from app.ui.generations import Generations
 from app.ui.inputs import choice_list
 from app.ui.library_tab import LibraryTab
 from app.ui.memory_tab import MemoryTab
+from app.ui.session import Session
 from app.ui.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme
-from app.ui.turns import Turns
 from app.worker import Worker
 
 HOUR = 3600
@@ -36,30 +36,30 @@ err = Console(stderr=True, highlight=False)
 
 def build_ui(library: Library, worker: Worker) -> gr.Blocks:
     """The whole page with its public endpoints, not launched yet."""
-    return _build(Desk(library, worker, Turns(library)))
+    return _build(Session(library, worker, Generations(library)))
 
 
-def _build(desk: Desk) -> gr.Blocks:
+def _build(session: Session) -> gr.Blocks:
     # Uploads lie in the data folder, not in a temporary folder that all users of a machine share.
-    os.environ["GRADIO_TEMP_DIR"] = str(_uploads(desk.library))
+    os.environ["GRADIO_TEMP_DIR"] = str(_uploads(session.library))
     blocks: gr.Blocks = gr.Blocks(
         title="bookstate", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     )
     with blocks:
-        Api(desk)  # first, so that no event of the page takes a public name
+        Api(session)  # first, so that no event of the page takes a public name
         with gr.Row(equal_height=True):
             with gr.Column(scale=3, min_width=300):
                 gr.HTML(HEADER)
             with gr.Column(scale=2, min_width=260):
                 picker = choice_list("Open document")
         with gr.Tab("Library"):
-            LibraryTab(desk, picker).on_open(blocks)
+            LibraryTab(session, picker).on_open(blocks)
         with gr.Tab("Chat"):
-            chat = ChatTab(desk, picker)
+            chat = ChatTab(session, picker)
         with gr.Tab("Summaries") as summaries:
-            SummariesTab(desk, picker).on_open(summaries)
+            SummariesTab(session, picker).on_open(summaries)
         with gr.Tab("Memory") as memory:
-            MemoryTab(desk, picker, chat.chat).on_open(memory)
+            MemoryTab(session, picker, chat.chat).on_open(memory)
     blocks.queue(default_concurrency_limit=8)
     return blocks
 
@@ -162,8 +162,8 @@ def _serve(
     name = library.backbone.name  # loaded, or fetched the first time, before anybody waits for it
     shutil.rmtree(_uploads(library), ignore_errors=True)  # what an ended process left
     worker = Worker(library)
-    desk = Desk(library, worker, Turns(library))
-    blocks = _build(desk)
+    session = Session(library, worker, Generations(library))
+    blocks = _build(session)
     address = launch_ui(blocks, library, host, port, auth_file)
     worker.start()
     err.print(
@@ -181,7 +181,7 @@ def _serve(
         _wait_for_signal()
         err.print("Stopping after the present segment ...")
     finally:
-        desk.turns.stop_all()
+        session.generations.stop_all()
         blocks.close(verbose=False)
         worker.stop()
         shutil.rmtree(_uploads(library), ignore_errors=True)

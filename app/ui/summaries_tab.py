@@ -11,8 +11,8 @@ from app.errors import REFUSALS
 from app.library import Stopped
 from app.storage.store import BOOK, Document, Summary
 from app.summaries import Summarizer
-from app.ui.desk import MODEL, Desk, private
 from app.ui.inputs import choice_list
+from app.ui.session import MODEL, Session, private
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
 
 STOPPED = "Stopped; the chapters that were finished are kept."
@@ -21,8 +21,8 @@ STOPPED = "Stopped; the chapters that were finished are kept."
 class SummariesTab:
     """Components of the tab and what they do."""
 
-    def __init__(self, desk: Desk, picker: gr.Dropdown) -> None:
-        self._desk = desk
+    def __init__(self, session: Session, picker: gr.Dropdown) -> None:
+        self._session = session
         self._picker = picker
         with gr.Row(elem_classes="bs-actions"):
             self._chapter = choice_list("Chapter", scale=3, min_width=220)
@@ -61,8 +61,8 @@ class SummariesTab:
 
     def open_document(self, document_id: str | None) -> list[Any]:
         """The document's chapters and summaries."""
-        document = self._desk.find(document_id)
-        chapters = self._desk.library.store.chapters(document.reading) if document else []
+        document = self._session.find(document_id)
+        chapters = self._session.library.store.chapters(document.reading) if document else []
         choices = chapter_choices(chapters)
         return [
             gr.update(choices=choices, value=1 if choices else None),
@@ -72,10 +72,10 @@ class SummariesTab:
 
     def shown(self, document_id: str | None) -> str:
         """All chapters with their stored summaries."""
-        document = self._desk.find(document_id)
+        document = self._session.find(document_id)
         if document is None:
             return note(NOT_OPEN)
-        store = self._desk.library.store
+        store = self._session.library.store
         chapters, made = store.chapters(document.reading), store.summaries(document)
         return summaries_html(document, chapters, made)
 
@@ -87,21 +87,21 @@ class SummariesTab:
 
     def summarise_all(self, document_id: str | None, again: bool = False) -> Iterator[list[Any]]:
         """Make what is missing: every chapter's summary, then the book's; again: make all."""
-        document = self._desk.find(document_id)
-        chapters = self._desk.library.store.chapters(document.reading) if document else []
+        document = self._session.find(document_id)
+        chapters = self._session.library.store.chapters(document.reading) if document else []
         yield from self._make(document_id, [*range(1, len(chapters) + 1), BOOK], again)
 
     def _make(self, document_id: str | None, wanted: list[int], again: bool) -> Iterator[list[Any]]:
         idle = gr.update(interactive=False)
         try:
-            document = self._desk.ready(document_id)
-            watch = self._desk.begin_summary(document.id)
-            summarizer = Summarizer(self._desk.library, watch, again=again)
+            document = self._session.ready(document_id)
+            watch = self._session.begin_summary(document.id)
+            summarizer = Summarizer(self._session.library, watch, again=again)
             for place, number in enumerate(wanted, start=1):
                 what = f"chapter {number}" if number else "the book"
                 words = note(f"Summarising {what} ({place} of {len(wanted)}) …")
                 yield [words, self.shown(document.id), gr.update(interactive=True)]
-                with self._desk.summarising(document.id, watch):
+                with self._session.summarising(document.id, watch):
                     summarise(summarizer, document, number)
         except Stopped:
             yield [note(STOPPED, "good"), self.shown(document.id), idle]
@@ -113,7 +113,7 @@ class SummariesTab:
 
     def stop(self, document_id: str | None) -> str:
         """End at once; the chapter that is being summarised is not kept."""
-        self._desk.stop_summary(document_id)
+        self._session.stop_summary(document_id)
         return note("Stopping …")
 
 

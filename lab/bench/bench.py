@@ -1,7 +1,7 @@
-"""What the README measures: planted facts, asking, reading, reopening, one novel in three formats.
+"""What the documentation measures: planted facts, asking, reading, reopening, one novel.
 
-Everything is kept in a library of its own under the data folder, so that a bench that was stopped
-goes on, and a document that was read once is not read again.
+Documents are kept in a separate library under the data folder, so that a stopped bench continues
+and no document is read twice.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ QUESTIONS = (
 
 
 def bench_settings(settings: Settings) -> Settings:
-    """The same settings with a library of its own and the same backbone."""
+    """The same settings and backbone, with a separate library."""
     chosen = {"home": settings.home / "bench", "backbone": str(backbone_folder(settings))}
     return settings.model_copy(update=chosen)
 
 
 def long_text(library: Library, data: Path, tokens: int) -> str:
-    """Paragraphs of the val books one after the other, up to the one that reaches `tokens` tokens.
+    """Paragraphs of the val books in order, up to the one that reaches `tokens` tokens.
 
-    Counted one by one: the encoding of a million tokens at once would be the peak of a bench.
+    They are counted one by one: encoding a million tokens at once would set the peak memory.
     """
     parts: list[str] = []
     count = 0
@@ -123,25 +123,27 @@ def _fact_answers(
     return FactAnswers(
         fact=fact.answer,
         memory=asked(library, known, fact.question),
-        passage=told(library, around, fact.question, abstention),
-        off=told(library, "", fact.question, abstention and _guessing(abstention)),
+        passage=answer_from_text(library, around, fact.question, abstention),
+        off=answer_from_text(library, "", fact.question, abstention and _guessing(abstention)),
         wrong=asked(library, wrong, fact.question),
     )
 
 
-def _guessing(declining: Abstention) -> Abstention:
-    """With nothing shown a reader may not decline: memory off is its best guess."""
-    return replace(declining, threshold=0.0)
+def _guessing(abstention: Abstention) -> Abstention:
+    """With nothing shown the answer adapter may not abstain: memory off is its best guess."""
+    return replace(abstention, threshold=0.0)
 
 
-def told(library: Library, shown: str, question: str, declining: Abstention | None) -> str:
-    """An answer with a text in the prompt, or, for a trained reader, kept whole as a window."""
-    if declining is None:
+def answer_from_text(
+    library: Library, shown: str, question: str, abstention: Abstention | None
+) -> str:
+    """An answer with a text in the prompt, or kept whole as a window for an answer adapter."""
+    if abstention is None:
         prompt = build_prompt(library.backbone.tokenizer, question, shown)
         return generated(library, plain_reading(library.backbone), prompt)
     memory = library.engine.new_adaptive()
     opened = opened_page(memory, memory.answers, shown, question)
-    return generated(library, opened.reading(), opened.prompt, declining)
+    return generated(library, opened.reading(), opened.prompt, abstention)
 
 
 def passage_around(library: Library, document: Planted, number: int, tokens: int) -> str:
@@ -150,8 +152,8 @@ def passage_around(library: Library, document: Planted, number: int, tokens: int
     end = start + len(document.facts[number].sentence)
     room = (tokens - tokenizer.count(document.text[start:end])) // 2
     before = tokenizer.encode(document.text[max(0, start - 8 * room) : start])[-room:]
-    behind = tokenizer.encode(document.text[end : end + 8 * room])[:room]
-    return tokenizer.decode([*before, *tokenizer.encode(document.text[start:end]), *behind])
+    after = tokenizer.encode(document.text[end : end + 8 * room])[:room]
+    return tokenizer.decode([*before, *tokenizer.encode(document.text[start:end]), *after])
 
 
 def asked(library: Library, document_id: str, question: str) -> str:
@@ -161,10 +163,10 @@ def asked(library: Library, document_id: str, question: str) -> str:
 
 
 def generated(
-    library: Library, reading: Reading, prompt: Prompt, declining: Abstention | None = None
+    library: Library, reading: Reading, prompt: Prompt, abstention: Abstention | None = None
 ) -> str:
     """A greedy continuation of a prompt under the product's decoding."""
-    mixture = Mixture(reading, declining)
+    mixture = Mixture(reading, abstention)
     mixture.prefill(prompt.tokens, prompt.question)
     trace = Trace()
     decoding = Decoding(max_tokens=library.settings.answer_tokens)
@@ -228,7 +230,7 @@ def reading(
 
 
 def writing(library: Library, data: Path, windows: int) -> dict[str, Any]:
-    """What keeping costs: reading windows into a state against a plain pass over them, in turn."""
+    """What keeping a state costs: for each window a plain pass, then the pass that keeps it."""
     memory = library.engine.new_adaptive()
     tokens = library.backbone.tokenizer.encode(long_text(library, data, windows * memory.window))
     plain, kept = [], []
@@ -308,7 +310,7 @@ def _reopen(library: Library, document_id: str) -> float:
 def novel(
     library: Library, book: Record, questions: list[str], on_progress: OnProgress = quiet
 ) -> dict[str, Any]:
-    """One novel as text, EPUB and PDF: read, asked and summarised; sizes, seconds, answers."""
+    """One novel as text, EPUB and PDF: read, asked and summarized; sizes, seconds, answers."""
     parsed = read_book(book.text.encode(), "novel.txt")
     files = {
         "novel.txt": book.text.encode(),

@@ -1,4 +1,4 @@
-"""Plain text as EPUB and as PDF, so that the readers can be measured on a whole novel."""
+"""Plain text as EPUB and as PDF, so that reading a whole novel can be measured in each format."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Freeze what the command line says of one text, and compare two freezes.
+"""Record what the product's commands print for one text, and compare two records.
 
-Moving code must change no outcome. This script runs the commands of DESIGN section 5 (they keep
-their form) and writes what they print, without times, as one JSON file:
+Moving code must change no outcome. This script runs the commands and writes what they print,
+without times, to one JSON file:
 
-    python lab/bench/outcomes.py record BOOK.txt before.json --command "python -m app"
+    python lab/bench/outcomes.py record BOOK.txt before.json --models FOLDER
     ... change the code ...
-    python lab/bench/outcomes.py record BOOK.txt after.json --command "python -m app"
+    python lab/bench/outcomes.py record BOOK.txt after.json --models FOLDER
     python lab/bench/outcomes.py compare before.json after.json
 
-Both freezes must be made on one machine: other processors give other bits.
+Make both records on one machine: other processors give other bits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,20 @@ QUESTIONS = (
     "What does Mr. Darcy say about Elizabeth?",
     "Who is the captain of the whaling ship?",
 )
+READINGS: tuple[tuple[str, tuple[str, ...], dict[str, str]], ...] = (
+    ("adaptive", ("--memory", "adaptive"), {}),
+    ("adaptive-exact", ("--memory", "adaptive", "--preset", "exact"), {}),
+    ("adaptive-plain", ("--memory", "adaptive"), {"adapters": "false"}),
+    ("infini-delta", ("--memory", "infini"), {"infini_update": "delta"}),
+    ("infini-linear", ("--memory", "infini"), {"infini_update": "linear"}),
+    ("melodi", ("--memory", "melodi"), {}),
+)
+Outcomes = Iterator[tuple[str, Any]]
 TIMES = ("seconds", "first_token_seconds", "created_at", "updated_at", "tokens_per_second")
 
 
 class Program:
-    """The program under test, in a data folder of its own that shares the fetched backbone."""
+    """The program under test, with its own data folder and the backbones of another one."""
 
     def __init__(self, command: str, home: Path, models: Path) -> None:
         self._command = shlex.split(command)
@@ -57,55 +66,54 @@ class Program:
         )
         if done.returncode:
             return {"refused": done.stderr.strip().splitlines()[-1:]}
-        lines = [_timeless(json.loads(line)) for line in done.stdout.splitlines()]
+        lines = [_without_times(json.loads(line)) for line in done.stdout.splitlines()]
         return lines[0] if len(lines) == 1 else lines
 
 
-def _timeless(value: Any) -> Any:
+def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _timeless(v) for k, v in value.items() if k not in TIMES}
-    return [_timeless(v) for v in value] if isinstance(value, list) else value
+        return {k: _without_times(v) for k, v in value.items() if k not in TIMES}
+    return [_without_times(v) for v in value] if isinstance(value, list) else value
 
 
-def outcomes(
-    program: Program, other: Program, book: Path, folder: Path
-) -> Iterator[tuple[str, Any]]:
-    """(name, outcome) of every frozen command, in the order in which they run."""
+def outcomes(open_home: Callable[[str], Program], book: Path, folder: Path) -> Outcomes:
+    """(name, outcome) of every recorded command, in the order in which they run.
+
+    open_home: the program in a new data folder; each memory has its own.
+    """
+    homes: dict[str, Program] = {}
     ids: dict[str, str] = {}
-    for name, arguments, settings in (
-        ("adaptive", ("--memory", "adaptive"), {}),
-        ("adaptive-exact", ("--memory", "adaptive", "--preset", "exact"), {}),
-        ("adaptive-plain", ("--memory", "adaptive"), {"adapters": "false"}),
-        ("infini-delta", ("--memory", "infini"), {"infini_update": "delta"}),
-        ("infini-linear", ("--memory", "infini"), {"infini_update": "linear"}),
-        ("melodi", ("--memory", "melodi"), {}),
-    ):
-        read = program.run("ingest", str(book), *arguments, **settings)
+    for name, arguments, settings in READINGS:
+        homes[name] = open_home(name)
+        read = homes[name].run("ingest", str(book), *arguments, **settings)
         ids[name] = read["id"]
-        shown = program.run("show", read["id"])
-        yield f"state of {name}", {"ingest": read, "show": shown}
+        yield f"state of {name}", {"ingest": read, "show": homes[name].run("show", read["id"])}
+
+    def run(name: str, command: str, *arguments: str, **settings: str) -> Any:
+        return homes[name].run(command, ids[name], *arguments, **settings)
+
     for question in QUESTIONS:
-        yield f"ask adaptive: {question}", program.run("ask", ids["adaptive"], question)
+        yield f"ask adaptive: {question}", run("adaptive", "ask", question)
     for name in ("adaptive-exact", "infini-delta", "infini-linear", "melodi"):
-        yield f"ask {name}", program.run("ask", ids[name], QUESTIONS[0])
-    plain = program.run("ask", ids["adaptive-plain"], QUESTIONS[0], adapters="false")
+        yield f"ask {name}", run(name, "ask", QUESTIONS[0])
+    plain = run("adaptive-plain", "ask", QUESTIONS[0], adapters="false")
     yield "ask adaptive-plain", plain
     for name in ("adaptive", "infini-linear"):
-        chapter = program.run("ask", ids[name], QUESTIONS[2], "--chapter", "3")
-        yield f"ask {name}, chapter 3", chapter
-    early = program.run("ask", ids["adaptive"], QUESTIONS[3], "--as-of-chapter", "2")
+        yield f"ask {name}, chapter 3", run(name, "ask", QUESTIONS[2], "--chapter", "3")
+    early = run("adaptive", "ask", QUESTIONS[3], "--as-of-chapter", "2")
     yield "ask adaptive as of chapter 2", early
     for name in ("adaptive", "infini-linear"):
-        yield f"summarize {name}", program.run("summarize", ids[name], "--chapter", "2")
+        yield f"summarize {name}", run(name, "summarize", "--chapter", "2")
     out = folder / "export.bookstate"
-    program.run("export", ids["adaptive"], str(out))
-    yield "export", dict(_members(out))
+    run("adaptive", "export", str(out))
+    yield "export", dict(_state_hashes(out))
+    other = open_home("other")
     imported = other.run("import", str(out))
     yield "import", imported
     yield "ask imported", other.run("ask", imported["id"], QUESTIONS[0])
 
 
-def _members(file: Path) -> Iterator[tuple[str, str]]:
+def _state_hashes(file: Path) -> Iterator[tuple[str, str]]:
     with zipfile.ZipFile(file) as archive:
         for name in sorted(archive.namelist()):
             if name.startswith("state/"):
@@ -113,7 +121,7 @@ def _members(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def differences(before: Any, after: Any, where: str = "") -> Iterator[str]:
-    """Places where two freezes differ; what only the later one has is not a difference."""
+    """Places where two records differ; what only the later one has is not a difference."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key, value in before.items():
             if key not in after:
@@ -143,12 +151,13 @@ def main() -> int:
     if given.command_name == "record":
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            one, two = (
-                Program(given.command, folder / home, given.models.resolve()) for home in "ab"
-            )
-            frozen = dict(outcomes(one, two, given.book.resolve(), folder))
-        given.out.write_text(json.dumps(frozen, indent=1, ensure_ascii=False), "utf-8")
-        print(f"{len(frozen)} outcomes in {given.out}")  # noqa: T201
+
+            def open_home(home: str) -> Program:
+                return Program(given.command, folder / home, given.models.resolve())
+
+            recorded = dict(outcomes(open_home, given.book.resolve(), folder))
+        given.out.write_text(json.dumps(recorded, indent=1, ensure_ascii=False), "utf-8")
+        print(f"{len(recorded)} outcomes in {given.out}")  # noqa: T201
         return 0
     before, after = (json.loads(f.read_text("utf-8")) for f in (given.before, given.after))
     found = list(differences(before, after))

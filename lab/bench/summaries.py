@@ -1,4 +1,4 @@
-"""How well windows are summed up: against what people tell of the same window, and of another."""
+"""How good summaries of windows are: compared with people's, of the same window and of another."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from app.library import Library, OnProgress, quiet
 from app.summaries import Summarizer
 from lab.evaluate.scores import mean, rouge_l
-from lab.train.answering.summaries import NAME, Summarised, read_summarised, told_of
+from lab.train.answering.summaries import NAME, Summarised, about_windows, read_summarised
 
 
 def summaries(
     library: Library, data: Path, stories: int, on_progress: OnProgress = quiet
 ) -> dict[str, Any]:
-    """Stories that training leaves out, every window summed up from its slots.
+    """Summarize every window of stories that training leaves out, from its slots.
 
     `rouge_l` is against people's sentences about the window, `rouge_l_elsewhere` against those
-    about the window furthest from it: what the style alone is worth. `names_known` is the share of
-    names told that stand in the window.
+    about the window furthest from it: what the style alone is worth. `names_known` is the fraction
+    of the summaries' names that the window contains.
     """
     rows = [
         row
@@ -45,7 +45,7 @@ def _windows(library: Library, story: Summarised, on_progress: OnProgress) -> li
     document = library.add(story.text.encode(), f"{name}.txt", on_progress=on_progress).document
     texts = [segment.text for segment in library.store.segments(document.reading)]
     told = Summarizer(library).windows(document, range(len(texts)))
-    by_people = [told_of(texts, summary) for summary in story.summaries]
+    by_people = [about_windows(texts, summary) for summary in story.summaries]
     people = [[said[n] for said in by_people if said[n]] for n in range(len(texts))]
     spoken_of = [n for n, said in enumerate(people) if said]
     return [

@@ -53,7 +53,7 @@ def _papers(size: str, data: Path | None, threads: int | None = None) -> Iterato
 
 
 def _jobs(papers: Papers, systems: str, seeds: str) -> list[Job]:
-    """Systems are divided by spaces or commas; inside an ablation, changes by semicolons."""
+    """Systems are separated by spaces or commas; the changes of an ablation by semicolons."""
     from app.errors import InvalidSetting
     from lab.papers.configs import ABLATIONS, SYSTEMS
     from lab.papers.runs import jobs
@@ -99,7 +99,7 @@ def train_command(
     queues: Annotated[int, typer.Option(min=1, help="With --background: side by side.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Train runs one after the other; finished ones are skipped, a stopped one goes on."""
+    """Train runs one after another; finished ones are skipped, a stopped one continues."""
     from lab.papers.runs import work
 
     with _papers(size, data, threads) as papers:
@@ -116,7 +116,7 @@ def train_command(
 
 
 def _start(papers: Papers, number: int) -> dict[str, str | int]:
-    """The same command without --background, in a process of its own; where to watch it."""
+    """Start the same command without --background in its own process; says where to watch it."""
     log = papers.folder / f"queue-{number}.log"
     kept = [argument for argument in sys.argv[1:] if argument != "--background"]
     with log.open("ab") as out:
@@ -133,7 +133,7 @@ def _start(papers: Papers, number: int) -> dict[str, str | int]:
 
 @contextmanager
 def _bar() -> Iterator[OnStep]:
-    """Steps of the run that is being made."""
+    """A bar with the steps of the run that is being trained."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     bar = Progress(*columns, console=err, transient=True)
     tasks: dict[str, TaskID] = {}
@@ -155,7 +155,7 @@ def _bar() -> Iterator[OnStep]:
 
 @commands.command(name="table")
 def table_command(size: SizeName = "mini", as_json: Json = False) -> None:
-    """The table of the runs that have ended, and how far the others are."""
+    """The table of finished runs, and how far the others are."""
     _show(size, None, as_json=as_json)
 
 
@@ -165,7 +165,7 @@ def import_command(
     size: SizeName = "mini",
     as_json: Json = False,
 ) -> None:
-    """Take in results of runs made elsewhere, as `papers table --json` printed them there."""
+    """Import results of runs made elsewhere, as `papers table --json` printed them there."""
     from lab.papers.runs import take_in
 
     with _papers(size, None) as papers:

@@ -24,7 +24,7 @@ from memory_models.generate import answerability_logit
 from memory_models.memories.adaptive import QUERY_DISTANCE, read_tokens
 from memory_models.prompt import address_query
 
-MOST_DECLINED = 0.08  # of answerable questions
+MOST_ABSTAINED = 0.08  # of answerable questions
 RIGHT_F1 = 0.5  # an answer with at least this token F1 counts as right
 
 
@@ -61,7 +61,7 @@ class HeadScores:
 
     @torch.inference_mode()
     def of(self, case: Case) -> Tensor:
-        """Standardised scores [layers * H, windows] of one case."""
+        """Standardized scores [layers * H, windows] of one case."""
         decoder, config = self._backbone.decoder, self._backbone.config
         query = address_query(self._backbone.tokenizer, case.question.question)
         queries = _all_queries(self._backbone, query, self._at)  # [layers,H,Tq,d]
@@ -145,12 +145,12 @@ class ConfidenceFit:
     bias: float
     gain: float
     log_prob: float
-    support: float  # of the logit of the largest chance to answer; 0 where nobody can decline
+    answerability: float  # of the logit of answerability; 0 without an answer adapter
     threshold: float
     abstain_below: float  # answerability below which the whole answer is an abstention
     brier: float
-    right_kept: float  # share of right answers at or above the threshold
-    wrong_book_flagged: float  # share of wrong-book answers below it
+    right_kept: float  # fraction of right answers at or above the threshold
+    wrong_book_flagged: float  # fraction of wrong-book answers below it
     answers: int
     right: int
 
@@ -163,7 +163,7 @@ def is_right(outcome: Outcome, answers: Sequence[str]) -> bool:
 def fit_confidence(
     book: Sequence[Outcome], right: Sequence[bool], wrong: Sequence[Outcome]
 ) -> ConfidenceFit:
-    """Fit "right" on (gain, log_prob, support): answers from the book as told, others never.
+    """Fit "right" on (gain, log_prob, answerability); wrong-book answers are never right.
 
     The threshold separates right answers from wrong-book ones best (Youden's index).
     """
@@ -174,11 +174,11 @@ def fit_confidence(
         )
     outcomes = [*book, *wrong]
     features = torch.tensor(
-        [[1.0, o.gain, o.log_prob, answerability_logit(o.support)] for o in outcomes],
+        [[1.0, o.gain, o.log_prob, answerability_logit(o.answerability)] for o in outcomes],
         dtype=torch.float64,
     )  # [n,4]
-    can_decline = any(o.support < 1 for o in outcomes)
-    features[:, 3] *= can_decline
+    can_abstain = any(o.answerability < 1 for o in outcomes)
+    features[:, 3] *= can_abstain
     labels = torch.tensor([*map(float, right), *[0.0] * len(wrong)], dtype=torch.float64)
     weights = _logistic(features, labels)
     probabilities = (features @ weights).sigmoid()
@@ -191,9 +191,9 @@ def fit_confidence(
         bias=float(weights[0]),
         gain=float(weights[1]),
         log_prob=float(weights[2]),
-        support=float(weights[3]),
+        answerability=float(weights[3]),
         threshold=threshold,
-        abstain_below=_abstain_below(book) if can_decline else 0.0,
+        abstain_below=_abstain_below(book) if can_abstain else 0.0,
         brier=float((probabilities - labels).pow(2).mean()),
         right_kept=float((of_right >= threshold).double().mean()),
         wrong_book_flagged=float((of_wrong < threshold).double().mean()),
@@ -203,9 +203,9 @@ def fit_confidence(
 
 
 def _abstain_below(book: Sequence[Outcome]) -> float:
-    """The largest support at which at most `MOST_DECLINED` of answerable questions are declined."""
-    supports = sorted(o.support for o in book)
-    return supports[int(MOST_DECLINED * len(supports))]
+    """The largest threshold with abstentions on at most `MOST_ABSTAINED` answerable questions."""
+    found = sorted(o.answerability for o in book)
+    return found[int(MOST_ABSTAINED * len(found))]
 
 
 def _logistic(features: Tensor, labels: Tensor, ridge: float = 0.1, steps: int = 50) -> Tensor:

@@ -14,14 +14,17 @@ from lab.evaluate.calibrate import ConfidenceFit, choose_heads, fit_confidence, 
 from lab.evaluate.cases.case import Window, planted_cases
 from lab.evaluate.cases.planted import plant
 from lab.evaluate.cases.records import read_records
-from lab.evaluate.plan import Plan, cases_of, measure_of
+from lab.evaluate.plan import EvaluationPlan
 from lab.evaluate.run import outcomes_of
+from lab.evaluate.settings import cases_of, measure_of
 
 PLANTED_WINDOWS = 66
 CONFIDENCE_CONDITIONS = ("adaptive", "wrong")
 
 
-def confidence_fit(engine: Engine, plan: Plan, on_progress: OnProgress = quiet) -> ConfidenceFit:
+def confidence_fit(
+    engine: Engine, plan: EvaluationPlan, on_progress: OnProgress = quiet
+) -> ConfidenceFit:
     """Fit confidence on the plan's questions and on facts planted in its documents."""
     assert plan.data is not None
     measure = measure_of(engine)
@@ -33,8 +36,8 @@ def confidence_fit(engine: Engine, plan: Plan, on_progress: OnProgress = quiet) 
     strange = [Window(1, s, e, joined[s:e]) for s, e in ranges[-PLANTED_WINDOWS:]]
     planted = plant(joined[: ranges[min(PLANTED_WINDOWS, len(ranges)) - 1][1]])
     facts = planted_cases(planted, measure.split, strange)
-    told = outcomes_of(engine, facts, CONFIDENCE_CONDITIONS, on_progress)
-    book, wrong = ([*asked[name], *told[name]] for name in CONFIDENCE_CONDITIONS)
+    of_facts = outcomes_of(engine, facts, CONFIDENCE_CONDITIONS, on_progress)
+    book, wrong = ([*asked[name], *of_facts[name]] for name in CONFIDENCE_CONDITIONS)
     right = [
         is_right(outcome, case.question.answers)
         for outcome, case in zip(book, [*cases, *facts], strict=True)
@@ -44,15 +47,14 @@ def confidence_fit(engine: Engine, plan: Plan, on_progress: OnProgress = quiet) 
 
 def calibrate(
     engine: Engine,
-    heads_plan: Plan | None,
-    confidence_plan: Plan,
+    heads_plan: EvaluationPlan | None,
+    confidence_plan: EvaluationPlan,
     on_progress: OnProgress = quiet,
 ) -> dict[str, Any]:
     """Find addressing heads on one plan, fit confidence on another, and write calibration.json.
 
     The file is written once, when both are done. Without a plan for the heads they stay as they
-    are. Confidence is that of whoever answers: the trained reader where there is one and adapters
-    are in use, else the backbone.
+    are. Confidence is fitted for the answer adapter where one is in use, else for the backbone.
     """
     backbone = engine.backbone
     known = calibration_json(backbone)
@@ -81,10 +83,13 @@ def calibrate(
     return notes
 
 
-def _found_heads(engine: Engine, plan: Plan | None, on_progress: OnProgress) -> dict[str, Any]:
+def _found_heads(
+    engine: Engine, plan: EvaluationPlan | None, on_progress: OnProgress
+) -> dict[str, Any]:
     if plan is None or plan.data is None:
         raise InvalidSetting(
-            f"{engine.backbone.name} has no addressing heads yet; calibrate them too."
+            f"{engine.backbone.name} has no addressing heads yet; leave out "
+            "--keep-heads, so that they are found too."
         )
     cases = cases_of(measure_of(engine), plan, *plan.distractors)
     window, choice = engine.settings.window, None

@@ -1,6 +1,6 @@
 """One harness for every memory and comparator: the same questions, prompt, backbone and decoding.
 
-Every outcome goes to a log as soon as it is known, so a run that was stopped goes on.
+Every outcome is written to a log at once, so that a stopped run continues.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lab.evaluate.conditions import Condition
 from lab.evaluate.scores import (
     contains,
     exact_match,
-    is_declined,
+    is_abstention,
     rouge_l,
     token_f1,
 )
@@ -30,7 +30,7 @@ from memory_models.prompt import ABSTAINED
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one condition made of one case."""
+    """The result of one condition on one case."""
 
     answer: str
     f1: float
@@ -42,11 +42,11 @@ class Outcome:
     log_prob: float  # mean log-probability per generated token
     state_bytes: int
     kv_cache_bytes: int
-    rank: int | None = None  # place of the best gold window (rag: passage) in the address order
+    rank: int | None = None  # of the best gold window (rag: passage) in the address order
     weight_on_gold: float | None = None  # posterior weight of gold windows
     contains: float = 0.0
-    declined: float = 0.0
-    support: float = 1.0  # the largest chance of a row to answer; 1 where nobody can decline
+    abstained: float = 0.0
+    answerability: float = 1.0  # largest probability over rows of answering; 1 without abstention
 
 
 class TextScores(TypedDict):
@@ -56,22 +56,22 @@ class TextScores(TypedDict):
     exact_match: float
     rouge_l: float
     contains: float
-    declined: float
+    abstained: float
 
 
 def text_scores(answer: str, question: Question) -> TextScores:
     """The scores that depend on the answer's text alone.
 
-    Where the document does not answer, declining is right and everything else wrong.
+    Where the document does not answer, only an abstention is right.
     """
-    declined = float(is_declined(answer))
+    abstained = float(is_abstention(answer))
     if not question.answers:
         return TextScores(
-            f1=declined,
-            exact_match=declined,
-            rouge_l=declined,
-            contains=declined,
-            declined=declined,
+            f1=abstained,
+            exact_match=abstained,
+            rouge_l=abstained,
+            contains=abstained,
+            abstained=abstained,
         )
     golds = question.answers
     return TextScores(
@@ -79,20 +79,20 @@ def text_scores(answer: str, question: Question) -> TextScores:
         exact_match=exact_match(answer, golds),
         rouge_l=rouge_l(answer, golds),
         contains=float(any(contains(answer, gold) for gold in golds)),
-        declined=declined,
+        abstained=abstained,
     )
 
 
 def run_case(condition: Condition, case: Case, decoding: Decoding) -> Outcome:
     """Generate freely and score the first accepted answer teacher-forced.
 
-    Declining is ruled out here: `judged` decides it by the outcome's support, so that outcomes
-    stay good when the threshold is fitted anew.
+    Abstention is ruled out here. `judged` decides on it by the outcome's answerability, so that
+    outcomes stay valid when another threshold is fitted.
     """
-    tokenizer, declining = condition.reader.tokenizer, condition.reader.declining
-    declining = declining and replace(declining, threshold=0.0)
+    tokenizer, abstention = condition.answerer.tokenizer, condition.answerer.abstention
+    abstention = abstention and replace(abstention, threshold=0.0)
     opened = condition.open(case)
-    mixture = Mixture(opened.reading(), declining)
+    mixture = Mixture(opened.reading(), abstention)
     mixture.prefill(opened.prompt.tokens, opened.prompt.question)
     said = Trace()
     for _ in generate(mixture, tokenizer.chat.stops, decoding, said):
@@ -101,7 +101,7 @@ def run_case(condition: Condition, case: Case, decoding: Decoding) -> Outcome:
     first = (*case.question.answers, ABSTAINED)[0]
     target = [*tokenizer.encode(first), *sorted(tokenizer.chat.stops)[-1:]]
     asked = opened.prompt.tokens, opened.prompt.question
-    forced = score(opened.reading(), *asked, target, declining)
+    forced = score(opened.reading(), *asked, target, abstention)
     on_gold = [w for s, w in zip(opened.segments, said.weights, strict=False) if s in case.gold]
     return Outcome(
         answer=answer,
@@ -114,15 +114,15 @@ def run_case(condition: Condition, case: Case, decoding: Decoding) -> Outcome:
         kv_cache_bytes=opened.kv_cache_bytes,
         rank=opened.rank,
         weight_on_gold=sum(on_gold) if opened.segments and opened.rank is not None else None,
-        support=said.answerability,
+        answerability=said.answerability,
     )
 
 
 def judged(outcome: Outcome, condition: Condition, case: Case) -> Outcome:
-    """The outcome with declining decided, and its text scored as scores are defined now."""
-    declining = condition.reader.declining
-    declines = declining is not None and outcome.support < declining.threshold
-    answer = ABSTAINED if declines else outcome.answer
+    """The outcome with the abstention decided, its text scored as scores are defined now."""
+    abstention = condition.answerer.abstention
+    abstains = abstention is not None and outcome.answerability < abstention.threshold
+    answer = ABSTAINED if abstains else outcome.answer
     return replace(outcome, answer=answer, **text_scores(answer, case.question))
 
 
@@ -130,6 +130,7 @@ class OutcomeLog:
     """Outcomes of earlier runs; every new one is appended at once."""
 
     def __init__(self, path: Path, writer: Backbone) -> None:
+        """writer: the backbone that reads windows, and answers where nothing else does."""
         self._path = path
         self._writer = writer
         self._known = dict(_lines(path)) if path.is_file() else {}
@@ -137,7 +138,7 @@ class OutcomeLog:
             _end_with_a_line(path)
 
     def find(self, condition: Condition, case: Case) -> Outcome | None:
-        """The outcome as it was logged."""
+        """The outcome as it was logged, or None."""
         return self._known.get(self._key(condition, case))
 
     def add(self, condition: Condition, case: Case, outcome: Outcome) -> None:
@@ -148,11 +149,11 @@ class OutcomeLog:
             lines.write(json.dumps([key, asdict(outcome)], ensure_ascii=False) + "\n")
 
     def _key(self, condition: Condition, case: Case) -> str:
-        texts = "\0".join(w.text for w in case.windows)
+        texts = "\0".join(w.text for w in condition.document(case))
         question = case.question
         parts = [condition.name, question.question, *question.answers, case.passage, texts]
-        if condition.reader.identity != self._writer.sha256:
-            parts.append(condition.reader.identity)
+        if condition.answerer.identity != self._writer.sha256:
+            parts.append(condition.answerer.identity)
         if condition.variant:
             parts.append(condition.variant)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
@@ -171,7 +172,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Outcome]]:
 
 
 def _end_with_a_line(path: Path) -> None:
-    """Cut off what a run that was killed had begun to write."""
+    """Remove an incomplete last line, which a killed run leaves."""
     data = path.read_bytes()
     whole = data.rfind(b"\n") + 1
     if whole < len(data):
@@ -182,7 +183,7 @@ def _end_with_a_line(path: Path) -> None:
 def unread(
     conditions: Sequence[Condition], cases: Sequence[Case], log: OutcomeLog
 ) -> list[tuple[Condition, str]]:
-    """Windows that outcomes still missing need and that no run has read, each once."""
+    """Windows that missing outcomes need and no run has read, each once."""
     found: dict[Path, tuple[Condition, str]] = {}
     for condition in conditions:
         for case in cases:

@@ -1,55 +1,57 @@
-"""What `bookstate evaluate` asks: a plan, and the cases that each of its settings makes."""
+"""What `bookstate evaluate` and `bookstate calibrate` are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
 from pathlib import Path
 
-from app.engine import Engine
 from app.errors import InvalidSetting
-from ingest.segments import split_text
-from lab.evaluate.cases.babi import babi_cases, read_stories
-from lab.evaluate.cases.background import Measure, book_windows
-from lab.evaluate.cases.case import Case, build_cases, located
-from lab.evaluate.cases.records import (
-    HELD_OUT,
-    Record,
-    each_record,
-    mark_held_out,
-    read_literary,
-    read_records,
-)
-from lab.evaluate.cases.tasks import fact_cases, filler_windows, passkey_cases
-from memory_models.tokenizer import Tokenizer
+from lab.plan import option
 
 TASKS = ("records", "literaryqa", "planted", "babi", "passkey")
-BY_TEXT = ("planted", "babi", "passkey")  # an answer holds the words that were planted, or not
-BABI_QUESTIONS = 100  # 20 of each sub-task, unless --limit says otherwise
-DEPTHS = {"planted": 10, "passkey": 20}
-CHARACTERS = 2500  # more than a window of 512 tokens of prose has
+BY_TEXT = ("planted", "babi", "passkey")  # an answer is right if it holds the words that it must
 LONGEST = 16_000_000  # tokens
+QUICK = ("none", "wrong", "gold", "rag", "adaptive")
+EVERY = ("none", "wrong", "random", "gold", "truncated", "rag", "adaptive", "infini", "melodi")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """What to evaluate. Several `distractors` or `tokens` are several settings."""
 
-    data: Path | None
-    split: str | None = None
-    memories: tuple[str, ...] = ()
-    distractors: tuple[int, ...] = (60,)
-    limit: int | None = None
-    seed: int = 0
-    documents: int | None = None  # ask about the first so many documents only
-    task: str = "records"
-    books: Path | None = None
-    tokens: tuple[int, ...] = ()
-    depths: int | None = None
-    distractor_data: Path | None = None
-    unanswerable: bool = False
-    declines: bool = True  # whether the reader may say that the document does not tell
+    data: Path | None = option(None, kind="data", help="Records, .jsonl.gz.")
+    split: str | None = option(
+        None, help="Questions of this split only; held-out: what training leaves out."
+    )
+    memories: tuple[str, ...] = option(
+        EVERY,
+        commas=True,
+        help="Names with commas between them; truncated@TOKENS, rag@TOKENSxPASSAGES, "
+        "adaptive@KEEP_RATIOxBITS and infini@UPDATE are variants; also full, together.",
+    )
+    distractors: tuple[int, ...] = option(
+        (60,), commas=True, help="records: windows of other documents; several with commas."
+    )
+    limit: int | None = option(
+        None, minimum=1, help="Most questions; planted, passkey: one a depth without it; babi: 100."
+    )
+    seed: int = option(0, help="Seed of everything random.")
+    documents: int | None = option(
+        None, minimum=1, help="records, literaryqa: ask about this many documents only."
+    )
+    task: str = option("records", help=f"{', '.join(TASKS[:-1])} or {TASKS[-1]}.")
+    books: Path | None = option(None, kind="data", help="Book texts, for all tasks but records.")
+    tokens: tuple[int, ...] = option(
+        (), commas=True, help="Length of the document; several with commas. (default: 32000)"
+    )
+    depths: int | None = option(
+        None, minimum=1, help="planted, passkey: how many depths. (default: 10, 20)"
+    )
+    distractor_data: Path | None = option(
+        None, kind="data", help="records: take the other documents from this file."
+    )
+    unanswerable: bool = option(False, help="records: ask unanswerable questions too.")
+    no_abstain: bool = option(False, old=("made-to-answer",), help="Abstention is ruled out.")
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -57,16 +59,17 @@ class Plan:
                 f"Task {self.task!r} is not known; choose from {', '.join(TASKS)}."
             )
         if self.data is None and self.task != "passkey":
-            raise InvalidSetting(f"Task {self.task} asks questions of a file; name it by --data.")
+            raise InvalidSetting(f"Task {self.task} needs questions; name their file with --data.")
         if self.books is None and (
             self.task in ("literaryqa", "planted") or (self.task == "babi" and any(self.tokens))
         ):
-            raise InvalidSetting(f"Task {self.task} needs book text; name the file by --books.")
+            raise InvalidSetting(f"Task {self.task} needs book text; name the file with --books.")
         least = 0 if self.task == "babi" else 1
         for tokens in self.tokens:
             if not least <= tokens <= LONGEST:
                 raise InvalidSetting(
-                    f"A document of {tokens:,} tokens; take {least} to {LONGEST:,} (--tokens)."
+                    f"A document of {tokens:,} tokens is out of range; --tokens takes {least} to "
+                    f"{LONGEST:,}."
                 )
 
     @property
@@ -76,14 +79,15 @@ class Plan:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Document lengths in tokens, of the tasks that have them."""
+        """Document lengths in tokens, for the tasks that have them."""
         return self.tokens or (32_000,)
 
 
-def quickened(plan: Plan) -> Plan:
-    """The same kind of plan, small enough to end within five minutes on two cores."""
+def quickened(plan: EvaluationPlan) -> EvaluationPlan:
+    """A plan of the same kind that ends within five minutes on two cores."""
     return replace(
         plan,
+        memories=QUICK if plan.memories == EVERY else plan.memories,
         distractors=(8,),
         tokens=() if plan.task == "records" else (6000,),
         limit=min(plan.limit or 4, 4),
@@ -93,137 +97,32 @@ def quickened(plan: Plan) -> Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """Cases whose documents are made alike."""
+class CalibrationPlan:
+    """What to calibrate on."""
 
-    name: str
-    cases: tuple[Case, ...]
-
-
-def measure_of(engine: Engine) -> Measure:
-    """How this engine cuts and counts text; a text is cut once."""
-    count, window = engine.backbone.tokenizer.count, engine.settings.window
-    split = partial(split_text, count_tokens=count, window=window)
-    return Measure(lru_cache(maxsize=1024)(split), count, window)
-
-
-def settings_of(engine: Engine, plan: Plan) -> list[Setting]:
-    """The plan's settings with their cases."""
-    measure = measure_of(engine)
-    if plan.task == "records":
-        return [
-            Setting(f"{count:,} distractors", tuple(cases_of(measure, plan, count)))
-            for count in plan.distractors
-        ]
-    if plan.task == "literaryqa":
-        return [
-            _literary(measure, engine.backbone.tokenizer, plan, tokens)
-            for tokens in plan.tokens or (None,)
-        ]
-    return [
-        Setting(f"{tokens:,} tokens", tuple(_planted(measure, plan, tokens)))
-        for tokens in plan.lengths
-    ]
-
-
-def cases_of(measure: Measure, plan: Plan, distractors: int) -> list[Case]:
-    """Questions about records; distractors come from every split, questions from the plan's."""
-    assert plan.data is not None
-    records = read_records(plan.data, unanswerable=plan.unanswerable)
-    if plan.split == HELD_OUT:
-        records = [mark_held_out(record) for record in records]
-    if plan.split is not None:
-        read_records(plan.data, plan.split)  # refuses a split that is not there
-    if "gold" in plan.memories:
-        records = located(records)
-    pool = _pool(plan, distractors, records)
-    wanted = _enough(records, plan, 0 if pool else distractors)
-    cases = build_cases(
-        wanted,
-        measure.split,
-        distractors,
-        plan.limit,
-        plan.seed,
-        plan.split,
-        pool,
+    data: Path = option(kind="data", help="Records, .jsonl.gz.")
+    heads_split: str = option("train", help="Split that chooses the heads.")
+    confidence_split: str = option("val", help="Split that fits confidence.")
+    questions: int = option(120, minimum=4, help="Questions for the heads.")
+    answers: int = option(69, minimum=4, help="Questions for confidence.")
+    distractors: int = option(60, minimum=1, help="Windows of other documents.")
+    keep_heads: bool = option(
+        False, help="Fit confidence alone, as after training an answer adapter."
     )
-    return [_by_answer(case) for case in cases] if plan.unanswerable else cases
 
+    @property
+    def heads(self) -> EvaluationPlan | None:
+        """The questions that choose the heads, or None where heads stay as they are."""
+        if self.keep_heads:
+            return None
+        return EvaluationPlan(
+            self.data, self.heads_split, (), (self.distractors,), self.questions, documents=24
+        )
 
-def _by_answer(case: Case) -> Case:
-    return replace(case, group="answerable" if case.question.answers else "unanswerable")
-
-
-def _enough(records: Sequence[Record], plan: Plan, distractors: int) -> list[Record]:
-    """Records of the split, and as many others as the distractors may need."""
-    asked = [r for r in records if plan.split in (None, r.split)][: plan.documents]
-    others = [r for r in records if plan.split not in (None, r.split)]
-    windows = sum(len(r.text) for r in asked) // CHARACTERS
-    kept = list(asked)
-    for record in others:
-        if windows > distractors * 1.5 + 20:
-            break
-        kept.append(record)
-        windows += len(record.text) // CHARACTERS
-    return kept
-
-
-def _pool(plan: Plan, distractors: int, records: Sequence[Record]) -> list[Record]:
-    """As many records of the file with distractor text as the distractors may need."""
-    if plan.distractor_data is None:
-        return []
-    longest = max(len(r.text) for r in records if plan.split in (None, r.split))
-    wanted = (distractors + 20) * CHARACTERS + 2 * longest
-    found: list[Record] = []
-    for record in _preferred(plan.distractor_data, "train"):
-        found.append(replace(record, questions=()))
-        wanted -= len(record.text)
-        if wanted <= 0:
-            break
-    return found
-
-
-def _preferred(path: Path, split: str) -> Iterator[Record]:
-    """Records of the split, or all where the file has none of it."""
-    empty = True
-    for record in each_record(path, split):
-        empty = False
-        yield record
-    if empty:
-        yield from each_record(path)
-
-
-def _literary(measure: Measure, tokenizer: Tokenizer, plan: Plan, tokens: int | None) -> Setting:
-    """Whole books, or their first `tokens` tokens; another book is the wrong one."""
-    assert plan.data is not None and plan.books is not None
-    records = read_literary(plan.data, plan.books)
-    records = [r for r in records if plan.split in (None, r.split)][: plan.documents]
-    if tokens is not None:
-        records = [replace(r, text=_first(r.text, tokens, tokenizer)) for r in records]
-    name = "whole books" if tokens is None else f"first {tokens:,} tokens"
-    cases = build_cases(records, measure.split, 0, plan.limit, plan.seed, plan.split)
-    return Setting(name, tuple(cases))
-
-
-def _first(text: str, tokens: int, tokenizer: Tokenizer) -> str:
-    head = text[: 8 * tokens]  # more than so many tokens of prose have
-    return tokenizer.decode(tokenizer.encode(head)[:tokens])
-
-
-def _planted(measure: Measure, plan: Plan, tokens: int) -> list[Case]:
-    if plan.books is not None and tokens:
-        texts = (record.text for record in _preferred(plan.books, "val"))
-        background = book_windows(texts, measure, tokens)
-    else:
-        background = filler_windows(measure, tokens) if tokens else []
-    if plan.task == "passkey":
-        depths = plan.depths or DEPTHS["passkey"]
-        return passkey_cases(background, measure, depths, plan.limit, plan.seed)
-    assert plan.data is not None
-    if plan.task == "babi":
-        stories = read_stories(plan.data, seed=plan.seed, split=plan.split)
-        limit = plan.limit or BABI_QUESTIONS
-        return babi_cases(stories, background, measure, limit, plan.seed)
-    records = read_records(plan.data, plan.split)
-    depths = plan.depths or DEPTHS["planted"]
-    return fact_cases(records, background, measure, depths, plan.limit, plan.seed)
+    @property
+    def confidence(self) -> EvaluationPlan:
+        """The questions that confidence is fitted on."""
+        memories = ("adaptive", "wrong")
+        return EvaluationPlan(
+            self.data, self.confidence_split, memories, (self.distractors,), self.answers
+        )

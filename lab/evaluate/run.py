@@ -1,30 +1,35 @@
-"""`bookstate evaluate`: the harness with this engine's reader."""
+"""`bookstate evaluate`: the harness run for one engine and one plan."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from app.engine import Engine
 from app.library import OnProgress, ReadProgress, quiet
-from lab.evaluate.answerers import any_retrieves, cache_folder, condition_of, readers
+from lab.evaluate.answerers import answerers, cache_folder, condition_of, uses_rag
 from lab.evaluate.cases.case import Case
 from lab.evaluate.conditions import Condition
 from lab.evaluate.harness import Outcome, OutcomeLog, run, unread
-from lab.evaluate.plan import Plan, Setting, settings_of
+from lab.evaluate.plan import EvaluationPlan
+from lab.evaluate.settings import Setting, settings_of
 from lab.evaluate.table import Row, make_rows, row_json
-from lab.provenance import made_by
-from memory_models.generate import Decoding
+from lab.provenance import provenance
+from memory_models.generate import ANSWERABILITY_WEIGHT, PRIOR_WEIGHT, QUESTION_WEIGHT, Decoding
+from memory_models.memories.adaptive import ADDRESS_WEIGHT, WORD_WEIGHT
+from memory_models.prompt import ABSTAINED, CUE, INSTRUCTION
 from memory_models.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question with what every condition answered."""
+    """One question with the answer of every condition."""
 
     setting: str
     case: Case
@@ -33,19 +38,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The table, the same broken down, and every answer."""
+    """The table, the same by group, and every answer."""
 
     rows: tuple[Row, ...]
     groups: tuple[Row, ...]
     asked: tuple[Asked, ...]
 
 
-def evaluate(engine: Engine, plan: Plan, on_progress: OnProgress = quiet) -> Evaluation:
-    """Run the harness; what an earlier run of the same plan had done is not done again."""
+def evaluate(engine: Engine, plan: EvaluationPlan, on_progress: OnProgress = quiet) -> Evaluation:
+    """Run the harness; outcomes of earlier runs are not computed again."""
     settings = settings_of(engine, plan)
     names = _with_gold_only_where_known(plan.memories, settings)
     cases = [case for setting in settings for case in setting.cases]
-    outcomes = outcomes_of(engine, cases, names, on_progress, declines=plan.declines)
+    outcomes = outcomes_of(engine, cases, names, on_progress, abstains=not plan.no_abstain)
     rows: list[Row] = []
     groups: list[Row] = []
     asked: list[Asked] = []
@@ -101,15 +106,14 @@ def outcomes_of(
     names: Sequence[str],
     on_progress: OnProgress,
     *,
-    declines: bool = True,
+    abstains: bool = True,
 ) -> dict[str, list[Outcome]]:
     """Outcomes of each condition on the cases, in the order of the cases."""
-    who = readers(engine, declines=declines, retrieves=any_retrieves(names))
+    who = answerers(engine, abstains=abstains, rag=uses_rag(names))
     conditions = [condition_of(engine, name, who) for name in names]
     found: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
     decoding = Decoding(max_tokens=engine.settings.answer_tokens)
-    path = cache_folder(engine) / f"outcomes-{_fingerprint(engine)}.jsonl"
-    log = OutcomeLog(path, engine.backbone)
+    log = OutcomeLog(outcomes_file(engine), engine.backbone)
     ahead = unread(conditions, cases, log)
     steps = len(ahead) + len(cases) * len(conditions)
     _read_ahead(engine, ahead, steps, on_progress)
@@ -122,7 +126,7 @@ def outcomes_of(
 def _read_ahead(
     engine: Engine, ahead: Sequence[tuple[Condition, str]], steps: int, on_progress: OnProgress
 ) -> None:
-    """Read windows; the bar goes on with the answers, so the time left is that of reading."""
+    """Read windows; the time left is that of reading, as answers come later."""
     started, tokens = perf_counter(), 0
     for done, (condition, text) in enumerate(ahead, start=1):
         condition.read(text)
@@ -132,15 +136,31 @@ def _read_ahead(
         on_progress(ReadProgress("", done, steps, tokens / seconds, left))
 
 
-def _fingerprint(engine: Engine) -> str:
-    """Everything that an outcome depends on beside its case and its condition's name."""
-    settings = (
-        engine.settings.model_dump(include={"window", "windows", "answer_tokens", "infini_update"})
-        | engine.kept._asdict()
-    )
-    heads = engine.calibration.address_heads
-    made_by = repr((engine.backbone.sha256, sorted(settings.items()), heads))
-    return hashlib.sha256(made_by.encode()).hexdigest()[:16]
+def outcomes_file(engine: Engine) -> Path:
+    """The log of outcomes; its name hashes all that any outcome of this engine depends on.
+
+    What only some outcomes depend on (the case, the condition, its adapters) is in their keys.
+    """
+    decoder = engine.backbone.decoder
+    names = {"window", "windows", "answer_tokens", "infini_update"}
+    made_with = {
+        "backbone": engine.backbone.sha256,
+        "dtype": str(decoder.dtype),
+        "device": decoder.device.type,
+        "settings": engine.settings.model_dump(include=names),
+        "kept": list(engine.kept),
+        "heads": engine.calibration.address_heads,
+        "prompt": [INSTRUCTION, CUE, ABSTAINED],
+        "weights": {
+            "address": ADDRESS_WEIGHT,
+            "words": WORD_WEIGHT,
+            "question": QUESTION_WEIGHT,
+            "prior": PRIOR_WEIGHT,
+            "answerability": ANSWERABILITY_WEIGHT,
+        },
+    }
+    digest = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()
+    return cache_folder(engine) / f"outcomes-{digest[:16]}.jsonl"
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -148,5 +168,5 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "rows": [row_json(row) for row in evaluation.rows],
         "groups": [row_json(row) for row in evaluation.groups],
-        "made_by": made_by(),
+        "provenance": provenance(),
     }

@@ -34,7 +34,7 @@ def _f1(answer: str, gold: str) -> float:
 
 
 def exact_match(answer: str, golds: Sequence[str]) -> float:
-    """1 if the answer equals an accepted one after normalisation."""
+    """1 if the answer equals an accepted one after normalization."""
     return float(any(normalize(answer) == normalize(gold) for gold in golds))
 
 
@@ -53,7 +53,7 @@ def contains(answer: str, gold: str) -> bool:
     return f" {normalize(gold)} " in f" {normalize(answer)} "
 
 
-DECLINES = (
+ABSTENTIONS = (
     "not in the document",
     "it is not in the document",
     "not mentioned",
@@ -68,9 +68,9 @@ DECLINES = (
 )
 
 
-def is_declined(text: str) -> bool:
+def is_abstention(text: str) -> bool:
     """True if the answer begins by saying that the document does not answer."""
-    return f"{normalize(text)} ".startswith(tuple(f"{normalize(d)} " for d in DECLINES))
+    return f"{normalize(text)} ".startswith(tuple(f"{normalize(d)} " for d in ABSTENTIONS))
 
 
 def mean(values: Sequence[float]) -> float:

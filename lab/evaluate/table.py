@@ -14,7 +14,7 @@ OFF, GOLD = "none", "gold"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One condition over all cases; intervals are 95%, of the gain above them."""
+    """One condition over all cases; each 95% interval belongs to the gain before it."""
 
     memory: str
     n: int
@@ -31,10 +31,10 @@ class Row:
     recall_at_8: float | None
     state_bytes: int
     kv_cache_bytes: int
-    contains: float = 0.0  # share of answers that hold an accepted one
-    share_of_gold: float | None = None  # contains, as a share of what the gold passage reaches
-    declined: float = 0.0  # share of answers that say the document does not tell
-    setting: str = ""  # how long the document is, in the command's own words
+    contains: float = 0.0  # fraction of answers that contain an accepted one
+    share_of_gold: float | None = None  # contains, divided by that of the gold passage
+    abstained: float = 0.0  # fraction of answers that abstain
+    setting: str = ""  # the document's length, as the table names it
     document_tokens: int = 0
     group: str = ""  # empty for all cases of a setting together
 
@@ -92,7 +92,7 @@ def _row(
         kv_cache_bytes=round(_mean(found, "kv_cache_bytes")),
         contains=held,
         share_of_gold=round(held / ceiling, 4) if ceiling else None,
-        declined=_mean(found, "declined"),
+        abstained=_mean(found, "abstained"),
         setting=setting,
         document_tokens=document_tokens,
         group=group,
@@ -114,10 +114,10 @@ def row_json(row: Row) -> dict[str, Any]:
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
-    """The table as it stands in the README."""
+    """The table as Markdown."""
     several = len({row.setting for row in rows}) > 1
     head = (
-        "| memory | n | F1 | EM | ROUGE-L | contains | declined | nats/token | first token "
+        "| memory | n | F1 | EM | ROUGE-L | contains | abstained | nats/token | first token "
         "| gain in nats (95%) | gain in F1 (95%) | recall@4 | state / KV cache |"
     )
     lines = [("| document " if several else "") + head, "|---" * (13 + several) + "|"]
@@ -131,7 +131,7 @@ def _line(r: Row) -> str:
     nats = _with_interval(r.recovered_gain_nats, r.interval_nats)
     return (
         f"| {r.memory} | {r.n} | {r.f1:.3f} | {r.exact_match:.3f} | {r.rouge_l:.3f} "
-        f"| {r.contains:.2f} | {r.declined:.2f} | {r.nats_per_token:.2f} "
+        f"| {r.contains:.2f} | {r.abstained:.2f} | {r.nats_per_token:.2f} "
         f"| {r.first_token_nats:.2f} | {nats} | {_with_interval(r.recovered_gain, r.interval)} "
         f"| {recall} | {size} |"
     )

@@ -57,7 +57,7 @@ def page(results: Sequence[Result], order: Sequence[str]) -> str:
 def by_memory(results: Sequence[Result], order: Sequence[str]) -> go.Figure:
     """Plain and name perplexity of every system over the floats of its state.
 
-    Ablations are points that only say their names when they are pointed at.
+    Ablations are points; their names show when the pointer is over them.
     """
     rows = sorted(make_rows(results, order), key=lambda row: row.floats)
     figure = go.Figure()
@@ -92,7 +92,7 @@ def _lines(
     ranges: Callable[[Result], Sequence[Mean]],
     title: str,
 ) -> go.Figure:
-    """Mean over seeds of a perplexity that is known by ranges, a line for each system."""
+    """Mean over seeds of a perplexity by ranges, a line for each system."""
     figure = go.Figure()
     for colour, (system, runs) in _coloured(results, order):
         found: dict[float, list[float]] = {}

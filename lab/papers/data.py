@@ -80,7 +80,7 @@ class BookTokenizer:
         self._characters = [self._width(token) for token in range(self.vocabulary)]
 
     def _width(self, token: int) -> int:
-        """Characters of text that a token stands for; a byte counts if it begins a character."""
+        """Characters of text that a token encodes; a byte counts if it begins a character."""
         piece = str(self._processor.IdToPiece(token))
         if self._processor.IsByte(token):
             return int(int(piece[3:-1], 16) & 0xC0 != 0x80)
@@ -151,7 +151,7 @@ class BookTokenizer:
 class Corpus:
     """Books as one row of tokens.
 
-    `distance` says of every token how many tokens before it the same name was last mentioned,
+    `distance` of a token is the number of tokens since the same name was last mentioned, or
     FIRST_MENTION, or NOT_A_NAME.
     """
 
@@ -173,7 +173,7 @@ class Corpus:
 
     @classmethod
     def encode(cls, tokenizer: BookTokenizer, books: Iterable[str | Renamed]) -> Corpus:
-        """Encode books one after the other."""
+        """Encode books one after another."""
         tokens: list[npt.NDArray[np.uint16]] = []
         distances: list[npt.NDArray[np.int32]] = []
         for book in books:
@@ -203,12 +203,12 @@ class Corpus:
 
 
 def echoed(corpus: Corpus, seed: int) -> Corpus:
-    """Books as long as these, from the same text, in which passages come again.
+    """Books of the same lengths, made from the same text, in which passages are repeated.
 
-    A book goes on for ECHO_TOKENS tokens, then says as many from a random place before again with
-    probability ECHO_SHARE; how far back is drawn evenly on a logarithmic scale, at least the
-    passage's length. `distance` is that of echoed tokens but the first of a passage, which nobody
-    can foresee.
+    After every ECHO_TOKENS tokens a book repeats, with probability ECHO_SHARE, as many tokens from
+    a random earlier place. How far back is drawn evenly on a logarithmic scale, at least the
+    passage's length. `distance` is given for echoed tokens, except for the first of a passage,
+    which cannot be predicted.
     """
     rng = np.random.default_rng(seed)
     books = [_echoed_book(corpus.book(i), rng) for i in range(corpus.books)]
@@ -240,10 +240,10 @@ def _echoed_book(
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """B rows of consecutive text: which window every row reads at every moment.
+    """Which window each of B rows reads at every step; each row reads consecutive text.
 
-    A row reads a passage (a book, or so many windows of one) from its start to its end, then the
-    next passage with an empty state. Every window lies inside one book.
+    A row reads a passage (a book, or a number of its windows) from start to end, then the next
+    passage with an empty state. Every window lies inside one book.
     """
 
     window: int

@@ -2,7 +2,7 @@
 
 Books are read as rows of one batch, each from its start in whole windows, the state carried. The
 perplexity of names is that of exactly the tokens of invented names (names.py), by how many windows
-ago the same name was last mentioned; first mentions are put aside. In books with echoes
+ago the same name was last mentioned; first mentions do not count. In books with echoes
 (data.echoed) it is that of the echoed tokens.
 """
 
@@ -39,7 +39,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """Mean nats of `count` tokens; `low` to `high` is the range it is for."""
+    """Mean nats of `count` tokens; `low` to `high` is the range that it belongs to."""
 
     low: float
     high: float
@@ -86,7 +86,7 @@ def read_books(
 def _read_rows(
     system: AnySystem, books: Sequence[npt.NDArray[np.uint16]], bfloat16: bool
 ) -> tuple[list[Nats], int]:
-    """Nats of each book; books that have ended read zeros, which count for nothing."""
+    """Nats of each book; after a book's end its row reads zeros, which are not counted."""
     W, B = system.window, len(books)
     length = max(len(book) for book in books)
     padded = np.zeros((B, length), dtype=np.int64)
@@ -130,7 +130,7 @@ def names_after_first(reading: Reading, corpus: Corpus) -> Mean:
 
 
 def names_beyond(reading: Reading, corpus: Corpus, tokens: int) -> Mean:
-    """The same of those whose last mention is more than so many tokens ago."""
+    """The same for names whose last mention is more than this many tokens ago."""
     nats, distance = _names(reading, corpus)
     return _mean(float(tokens), math.inf, nats[distance > tokens])
 

@@ -1,7 +1,7 @@
 """Muon (Jordan et al., 2024), as in torch, faster on CPUs: matrices of one shape go together.
 
-torch orthogonalises each matrix by itself and always in bfloat16, which processors without bfloat16
-products emulate fifty times slower than float32. Here it is float32 where `best_dtype` says so.
+torch orthogonalizes each matrix separately and always in bfloat16. Processors without bfloat16
+products emulate it fifty times slower than float32. Here it is float32 where `best_dtype` says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from memory_models.backbone import best_dtype
 
 
 class Muon(torch.optim.Muon):
-    """torch's arguments, state and update; only `step` is made another way."""
+    """torch's arguments, state and update; only `step` is implemented differently."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -36,7 +36,7 @@ class Muon(torch.optim.Muon):
         return loss
 
     def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """Parameters [A,B] of one shape: momentum, orthogonalisation, decay, step."""
+        """Parameters [A,B] of one shape: momentum, orthogonalization, decay, step."""
         momentum = group["momentum"]
         wanted: list[Tensor] = []
         for parameter in parameters:

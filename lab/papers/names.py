@@ -1,19 +1,20 @@
 """Books whose names of people and places are replaced throughout by invented ones.
 
-A model cannot know an invented name from its weights, only from having read it: the perplexity of
-those tokens after their first mention measures memory.
+A model cannot know an invented name from its weights, only from reading it. So the perplexity of
+these tokens after their first mention measures memory.
 
 The rule, deliberately simple. A *name* of a book is a word of at least three letters, first upper
 and rest lower case, that
 
-  * occurs at least five times so, and never wholly in lower case anywhere in the book;
-  * stands at least twice inside a sentence (behind a lower-case letter, a comma or a semicolon), so
-    that words which merely open sentences are left alone;
+  * occurs at least five times in this form, and never in lower case anywhere in the book;
+  * occurs at least twice inside a sentence (after a lower-case letter, a comma or a semicolon), so
+    that words which only begin sentences do not count;
   * is not a title, a weekday or a month.
 
 Every occurrence becomes the same invented word, made of syllables, unique in the book and unlike
-any word of it. First and family names are replaced apart ("Sherlock Holmes" by two words), endings
-stay ("Holmes's"), headings in capitals stay. The same seed and book give the same names.
+any word of it. First and family names are replaced separately ("Sherlock Holmes" by two words);
+endings stay ("Holmes's"), and so do headings in capitals. The same seed and book give the same
+names.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _INSIDE = re.compile(r"(?<=[a-zà-ÿ,;] )[^\W\d_]+")
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Where a replaced name stands in the new text."""
+    """Where a replaced name is in the new text."""
 
     start: int
     end: int
@@ -47,7 +48,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """A text with invented names, and where they stand, in order."""
+    """A text with invented names, and where they are, in order."""
 
     text: str
     mentions: tuple[Mention, ...]
@@ -89,7 +90,7 @@ def rename(text: str, seed: str) -> Renamed:
 
 
 def _invent(count: int, text: str, seed: str) -> list[str]:
-    """`count` different invented names that are no words of the text."""
+    """`count` different invented names; none is a word of the text."""
     rng = random.Random(seed)
     taken = {word.lower() for word in _WORD.findall(text)}
     names: list[str] = []

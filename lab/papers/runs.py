@@ -1,13 +1,13 @@
-"""The papers' systems: tokens, a queue of training runs, and the tables that fill as they end.
+"""The papers' systems: tokens, a queue of training runs, and tables of the finished ones.
 
 Everything is kept under `papers/` in the data folder:
     tokenizer-4096.model  tokens/*.npz                     made once from a file of books
     mini/SYSTEM-sSEED/    run.json checkpoint.safetensors progress.json result.json lock
     mini/                 table.json table.md charts.html
 
-A run has a lock, so several queues can work on one list; a run that was killed goes on from its
-last checkpoint, one that has a result is not made again. `assets/papers/mini.json` is what
-`papers table --json` printed where our runs were made; `papers import` takes their results in.
+A run has a lock, so that several queues can work on one list. A killed run continues from its last
+checkpoint; a run that has a result is not trained again. `assets/papers/mini.json` has the results
+of the published runs, as `papers table --json` prints them; `papers import` imports them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from lab.papers.train import (
     product_dtype,
     train,
 )
-from lab.provenance import made_by
+from lab.provenance import provenance
 from memory_models.papers.system import AnySystem, parameters_of, state_floats
 
 RENAMING = "0"  # seed of the invented names
@@ -115,7 +115,7 @@ class Papers:
         return BookTokenizer(self.tokenizer_path)
 
     def corpus(self, split: str, *, renamed: bool) -> Corpus:
-        """Tokens of a split, as it is or with invented names; encoded when first needed."""
+        """Tokens of a split, with its own or with invented names; encoded when first needed."""
         tokenizer = self.tokenizer
         mark = hashlib.sha256(self.tokenizer_path.read_bytes()).hexdigest()[:12]
         kind = f"renamed{RENAMING}" if renamed else "plain"
@@ -154,14 +154,14 @@ class Papers:
         return [Result.from_json(json.loads(path.read_text("utf-8"))) for path in paths]
 
     def unfinished(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Runs that have begun and not ended, with their progress."""
+        """Runs that are started but not finished, with their progress."""
         for path in sorted(self.folder.glob("*/progress.json")):
             if not (path.parent / "result.json").exists():
                 yield path.parent.name, json.loads(path.read_text("utf-8"))
 
 
 def take_in(papers: Papers, path: Path) -> list[Job]:
-    """Results that `table_json` holds, as if the runs had been made here; what is here stays."""
+    """Import results of `table_json`, as if the runs had been made here; own results stay."""
     try:
         results = [Result.from_json(raw) for raw in json.loads(path.read_bytes())["results"]]
     except (ValueError, KeyError, TypeError) as error:
@@ -188,7 +188,7 @@ def take_in(papers: Papers, path: Path) -> list[Job]:
 def work(
     papers: Papers, queue: Sequence[Job], say: Say, on_step: Callable[[str, int, int], None]
 ) -> None:
-    """Make every run of the queue that has no result and that nobody else is making."""
+    """Train every run of the queue that has no result and that no other process is training."""
     for job in queue:
         folder = papers.run_folder(job)
         folder.mkdir(exist_ok=True)
@@ -212,7 +212,7 @@ def _line(result: Result) -> str:
 
 
 def _run(papers: Papers, job: Job, on_step: Callable[[str, int, int], None]) -> Result:
-    """Train one run from where it is to its end, and measure it."""
+    """Train one run to its end, from its last checkpoint on, and measure it."""
     folder, recipe = papers.run_folder(job), recipe_of(job.system, papers.size)
     system = build(job.system, papers.size, job.seed)
     _check_plan(folder / "run.json", papers.size, job, recipe, system)
@@ -237,7 +237,7 @@ def _products(system: AnySystem, recipe: Recipe) -> str:
 
 
 def _check_plan(path: Path, size: Size, job: Job, recipe: Recipe, system: AnySystem) -> None:
-    """Refuse to go on with a run that was begun with another recipe."""
+    """Raise InvalidSetting for a run that was started with another recipe."""
     plan = {
         "system": job.system,
         "seed": job.seed,
@@ -254,13 +254,13 @@ def _check_plan(path: Path, size: Size, job: Job, recipe: Recipe, system: AnySys
     differing = sorted(name for name in plan if begun.get(name) != plan[name])
     if differing:
         raise InvalidSetting(
-            f"{path.parent.name} was begun with another {', '.join(differing)}; go on with that, "
-            f"or remove {path.parent} to begin again."
+            f"{path.parent.name} was started with another {', '.join(differing)}; continue with "
+            f"that, or remove {path.parent} to start again."
         )
 
 
 def measure(papers: Papers, job: Job, system: AnySystem, progress: Progress) -> Result:
-    """Read the held-out books: plain, with invented names, and with echoes besides."""
+    """Read the held-out books: plain, with invented names, and with echoes."""
     size, recipe = papers.size, recipe_of(job.system, papers.size)
     plain = papers.corpus("val", renamed=False)
     renamed = papers.corpus("val", renamed=True)
@@ -298,18 +298,18 @@ def measure(papers: Papers, job: Job, system: AnySystem, progress: Progress) -> 
 
 
 def table_json(papers: Papers) -> dict[str, Any]:
-    """What `bench papers --json` prints: rows, every run's result, and how it was made."""
+    """What `bench papers --json` prints: rows, every run's result, and provenance."""
     results = papers.results()
     return {
         "rows": [asdict(row) for row in make_rows(results, ORDER)],
         "results": [result.to_json() for result in results],
         "unfinished": dict(papers.unfinished()),
-        "made_by": made_by(f"bookstate bench papers --size {papers.size.name}"),
+        "provenance": provenance(f"bookstate bench papers --size {papers.size.name}"),
     }
 
 
 def table_markdown(papers: Papers) -> str:
-    """Systems, then ablations, then names by distance; and what is still being made."""
+    """Systems, then ablations, then names by distance; then the unfinished runs."""
     results = papers.results()
     main = [r for r in results if "@" not in r.system]
     changed = [r for r in results if "@" in r.system]
@@ -328,7 +328,7 @@ def table_markdown(papers: Papers) -> str:
 
 
 def write_table(papers: Papers) -> Path:
-    """Write table.json, table.md and charts.html; the charts' path."""
+    """Write table.json, table.md and charts.html; returns the charts' path."""
     from lab.papers.charts import page
 
     _write(papers.folder / "table.json", table_json(papers))
@@ -387,7 +387,7 @@ def speed(size: Size, system: str, steps: int = 2) -> Speed:
 
 @torch.no_grad()
 def _fill(trainer: Trainer, steps: int) -> None:
-    """Read what so many steps would, without learning, and go on behind it."""
+    """Read the tokens of this many steps without learning, and continue after them."""
     tokens, _ = trainer.streams.windows(0, steps * trainer.recipe.windows)
     for window in tokens:
         with precision(trainer.system, trainer.recipe.bfloat16):

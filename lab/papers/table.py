@@ -88,7 +88,7 @@ class Row:
 
 
 def make_rows(results: Iterable[Result], order: Sequence[str]) -> list[Row]:
-    """One row for each system that has a result, in the given order, others behind."""
+    """One row for each system with a result: those of the given order first."""
     found: dict[str, list[Result]] = {}
     for result in results:
         found.setdefault(result.system, []).append(result)
@@ -149,7 +149,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
 def distances_markdown(
     results: Sequence[Result], order: Sequence[str], of: Callable[[Result], Sequence[Mean]]
 ) -> str:
-    """Perplexity by how many windows ago a token was last said, means over seeds."""
+    """Perplexity by the windows since a token's last mention; means over seeds."""
     rows: dict[str, dict[float, list[float]]] = {}
     heads: dict[float, str] = {}
     for result in results:

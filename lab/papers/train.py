@@ -1,17 +1,17 @@
 """One trainer for every system: streams of windows, truncated back-propagation, a checkpoint.
 
-A step reads K windows of B rows, one after the other, adds up their losses, and goes back through
-all K; the state then goes on, cut from the graph, into the next step. With `checkpointing` a
-window's activations are made again on the way back, so that K windows cost the memory of one.
+A step reads K windows of B rows one after another, adds up their losses and back-propagates through
+all K. The state is then detached and carried into the next step. With `checkpointing` a window's
+activations are computed again in the backward pass, so that K windows need the memory of one.
 
 The papers train with Adafactor (0.01, falling to 0.001 by a cosine, 1,000 steps of warm-up) and 8
 to 16 windows; that is the recipe of the `paper` size. At small sizes AdamW is used, at `mini` Muon
-for matrices (momentum, made orthogonal) beside AdamW for the rest, which needs the fewest tokens.
-Gates (Infini's beta, the others' mixing gates) have a rate of their own, 0.01, and no weight decay:
-at the rate of the weights they hardly leave where they start.
+for matrices (orthogonalized momentum) and AdamW for the rest, which needs the fewest tokens. Gates
+(Infini's beta, the others' mixing gates) have a separate learning rate, 0.01, and no weight decay:
+at the rate of the weights they hardly move from where they start.
 
-A run that was killed goes on from its last checkpoint and ends in the same bits: the order of the
-books follows from the seed, and nothing else is random.
+A killed run continues from its last checkpoint and ends with the same bits: the order of the books
+follows from the seed, and nothing else is random.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ class Recipe:
             )
         if min(self.renamed, self.echoed) < 0 or self.renamed + self.echoed > 1:
             raise InvalidRequest(
-                f"Shares of {self.renamed} renamed and {self.echoed} echoed passages; use 0 to 1 "
-                "together."
+                f"Fractions of {self.renamed} renamed and {self.echoed} echoed passages; use 0 to "
+                "1 together."
             )
 
     def factor(self, step: int) -> float:
-        """Of every learning rate at a step: linear warm-up, then a cosine down to `last_rate`."""
+        """Factor on every learning rate at a step: linear warm-up, then a cosine to `last_rate`."""
         if step < self.warmup:
             return (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
@@ -98,13 +98,13 @@ class Progress:
 
 
 def product_dtype(system: AnySystem, bfloat16: bool) -> torch.dtype:
-    """Of matrix products: bfloat16 where it is wanted and the device multiplies it natively."""
+    """The type of matrix products: bfloat16 where it is wanted and the device has it natively."""
     return best_dtype(system.decoder.device) if bfloat16 else torch.float32
 
 
 @contextmanager
 def precision(system: AnySystem, bfloat16: bool) -> Iterator[None]:
-    """Autocast to `product_dtype`; on a CPU, attention that goes back fast at small sizes."""
+    """Autocast to `product_dtype`; on a CPU, attention whose backward pass is fast when small."""
     device = system.decoder.device.type
     autocast = product_dtype(system, bfloat16) is torch.bfloat16
     with torch.autocast(device, torch.bfloat16, enabled=autocast):
@@ -116,9 +116,9 @@ def precision(system: AnySystem, bfloat16: bool) -> Iterator[None]:
 
 
 def busy_seconds(system: AnySystem) -> float:
-    """A clock to measure speed by: of CPU time over all threads, or of the wall beside a GPU.
+    """A clock to measure speed with: CPU time over all threads, or wall time with a GPU.
 
-    CPU time hardly depends on what else the machine does.
+    CPU time hardly depends on other work of the machine.
     """
     return process_time() if system.decoder.device.type == "cpu" else perf_counter()
 
@@ -204,7 +204,7 @@ class Trainer:
     # Checkpoints
 
     def save(self, path: Path) -> None:
-        """Write parameters, optimizer, state and progress; complete or not at all."""
+        """Write parameters, optimizer, state and progress; the file is complete or not written."""
         tensors = {f"model.{n}": p.detach() for n, p in self.system.named_parameters()}
         tensors |= {f"state.{n}": t.detach() for n, t in self.state._asdict().items()}
         for which, optimizer in enumerate(self.optimizers):
@@ -224,7 +224,7 @@ class Trainer:
         partial.replace(path)
 
     def load(self, path: Path) -> None:
-        """Go on where `save` was called."""
+        """Continue where `save` was called."""
         with safe_open(path, framework="pt") as file:
             notes = json.loads(file.metadata()["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -295,7 +295,7 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _optimizers(system: AnySystem, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Matrices decay; embeddings, norms, biases and learned tokens do not; gates go faster."""
+    """Matrices have weight decay; embeddings, norms, biases and learned tokens have none."""
     groups = _groups(system, recipe)
     if recipe.optimizer == "adafactor":
         return [torch.optim.Adafactor(list(groups.values()), lr=recipe.rate)]
@@ -309,7 +309,7 @@ def _optimizers(system: AnySystem, recipe: Recipe) -> list[torch.optim.Optimizer
 
 
 def _groups(system: AnySystem, recipe: Recipe) -> dict[str, dict[str, Any]]:
-    """Parameters by kind, with their rate and decay; kinds without any are left out."""
+    """Parameters by kind, with their rate and decay; empty kinds are left out."""
     matrices = {id(m.weight) for m in system.modules() if isinstance(m, nn.Linear)}
     matrices.discard(id(system.decoder.lm_head.weight))
     found: dict[str, list[Tensor]] = {"matrices": [], "others": [], "gates": []}

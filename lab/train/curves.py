@@ -1,4 +1,4 @@
-"""Plots of a run's `log.jsonl`: its loss as it falls, and what validation says of it."""
+"""Plots of a run's `log.jsonl`: the training loss, and what validation measured."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.evaluate.plots import Chart, Series, to_svg
+from lab.evaluate.plots import Chart, Series, write_svg
 from lab.evaluate.scores import mean
 
-MOST_POINTS = 60  # of the loss: steps in a row are drawn as their mean
+MOST_POINTS = 60  # of the training loss; each is the mean of several steps
 Line = dict[str, float]
 
 
 def write_curves(folder: Path) -> list[Path]:
-    """`loss.svg` (nats: of training, and where validation counts in them) and `validation.svg`.
+    """Draw `loss.svg` (all figures in nats) and `validation.svg`; returns the files written.
 
-    A score below zero is a negated loss and drawn as one. Returns the files that were written.
+    A score below zero is a negative loss and is drawn as a loss.
     """
     text = (folder / "log.jsonl").read_text("utf-8")
     lines: list[Line] = [json.loads(line) for line in text.splitlines()]
@@ -30,8 +30,7 @@ def write_curves(folder: Path) -> list[Path]:
     for name, series in (("loss", [_trained(steps), *nats]), ("validation", shares)):
         if any(s.points for s in series):
             chart = Chart(name, "tokens trained on", tuple(series), even=True)
-            (folder / f"{name}.svg").write_text(to_svg(chart), "utf-8")
-            files.append(folder / f"{name}.svg")
+            files.append(write_svg(chart, folder / f"{name}.svg"))
     return files
 
 

@@ -1,9 +1,9 @@
-"""Training material for the reader: windows of text and questions they do or do not answer.
+"""Training examples for the answer adapter: windows of text with questions about them.
 
 A unit is one window of at most `window` tokens, or a few of one document that are read apart and
-seen together, and the questions asked of them. Questions whose passage lies elsewhere in the same
-document, or in another one, are asked too: the answer then is `ABSTAINED`. So the reader learns to
-answer, to find, and to say that the windows do not say.
+seen together, and the questions asked of them. Questions whose passage is elsewhere in the same
+document, or in another one, are asked too; their answer is `ABSTAINED`. So the adapter learns to
+answer, to find, and to abstain.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from memory_models.errors import BadData
 from memory_models.prompt import ABSTAINED
 
 Split = Callable[[str], Sequence[tuple[int, int]]]
-LATEST_START = 1500  # characters by which a document's windows are shifted at most
+LATEST_START = 1500  # a document's windows are shifted by at most this many characters
 SENTENCE = re.compile(r"(?<=[.!?\"”])\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question about a window with the answer to learn."""
+    """A question about a window, with the answer to learn."""
 
     question: str
     answer: str
-    declined: bool = False
+    abstained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
     """Windows, in the order of their document, and what is asked of them.
 
-    A page is all kept, a window is not. `records` are those that the windows hold text of.
+    All slots of a page are kept. `records` are those whose text the windows contain.
     """
 
     windows: tuple[str, ...]
@@ -52,17 +52,20 @@ class Mix:
     """How units are made."""
 
     questions: int = 14  # most answerable questions a unit
-    strangers: float = 0.5  # declined questions for each answerable one
-    pages: float = 0.15  # share of units that are the gold passage alone
-    together: float = 0.0  # share of the others that are several windows
-    most: int = 4  # windows seen together
+    unanswerable: float = 0.5  # unanswerable questions for each answerable one
+    pages: float = 0.15  # fraction of units that are the gold passage alone
+    together: float = 0.0  # fraction of the others that are several windows
+    most: int = 4  # most windows seen together
 
     def __post_init__(self) -> None:
-        shares = (self.pages, self.together)
-        if self.questions < 1 or self.strangers < 0 or not all(0 <= s <= 1 for s in shares):
-            raise BadData(f"{self} is no mix: questions >= 1, strangers >= 0, shares in 0..1.")
+        fractions = (self.pages, self.together)
+        if self.questions < 1 or self.unanswerable < 0 or not all(0 <= f <= 1 for f in fractions):
+            raise BadData(
+                f"{self}: questions must be at least 1, unanswerable at least 0, pages and "
+                "together 0 to 1."
+            )
         if self.most < 2:
-            raise BadData(f"{self}: fewer than two windows are not together.")
+            raise BadData(f"{self}: most must be at least 2 windows.")
 
     def draw_windows(self, rng: random.Random) -> int:
         """How many windows a unit has."""
@@ -70,13 +73,13 @@ class Mix:
 
 
 class Material(Protocol):
-    """Where units come from, and how often it is drawn."""
+    """Where units come from; `weight` says how often it is drawn."""
 
     @property
     def weight(self) -> float: ...
 
     def unit(self, books: Sequence[str], split: Split, mix: Mix, rng: random.Random) -> Unit | None:
-        """A unit, or None where what was drawn makes none."""
+        """A unit, or None if none can be made of what was drawn."""
         ...
 
 
@@ -86,7 +89,7 @@ class Source:
 
     records: tuple[Record, ...]
     weight: float
-    planted: bool = False  # short facts, put into windows of the books
+    planted: bool = False  # records are short facts to plant in windows of the books
 
     def __post_init__(self) -> None:
         if not self.records:
@@ -126,8 +129,8 @@ def _of_record(
         return None
     chosen = rng.choices(range(len(ranges)), [len(found) for found in answered])[0]
     others = [n for n in range(len(ranges)) if n != chosen]
-    beside = rng.sample(others, min(len(others), mix.draw_windows(rng) - 1))
-    shown = sorted([chosen, *beside])
+    more = rng.sample(others, min(len(others), mix.draw_windows(rng) - 1))
+    shown = sorted([chosen, *more])
     seen = [ranges[n] for n in shown]
     inside = list(dict.fromkeys(q for n in shown for q in answered[n]))
     strange = [q for q in record.questions if q.answers and all(_outside(q, *r) for r in seen)]
@@ -163,9 +166,9 @@ def _planted(
     others = [q for f in rng.sample(source.records, 4) if f not in facts for q in f.questions]
     if not inside:
         return None
-    most = max(1, round(mix.strangers * len(inside)))
+    most = max(1, round(mix.unanswerable * len(inside)))
     asked = [to_answer(q.question, rng.choice(q.answers)) for q in inside]
-    asked += [to_decline(q.question) for q in others[:most]]
+    asked += [to_abstain(q.question) for q in others[:most]]
     return Unit(tuple(windows), tuple(asked), records=tuple(fact.id for fact in facts))
 
 
@@ -195,44 +198,44 @@ def _asked(
     rng: random.Random,
 ) -> tuple[Asked, ...]:
     answerable = rng.sample(list(inside), min(mix.questions, len(inside)))
-    count = max(1, round(mix.strangers * len(answerable)))
+    count = max(1, round(mix.unanswerable * len(answerable)))
     near = rng.sample(list(strange), min(len(strange), round(0.75 * count)))
     other = rng.choice(source.records)
     far = [q for q in other.questions if q.answers] if other.id != record.id else []
     far = rng.sample(far, min(len(far), count - len(near)))
     asked = [to_answer(q.question, rng.choice(q.answers)) for q in answerable]
-    return (*asked, *(to_decline(q.question) for q in (*near, *far)))
+    return (*asked, *(to_abstain(q.question) for q in (*near, *far)))
 
 
 def to_answer(question: str, answer: str) -> Asked:
-    """A question with its answer, as the product is to write it."""
+    """A question with its answer, written as the product should write it."""
     answer = answer.strip()
     return Asked(question.strip(), answer[:1].upper() + answer[1:])
 
 
-def to_decline(question: str) -> Asked:
+def to_abstain(question: str) -> Asked:
     """A question that the windows do not answer."""
-    return Asked(question.strip(), ABSTAINED, declined=True)
+    return Asked(question.strip(), ABSTAINED, abstained=True)
 
 
 def sentence_start(text: str, near: int) -> int:
-    """Where the first sentence behind a place begins, 0 where too little is behind it."""
+    """Where the first sentence after a place begins; 0 where too little text follows."""
     found = SENTENCE.search(text, near)
     return found.end() if found and found.end() < len(text) - 200 else 0
 
 
 def _inside(record: Record, question: Question, start: int, end: int) -> bool:
-    """True when the window holds the passage, or the part of it that holds the answer's words."""
+    """True if the window contains the passage, or the part of it with the answer's words."""
     where = located(record, question)
     if where is None or where[1] <= start or where[0] >= end:
         return False
     if start <= where[0] and where[1] <= end:
         return True
-    return says(record.text[max(start, where[0]) : min(end, where[1])], question)
+    return has_answer(record.text[max(start, where[0]) : min(end, where[1])], question)
 
 
-def says(text: str, question: Question) -> bool:
-    """True when the words of an accepted answer stand in the text."""
+def has_answer(text: str, question: Question) -> bool:
+    """True if the text contains the words of an accepted answer."""
     seen = f" {normalize(text)} "
     return any(f" {normalize(a)} " in seen for a in question.answers if normalize(a))
 

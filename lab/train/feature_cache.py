@@ -1,7 +1,8 @@
-"""What a fit observes, kept in its run's folder as it comes: a run that was stopped goes on.
+"""Features that a fit learns from, kept in the folder of its run, so that a stopped run continues.
 
-`run.json` says whose folder it is; another run is refused. Every observation is a file of tensors,
-named by what was observed, written aside and then renamed, so that none is ever half there.
+`run.json` says which run the folder belongs to; another run is refused. The features of each text
+are one file of tensors. It is written under another name first and then renamed, so that no file is
+ever incomplete.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from memory_models.errors import BrokenCheckpoint, InvalidRequest
 RUN = "run.json"
 
 
-class Observed:
-    """Tensors by the text they were observed on; without a folder nothing is kept."""
+class FeatureCache:
+    """Tensors by the text that they were computed from; without a folder nothing is kept."""
 
     def __init__(self, folder: Path | None, run: Mapping[str, Any]) -> None:
-        """run: what all observations depend on beside the text, as JSON has it."""
+        """run: what all features depend on besides the text, as JSON values."""
         self._folder = folder
         if folder is None:
             return
@@ -40,20 +41,20 @@ class Observed:
         if strange:
             was, now = ({k: side.get(k) for k in strange} for side in (found, run))
             raise InvalidRequest(
-                f"{folder.name} was begun by a run with {was}, this one has {now}; "
+                f"{folder.name} belongs to a run with {was}, this one has {now}; "
                 "give each its own folder."
             )
 
-    def of(self, text: str, observe: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """What was observed on this text before, or what is observed now."""
+    def get(self, text: str, compute: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """The features of this text: those that are kept, else what `compute` returns."""
         known = self.last(text)
         if known is None:
-            known = dict(observe())
+            known = dict(compute())
             self.keep(text, known)
         return known
 
     def last(self, name: str) -> dict[str, Tensor] | None:
-        """What was kept by this name last, if anything was."""
+        """The tensors kept under this name last, or None."""
         file = self._file(name)
         if file is None or not file.is_file():
             return None
@@ -61,11 +62,11 @@ class Observed:
             return load_file(file)
         except (OSError, SafetensorError) as error:
             raise BrokenCheckpoint(
-                f"{file.name} of the run cannot be read ({error}); remove it and begin again."
+                f"{file.name} of the run cannot be read ({error}); remove it and start again."
             ) from error
 
     def keep(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """Keep tensors by this name, in place of what was kept by it before."""
+        """Keep tensors under this name, in place of those kept before."""
         file = self._file(name)
         if file is None:
             return

@@ -1,14 +1,14 @@
 """The training loop: seeded, checkpointed, resumable; the same on CPU cores and on one GPU.
 
-A run lives in a folder: `run.pt` (learned weights, optimiser, counters), `log.jsonl` (a line every
+A run has a folder: `run.pt` (learned weights, optimizer, counters), `log.jsonl` (a line for every
 step and every validation), plots of it, and `best.safetensors` (the weights that validated best,
-their score with them). A run that was stopped goes on from `run.pt`; whenever that was, its last
-weights are judged once, and nothing worse replaces the best. The learning rate warms up, stays, and
-falls linearly over the last fifth of the budget, so that a run can be given more budget before its
-fall begins.
+with their score). A stopped run continues from `run.pt`. Wherever it was stopped, its last weights
+are validated once, and only better ones replace the best. The learning rate warms up, stays, and
+falls linearly over the last fifth of the budget; until then a run can be given more budget.
 
 Started by `accelerate launch` or `torchrun`, processes share the units of every step and add up
-their gradients: on CPU cores, one process of one thread each beats one process of many threads.
+their gradients. On CPU cores, one process with one thread a core is faster than one process with
+many threads.
 """
 
 from __future__ import annotations
@@ -29,33 +29,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lab.train.budget import Budget
 from lab.train.curves import write_curves
-from memory_models.errors import InvalidRequest
-
-FALL = 0.2  # share of the budget over which the learning rate falls to nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How long and how fast to train. tokens: trained-on tokens in all."""
-
-    tokens: int
-    learning_rate: float = 1e-3
-    warm_up: int = 30  # steps
-    accumulate: int = 6  # units a step
-    seed: int = 0
-    checkpoint_seconds: float = 240.0
-    validate_seconds: float = 1500.0
-
-    def __post_init__(self) -> None:
-        if self.tokens < 1 or self.accumulate < 1 or self.learning_rate <= 0:
-            raise InvalidRequest(f"{self}: tokens, accumulate and learning_rate must be positive.")
-
-    def rate(self, step: int, tokens: int) -> float:
-        """Learning rate of a step that begins after `tokens`."""
-        rising = min(1.0, (step + 1) / self.warm_up)
-        left = max(0.0, 1 - tokens / self.tokens)
-        return self.learning_rate * rising * min(1.0, left / FALL)
 
 
 class UnitResult(NamedTuple):
@@ -93,7 +68,7 @@ def train(
 ) -> Progress:
     """Train the parameters of `learned` that require gradients; returns the final counters.
 
-    units(n) continues behind the first n units; validate() gives figures, of which `score` chooses;
+    units(n) continues after the first n units; validate() gives figures, the best `score` is kept;
     on_step gets the tokens done, the budget's tokens and the mean loss; faster: parameters that
     learn at a multiple of the rate, without weight decay.
     """
@@ -106,12 +81,7 @@ def train(
     progress = _resume(folder, weights, optimizer)
     for parameter in weights.values():
         broadcast(parameter.data)
-    each, left = divmod(budget.accumulate, accelerator.num_processes)
-    if left or not each:
-        raise InvalidRequest(
-            f"{budget.accumulate} units a step do not divide among {accelerator.num_processes} "
-            "processes; choose another --accumulate."
-        )
+    each = budget.units_each(accelerator.num_processes)
     stream = itertools.islice(
         units(progress.units), accelerator.process_index, None, accelerator.num_processes
     )

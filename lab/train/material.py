@@ -1,51 +1,35 @@
-"""What the reader is trained on, from files of records: sources, and probes to validate with."""
+"""What adapters are trained on, from files of records: sources, and probes to validate with."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 from lab.evaluate.cases.babi import TASKS
 from lab.evaluate.cases.records import Record, held_out, read_records
 from lab.train.answering.babi import read_tales
 from lab.train.examples import Material, Source, Split
+from lab.train.training_file import TrainingFile
 from lab.train.validation import Probe
 from memory_models.errors import BadData
 
-WHOLE = 0.95  # of a passage must stand in the window that is to answer from it
+WHOLE = 0.95  # of a passage must be in the window that answers from it
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A file of records, the split to train on, and how often it is drawn.
-
-    kind: `questions` about its texts; `facts`, short texts to be put into windows of books;
-    `stories` of bAbI, to be scattered over windows of a book.
-    """
-
-    path: Path
-    split: str | None
-    weight: float
-    kind: Literal["questions", "facts", "stories"] = "questions"
-
-
-def read_source(share: Share) -> Material:
+def read_source(file: TrainingFile) -> Material:
     """Records that may be trained on: those of the split, without the one in eight held out.
 
-    Files that name a validation split hold nothing else out.
+    A file that names a validation split holds nothing else out.
     """
-    if share.kind == "stories":
-        return read_tales(share.path, share.weight, TASKS)
-    read = read_records(share.path, share.split, unanswerable=True)
+    if file.kind == "stories":
+        return read_tales(file.path, file.weight, TASKS)
+    read = read_records(file.path, file.split, unanswerable=True)
     records = [r for r in read if any(q.answers for q in r.questions)]
-    has_validation = any(r.split == "val" for r in read_records(share.path))
+    has_validation = any(r.split == "val" for r in read_records(file.path))
     kept = [r for r in records if has_validation or not held_out(r.id)]
     if not kept:
-        raise BadData(f"{share.path.name} has no record with questions to train on.")
-    return Source(tuple(kept), share.weight, planted=share.kind == "facts")
+        raise BadData(f"{file.path.name} has no record with questions to train on.")
+    return Source(tuple(kept), file.weight, planted=file.kind == "facts")
 
 
 def make_probes(records: Sequence[Record], split: Split, count: int, seed: int = 1) -> list[Probe]:

@@ -1,4 +1,4 @@
-"""Validation while the reader trains: short answers, free-running, as the product makes them."""
+"""Validation of the answer adapter: short answers, generated as the product does."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Probe:
     answers: tuple[str, ...]
     window: str
     passage: str
-    strange: str
+    other: str
 
 
 class Validation:
-    """Asks all probes of one state each: the window's kept slots, the whole passage, a stranger."""
+    """Asks each probe of a window's kept slots, of the whole passage and of another text."""
 
     def __init__(
         self, memory: AdaptiveMemory, page: AdaptiveMemory, probes: Sequence[Probe]
@@ -48,39 +48,38 @@ class Validation:
                 for name, m, text in (
                     ("window", self._memory, probe.window),
                     ("page", self._page, probe.passage),
-                    ("strange", self._memory, probe.strange),
+                    ("strange", self._memory, probe.other),
                 )
             }
             for probe in self._probes
         ]
 
-    def __call__(self, reader: Decoder) -> dict[str, float]:
-        """F1 and first-token nats by state; `score` is the mean F1 of window and page, less a
-        penalty for answering strangers and for declining the book."""
+    def __call__(self, adapted: Decoder) -> dict[str, float]:
+        """F1, first-token nats and abstentions by state; `score`: mean F1 of window and page."""
         figures: dict[str, list[float]] = {}
         for probe, states in zip(self._probes, self._states, strict=True):
             for name, slots in states.items():
-                answer, first = self._ask(probe, slots, reader)
+                answer, first = self._ask(probe, slots, adapted)
                 figures.setdefault(f"{name}_f1", []).append(token_f1(answer, probe.answers))
                 figures.setdefault(f"{name}_first_nats", []).append(first)
-                declined = float(answer.startswith(ABSTAINED[:6]))
-                figures.setdefault(f"{name}_declined", []).append(declined)
+                abstained = float(answer.startswith(ABSTAINED[:6]))
+                figures.setdefault(f"{name}_abstained", []).append(abstained)
         means = {name: mean(values) for name, values in figures.items()}
         means["score"] = (means["window_f1"] + means["page_f1"]) / 2
         return means
 
-    def _ask(self, probe: Probe, slots: Bundle, reader: Decoder) -> tuple[str, float]:
+    def _ask(self, probe: Probe, slots: Bundle, adapted: Decoder) -> tuple[str, float]:
         memory = self._memory
         tokenizer = memory.backbone.tokenizer
         prompt = build_prompt(tokenizer, probe.question)
         alone = torch.zeros(1)
-        mixture = Mixture(memory.recall({0: slots}, alone, decoder=reader))
+        mixture = Mixture(memory.recall({0: slots}, alone, decoder=adapted))
         mixture.prefill(prompt.tokens, prompt.question)
-        said = Trace()
-        for _ in generate(mixture, tokenizer.chat.stops, Decoding(LONGEST), said):
+        trace = Trace()
+        for _ in generate(mixture, tokenizer.chat.stops, Decoding(LONGEST), trace):
             pass
         gold = probe.answers[0].strip()
         target = tokenizer.encode(gold[:1].upper() + gold[1:])
-        reading = memory.recall({0: slots}, alone, decoder=reader)
+        reading = memory.recall({0: slots}, alone, decoder=adapted)
         forced = score(reading, prompt.tokens, prompt.question, target)
-        return tokenizer.decode(said.tokens).strip(), -forced.log_probs[0]
+        return tokenizer.decode(trace.tokens).strip(), -forced.log_probs[0]

@@ -42,7 +42,7 @@ LISTED = {
 }
 SHOWN = LISTED | {"chapters", "pages"}
 ANSWER = {"answer", "confidence", "sources", "first_token_seconds", "seconds"}
-SLOW = ("gradio", "langchain_text_splitters", "pandas", "sympy", "torch._dynamo", "transformers")
+SLOW = ("gradio", "langchain_text_splitters", "sympy", "torch._dynamo", "transformers")
 SOURCE = {"segment", "chapter", "page_first", "page_last", "weight", "text"}
 
 

@@ -84,7 +84,7 @@ def test_another_memory_is_another_reading_and_what_belongs_to_the_document_stay
     assert library.store.state_parts(old.reading).keys() == {"address", "slots"}
 
 
-@pytest.mark.parametrize("changes", [{"share": 0.5}, {"window": 64}])
+@pytest.mark.parametrize("changes", [{"keep_ratio": 0.5}, {"window": 64}])
 def test_other_settings_are_another_reading(
     library: Library, settings: Settings, changes: dict[str, object]
 ) -> None:
@@ -277,8 +277,9 @@ def test_append_leaves_other_readings_as_they_are(library: Library) -> None:
     assert third.reading.id == first.reading.id and third.ready
     assert library.store.chapters(third.reading) == library.store.chapters(both.reading)
     assert library.store.db.execute("SELECT count(*) FROM sources").fetchone()[0] == 2
-    with configured(library.settings, share=0.5) as other:
+    with configured(library.settings, keep_ratio=0.5) as other:
         fourth = other.add(novel(), "novel.md").document
+    assert fourth.reading.id not in (first.reading.id, second.reading.id)
     assert len(library.store.chapters(fourth.reading)) == 5
 
 
@@ -294,6 +295,22 @@ def test_newer_readers_that_find_the_same_text_make_no_other_reading(
     assert again.already_known and again.document == first
     assert library.store.text(first.reading.text_id).parser == 2
     assert library.reread(first.id, on_progress=never).already_known
+
+
+def test_a_text_from_before_there_were_made_up_chapters_is_the_same_text(
+    library: Library,
+) -> None:
+    """Version 0.3 did not note which chapters are parts that the program made itself."""
+    data = b"Mara found the key in the harbour. " * 2000
+    document, _ = library.register(data, "long.txt")
+    chapters = library.store.chapters(document.reading)
+    assert len(chapters) > 1 and all(chapter.made_up for chapter in chapters)
+    library.store.set_parser(document.reading.text_id, 0)
+    library.store.db.execute("UPDATE chapters SET made_up = 0")
+    again, known = library.register(data, "long.txt")
+    assert known and again.reading == document.reading
+    assert library.store.text(again.reading.text_id).parser == 1
+    assert not library.store.chapters(again.reading)[0].made_up  # its snapshots are all there
 
 
 @pytest.mark.parametrize("reread", [True, False])

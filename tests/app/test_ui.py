@@ -24,14 +24,14 @@ from app.state_reader import Scope
 from app.storage.store import BOOK, Job, Summary
 from app.ui import charts, server
 from app.ui.chat_tab import ONLY, WHOLE, ChatTab
-from app.ui.desk import Desk
+from app.ui.generations import NOTHING_SAID, Generations
 from app.ui.library_tab import LibraryTab
 from app.ui.memory_tab import MemoryTab
 from app.ui.server import build_ui, launch_ui, read_auth
+from app.ui.session import Session
 from app.ui.summaries_tab import SummariesTab
 from app.ui.texts import evidence_html, facts_html, note, progress_html, summaries_html
 from app.ui.theme import theme
-from app.ui.turns import NOTHING_SAID, Turns
 from app.worker import Worker
 from memory_models.memories.adaptive import SlotReading
 
@@ -101,8 +101,8 @@ def short_summaries() -> Iterator[None]:
 
 
 @pytest.fixture
-def desk(library: Library) -> Desk:
-    return Desk(library, Worker(library), Turns(library))
+def session(library: Library) -> Session:
+    return Session(library, Worker(library), Generations(library))
 
 
 @pytest.fixture
@@ -291,41 +291,41 @@ class TestTurns:
     def test_stopping_keeps_what_was_said(self, tmp_path: Path, tiny_backbone: Path) -> None:
         library = Library(ui_settings(tmp_path, tiny_backbone, answer_tokens=1000))
         document = read_novel(library)
-        turns = Turns(library)
-        chat = turns.start_chat(document.id, QUESTION)
-        turn = turns.start(document.id, QUESTION, Scope(), chat)
-        assert next(turn.watch())
-        turns.stop_chat(chat)
+        generations = Generations(library)
+        chat = generations.start_chat(document.id, QUESTION)
+        generation = generations.start(document.id, QUESTION, Scope(), chat)
+        assert next(generation.watch())
+        generations.stop_chat(chat)
         asked, answered = library.store.messages(chat)
         assert (asked.role, asked.text) == ("user", QUESTION)
-        assert answered.text == turn.text.strip()
+        assert answered.text == generation.text.strip()
         assert answered.sources
-        assert turn.answer and turn.answer.answer == answered.text
-        assert turns.running(chat) is None
+        assert generation.answer and generation.answer.answer == answered.text
+        assert generations.running(chat) is None
         library.close()
 
-    def test_one_speaks_at_a_time(self, desk: Desk) -> None:
-        document = read_novel(desk.library)
-        with desk.turns.model:
-            turn = desk.turns.start(document.id, QUESTION, Scope())
-            turn.stop()
+    def test_one_speaks_at_a_time(self, session: Session) -> None:
+        document = read_novel(session.library)
+        with session.generations.model:
+            generation = session.generations.start(document.id, QUESTION, Scope())
+            generation.stop()
             time.sleep(0.05)
-            assert turn.answer is None
-        turn.wait()
-        assert turn.answer and turn.answer.answer == NOTHING_SAID
+            assert generation.answer is None
+        generation.wait()
+        assert generation.answer and generation.answer.answer == NOTHING_SAID
 
-    def test_an_answer_nobody_watches_is_stored(self, desk: Desk) -> None:
-        document = read_novel(desk.library)
-        chat = desk.turns.start_chat(document.id, "a " * 80)
-        desk.turns.start(document.id, QUESTION, Scope(), chat).wait()
-        assert [m.role for m in desk.library.store.messages(chat)] == ["user", "assistant"]
-        assert len(desk.library.store.chats(document.id)[0].title) <= 60
+    def test_an_answer_nobody_watches_is_stored(self, session: Session) -> None:
+        document = read_novel(session.library)
+        chat = session.generations.start_chat(document.id, "a " * 80)
+        session.generations.start(document.id, QUESTION, Scope(), chat).wait()
+        assert [m.role for m in session.library.store.messages(chat)] == ["user", "assistant"]
+        assert len(session.library.store.chats(document.id)[0].title) <= 60
 
 
 class TestChatTab:
-    def test_a_chat_is_stored_and_opened_again(self, desk: Desk, picker: Any) -> None:
-        document = read_novel(desk.library)
-        tab = ChatTab(desk, picker)
+    def test_a_chat_is_stored_and_opened_again(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        tab = ChatTab(session, picker)
         *_, last = tab.ask(document.id, None, QUESTION, WHOLE, None)
         chat, bubbles = last[0], last[2]
         assert [b["role"] for b in bubbles] == ["user", "assistant"]
@@ -338,107 +338,115 @@ class TestChatTab:
         assert len(more[2]) == 4
         assert tab.new_chat(document.id)[0] is None
         assert tab.delete(document.id, chat)[0] is None
-        assert not desk.library.store.chats(document.id)
+        assert not session.library.store.chats(document.id)
 
-    def test_more_than_the_chapter_that_was_asked_is_noted(self, desk: Desk, picker: Any) -> None:
-        document = read_novel(desk.library, memory="melodi")
-        *_, last = ChatTab(desk, picker).ask(document.id, None, QUESTION, ONLY, 2)
+    def test_more_than_the_chapter_that_was_asked_is_noted(
+        self, session: Session, picker: Any
+    ) -> None:
+        document = read_novel(session.library, memory="melodi")
+        *_, last = ChatTab(session, picker).ask(document.id, None, QUESTION, ONLY, 2)
         assert "chapters 1 to 2 together" in last[-1]
 
-    def test_a_refused_question_leaves_nothing(self, desk: Desk, picker: Any) -> None:
-        document = read_novel(desk.library)
-        tab = ChatTab(desk, picker)
+    def test_a_refused_question_leaves_nothing(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        tab = ChatTab(session, picker)
         for question, part, chapter in ((" ", WHOLE, None), (QUESTION, ONLY, 7)):
             (said,) = tab.ask(document.id, None, question, part, chapter)
             assert "bs-warning" in said[-1]
-        assert not desk.library.store.chats(document.id)
+        assert not session.library.store.chats(document.id)
 
-    def test_nothing_is_open(self, desk: Desk, picker: Any) -> None:
-        tab = ChatTab(desk, picker)
+    def test_nothing_is_open(self, session: Session, picker: Any) -> None:
+        tab = ChatTab(session, picker)
         assert tab.open_document(None)[0] is None
         (said,) = tab.ask(None, None, QUESTION, WHOLE, None)
         assert "No document is open" in said[-1]
 
 
 class TestLibraryTab:
-    def test_adding_queues_and_knows_again(self, desk: Desk, picker: Any, tmp_path: Path) -> None:
-        tab = LibraryTab(desk, picker)
+    def test_adding_queues_and_knows_again(
+        self, session: Session, picker: Any, tmp_path: Path
+    ) -> None:
+        tab = LibraryTab(session, picker)
         file = write(tmp_path / "up", "a.md", novel())
         said = tab.add(str(file), "Mine", "", "adaptive")[-1]
         assert "being read" in said
-        (document,) = desk.library.list()
-        assert desk.jobs()[document.id].status == "queued"
+        (document,) = session.library.list()
+        assert session.jobs()[document.id].status == "queued"
         assert tab.view("", document.id)[0]["value"][0][0] == "Mine"
         tab.cancel(document.id)
         assert "stopped" in tab.view("", document.id)[4]
         tab.read_on(document.id)
-        desk.library.read(document.reading.id)
+        session.library.read(document.reading.id)
         file = write(tmp_path / "up", "a.md", novel())
         assert "read before" in tab.add(str(file), "", "", "adaptive")[-1]
 
     def test_jobs_are_looked_up_once_for_all_rows(
-        self, desk: Desk, picker: Any, monkeypatch: pytest.MonkeyPatch
+        self, session: Session, picker: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        tab, jobs = LibraryTab(desk, picker), desk.library.store.jobs
+        tab, jobs = LibraryTab(session, picker), session.library.store.jobs
         looked: list[int] = []
         for seed in range(2):
-            desk.library.register(novel(1, seed=seed), f"{seed}.md")
+            session.library.register(novel(1, seed=seed), f"{seed}.md")
             looked.append(0)
 
             def counted(*statuses: str) -> list[Job]:
                 looked[-1] += 1
                 return jobs(*statuses)
 
-            monkeypatch.setattr(desk.library.store, "jobs", counted)
+            monkeypatch.setattr(session.library.store, "jobs", counted)
             tab.view("", None)
         assert looked[0] == looked[1]
 
     def test_an_unreadable_file_is_one_sentence(
-        self, desk: Desk, picker: Any, tmp_path: Path
+        self, session: Session, picker: Any, tmp_path: Path
     ) -> None:
-        said = LibraryTab(desk, picker).add(str(write(tmp_path, "b.txt", b"")), "", "", "adaptive")
+        said = LibraryTab(session, picker).add(
+            str(write(tmp_path, "b.txt", b"")), "", "", "adaptive"
+        )
         assert "empty" in said[-1]
-        assert not desk.library.list()
+        assert not session.library.list()
 
-    def test_rename_and_delete(self, desk: Desk, picker: Any) -> None:
-        document = read_novel(desk.library)
-        tab = LibraryTab(desk, picker)
+    def test_rename_and_delete(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        tab = LibraryTab(session, picker)
         tab.rename(document.id, EVIL)
         assert "<img" not in tab.view("", document.id)[4]
         assert "blank" in tab.rename(document.id, "  ")[-1]
         assert "&lt;img" in tab.ask_delete(document.id)[1]
         tab.delete(document.id)
-        assert not desk.library.list()
+        assert not session.library.list()
 
     def test_a_document_is_deleted_while_it_is_read(
-        self, desk: Desk, picker: Any, tmp_path: Path
+        self, session: Session, picker: Any, tmp_path: Path
     ) -> None:
-        tab = LibraryTab(desk, picker)
+        tab = LibraryTab(session, picker)
         tab.add(str(write(tmp_path, "long.md", novel(4, 60))), "", "", "adaptive")
-        (document,) = desk.library.list()
-        desk.worker.start()
+        (document,) = session.library.list()
+        session.worker.start()
         deadline = time.monotonic() + READING_PATIENCE
-        while document.id not in desk.worker.progress and time.monotonic() < deadline:
+        while document.id not in session.worker.progress and time.monotonic() < deadline:
             time.sleep(0.01)
         tab.delete(document.id)
-        assert not desk.library.list()
-        other = read_novel(desk.library)
+        assert not session.library.list()
+        other = read_novel(session.library)
         assert other.ready
-        desk.worker.stop()
+        session.worker.stop()
 
-    def test_the_view_is_skipped_while_nothing_changes(self, desk: Desk, picker: Any) -> None:
-        read_novel(desk.library)
-        tab = LibraryTab(desk, picker)
+    def test_the_view_is_skipped_while_nothing_changes(self, session: Session, picker: Any) -> None:
+        read_novel(session.library)
+        tab = LibraryTab(session, picker)
         seen = tab.view("", None)[-1]
         assert tab.tick("", None, seen)[0] == gr.skip()
         assert tab.tick("nothing", None, seen)[0] != gr.skip()
 
-    def test_a_document_with_two_readings_is_shown_once(self, desk: Desk, picker: Any) -> None:
-        first = read_novel(desk.library)
-        tab = LibraryTab(desk, picker)
+    def test_a_document_with_two_readings_is_shown_once(
+        self, session: Session, picker: Any
+    ) -> None:
+        first = read_novel(session.library)
+        tab = LibraryTab(session, picker)
         assert not tab.view("", first.id)[7]["visible"]
-        second, _ = desk.library.register(novel(), "novel.md", memory="melodi")
-        desk.enqueue(second.reading.id)
+        second, _ = session.library.register(novel(), "novel.md", memory="melodi")
+        session.enqueue(second.reading.id)
         (row,) = tab.view("", first.id)[0]["value"]
         assert row[1] == "adaptive MELODI" and row[6] == "ready, being read again"
         assert "Read again: MELODI" in tab.view("", first.id)[4]
@@ -446,8 +454,8 @@ class TestLibraryTab:
         tab.cancel(first.id)
         assert tab.view("", first.id)[5]["visible"]
         tab.read_on(first.id)
-        assert desk.jobs()[second.reading.id].status == "queued"
-        desk.library.read(second.reading.id)
+        assert session.jobs()[second.reading.id].status == "queued"
+        session.library.read(second.reading.id)
         (row,) = tab.view("", first.id)[0]["value"]
         assert row[1] == "MELODI"
         used = tab.view("", first.id)[7]
@@ -459,55 +467,57 @@ class TestLibraryTab:
         assert tab.view("", first.id)[0]["value"][0][1] == "adaptive MELODI"
         assert "bs-warning" in tab.use("nothing")
 
-    def test_a_document_is_deleted_with_all_its_readings(self, desk: Desk, picker: Any) -> None:
-        first = read_novel(desk.library)
-        second, _ = desk.library.register(novel(), "novel.md", memory="melodi")
-        desk.enqueue(second.reading.id)
-        assert "deleted" in LibraryTab(desk, picker).delete(first.id)[-1]
-        assert not desk.library.store.jobs()
+    def test_a_document_is_deleted_with_all_its_readings(
+        self, session: Session, picker: Any
+    ) -> None:
+        first = read_novel(session.library)
+        second, _ = session.library.register(novel(), "novel.md", memory="melodi")
+        session.enqueue(second.reading.id)
+        assert "deleted" in LibraryTab(session, picker).delete(first.id)[-1]
+        assert not session.library.store.jobs()
 
-    def test_untrained_memories_are_warned_of(self, desk: Desk, picker: Any) -> None:
-        tab = LibraryTab(desk, picker)
+    def test_untrained_memories_are_warned_of(self, session: Session, picker: Any) -> None:
+        tab = LibraryTab(session, picker)
         assert "No trained adapter" in tab.describe_memory("melodi")
         assert "No trained adapter" not in tab.describe_memory("adaptive")
 
 
 class TestSummariesTab:
-    def test_all_and_the_book_are_made_once(self, desk: Desk, picker: Any) -> None:
-        document = read_novel(desk.library)
-        tab = SummariesTab(desk, picker)
+    def test_all_and_the_book_are_made_once(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        tab = SummariesTab(session, picker)
         *_, last = tab.summarise_all(document.id)
-        assert set(desk.library.store.summaries(document)) == {BOOK, 1, 2, 3}
+        assert set(session.library.store.summaries(document)) == {BOOK, 1, 2, 3}
         assert "not summarised" not in last[1]
-        before = desk.library.store.summaries(document)
+        before = session.library.store.summaries(document)
         list(tab.summarise_one(document.id, 2))
-        assert desk.library.store.summaries(document) == before
+        assert session.library.store.summaries(document) == before
 
-    def test_again_makes_what_is_there(self, desk: Desk, picker: Any) -> None:
-        document, store = read_novel(desk.library), desk.library.store
+    def test_again_makes_what_is_there(self, session: Session, picker: Any) -> None:
+        document, store = read_novel(session.library), session.library.store
         store.save_summary(document, Summary(2, "Two", "An older one."))
-        tab = SummariesTab(desk, picker)
+        tab = SummariesTab(session, picker)
         list(tab.summarise_one(document.id, 2))
         assert store.summaries(document)[2].summary == "An older one."
         list(tab.summarise_one(document.id, 2, again=True))
         assert store.summaries(document)[2].summary != "An older one."
 
-    def test_stop_keeps_what_was_made(self, desk: Desk, picker: Any) -> None:
-        document = read_novel(desk.library)
-        tab = SummariesTab(desk, picker)
+    def test_stop_keeps_what_was_made(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        tab = SummariesTab(session, picker)
         making = tab.summarise_all(document.id)
         next(making)
         next(making)  # the first chapter is made
         tab.stop(document.id)
         *_, last = making
         assert "Stopped" in last[0]
-        assert set(desk.library.store.summaries(document)) == {1}
+        assert set(session.library.store.summaries(document)) == {1}
 
     def test_stop_ends_a_chapter_that_is_being_made(
-        self, desk: Desk, picker: Any, monkeypatch: pytest.MonkeyPatch
+        self, session: Session, picker: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        document = read_novel(desk.library)
-        tab = SummariesTab(desk, picker)
+        document = read_novel(session.library)
+        tab = SummariesTab(session, picker)
         said = 0
 
         def step(*arguments: Any) -> Tensor:
@@ -520,58 +530,58 @@ class TestSummariesTab:
         monkeypatch.setattr(SlotReading, "step", step)
         *_, last = tab.summarise_one(document.id, 1)
         assert "Stopped" in last[0] and said == 1
-        assert desk.library.store.summaries(document) == {}
+        assert session.library.store.summaries(document) == {}
         monkeypatch.setattr(SlotReading, "step", one_step)
         *_, last = tab.summarise_one(document.id, 1)
         assert "Done" in last[0]
 
     @pytest.mark.parametrize("kind", ["adaptive", "melodi"])
     def test_a_document_is_deleted_while_it_is_summarised(
-        self, desk: Desk, picker: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+        self, session: Session, picker: Any, monkeypatch: pytest.MonkeyPatch, kind: str
     ) -> None:
-        document = read_novel(desk.library, memory=kind)
-        tab, begun, said = SummariesTab(desk, picker), Event(), []
-        save = desk.library.store.save_summary
+        document = read_novel(session.library, memory=kind)
+        tab, begun, said = SummariesTab(session, picker), Event(), []
+        save = session.library.store.save_summary
 
         def saved(*given: Any) -> None:
             begun.set()
             save(*given)
 
-        monkeypatch.setattr(desk.library.store, "save_summary", saved)
+        monkeypatch.setattr(session.library.store, "save_summary", saved)
         making = Thread(target=lambda: said.extend(tab.summarise_all(document.id)))
         making.start()
         assert begun.wait(READING_PATIENCE)
-        desk.remove(document.id)
+        session.remove(document.id)
         making.join(READING_PATIENCE)
         assert "Stopped" in said[-1][0]
-        assert desk.library.list() == []
+        assert session.library.list() == []
 
     def test_a_document_that_another_process_deletes_is_named(
-        self, desk: Desk, picker: Any
+        self, session: Session, picker: Any
     ) -> None:
-        document = read_novel(desk.library)
-        making = SummariesTab(desk, picker).summarise_all(document.id)
+        document = read_novel(session.library)
+        making = SummariesTab(session, picker).summarise_all(document.id)
         next(making)
-        desk.library.remove(document.id)
+        session.library.remove(document.id)
         *_, last = making
         assert "has been deleted" in last[0]
 
-    def test_an_unread_document_is_refused(self, desk: Desk, picker: Any) -> None:
-        document, _ = desk.library.register(novel(), "a.md")
-        *_, said = SummariesTab(desk, picker).summarise_all(document.id)
+    def test_an_unread_document_is_refused(self, session: Session, picker: Any) -> None:
+        document, _ = session.library.register(novel(), "a.md")
+        *_, said = SummariesTab(session, picker).summarise_all(document.id)
         assert "wait until" in said[0]
         with pytest.raises(NotReady):
-            desk.ready(None)
+            session.ready(None)
 
 
 class TestMemoryTab:
-    def test_sizes_and_attention(self, desk: Desk, picker: Any) -> None:
-        document = read_novel(desk.library)
-        *_, said = ChatTab(desk, picker).ask(document.id, None, QUESTION, WHOLE, None)
-        tab = MemoryTab(desk, picker, gr.State())
+    def test_sizes_and_attention(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        *_, said = ChatTab(session, picker).ask(document.id, None, QUESTION, WHOLE, None)
+        tab = MemoryTab(session, picker, gr.State())
         _, _, facts, weighs, _, looked = tab.view(document.id, said[0])
         assert "adaptive MELODI" in facts
-        parts = desk.library.store.state_parts(document.reading)
+        parts = session.library.store.state_parts(document.reading)
         drawn = sum(sum(bar.x) for bar in weighs.data)
         assert drawn == pytest.approx((sum(parts.values()) + document.reading.kv_cache_bytes) / 1e6)
         assert sum(looked.data[0].y) == pytest.approx(1, abs=0.01)
@@ -588,16 +598,16 @@ class TestMemoryTab:
 
 
 class TestEscaping:
-    def test_chats_show_text_as_text(self, desk: Desk, picker: Any) -> None:
-        document = read_novel(desk.library)
-        *_, last = ChatTab(desk, picker).ask(document.id, None, EVIL, WHOLE, None)
+    def test_chats_show_text_as_text(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        *_, last = ChatTab(session, picker).ask(document.id, None, EVIL, WHOLE, None)
         assert last[2][0]["content"].startswith("&lt;img")
 
-    def test_no_markup_comes_through(self, desk: Desk) -> None:
-        document = read_novel(desk.library)
-        desk.library.rename(document.id, EVIL)
-        document = desk.library.store.document(document.id)
-        chapters = desk.library.store.chapters(document.reading)
+    def test_no_markup_comes_through(self, session: Session) -> None:
+        document = read_novel(session.library)
+        session.library.rename(document.id, EVIL)
+        document = session.library.store.document(document.id)
+        chapters = session.library.store.chapters(document.reading)
         source = {
             "segment": 0,
             "chapter": 9,
@@ -642,7 +652,7 @@ def test_a_second_server_of_a_data_folder_is_refused_and_takes_nothing(
     server.serve_ui(library, "127.0.0.1", 0, None, open_browser=False)
 
 
-def test_stopping_flag_is_per_document(desk: Desk, picker: Any) -> None:
-    desk.stops["other"] = Event()
-    SummariesTab(desk, picker).stop("mine")
-    assert not desk.stops["other"].is_set()
+def test_stopping_flag_is_per_document(session: Session, picker: Any) -> None:
+    session.stops["other"] = Event()
+    SummariesTab(session, picker).stop("mine")
+    assert not session.stops["other"].is_set()

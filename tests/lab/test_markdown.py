@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from lab.markdown import figures_markdown
-from lab.provenance import made_by, made_by_line
+from lab.provenance import provenance, provenance_line
 
 
 def test_every_figure_and_row_is_told() -> None:
@@ -56,7 +56,7 @@ def test_what_made_a_table_is_told_without_git(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(subprocess, "run", missing)
     monkeypatch.setattr("sys.argv", ["bookstate", "evaluate", "--data", "/home/a/b.jsonl.gz"])
-    made = made_by()
+    made = provenance()
     assert made["command"] == "bookstate evaluate --data b.jsonl.gz"
     assert made["commit"] is None
-    assert made_by_line(made).startswith(f"`{made['command']}`, bookstate {made['version']}, ")
+    assert provenance_line(made).startswith(f"`{made['command']}`, bookstate {made['version']}, ")

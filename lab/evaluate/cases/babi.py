@@ -1,7 +1,7 @@
 """bAbI stories scattered in book text: the BABILong construction (arXiv 2406.10149).
 
-The sentences of a story up to one of its questions stand in their order at random places of a long
-document; answering takes one of them (qa1, qa4, qa5), two (qa2) or three (qa3). At length 0 the
+The sentences of a story up to one of its questions are put, in order, at random places of a long
+document. Answering takes one of them (qa1, qa4, qa5), two (qa2) or three (qa3). At length 0 the
 document is the story alone.
 """
 
@@ -26,7 +26,7 @@ from lab.evaluate.cases.records import HELD_OUT, Question, held_out, read_lines
 from memory_models.errors import InvalidRequest
 
 TASKS = (1, 2, 3, 4, 5)
-ROOM = 0.5  # a story may fill so much of its document
+ROOM = 0.5  # largest fraction of its document that a story may fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class Story:
 def read_stories(
     path: Path, tasks: Sequence[int] = TASKS, seed: int = 0, split: str | None = None
 ) -> list[Story]:
-    """One question of every story of these tasks, in an order that goes through the tasks in turn.
+    """One question of every story of these tasks; the order takes the tasks in turn.
 
     split: all stories, or `held-out`, those that training leaves out. Raises BadData naming the
-    line of a story that is not in the documented form, or a task without a story.
+    line of a story that is not in the documented form.
     """
     if split not in (None, HELD_OUT):
         raise InvalidRequest(f"Stories have no split {split!r}; choose {HELD_OUT!r} or none.")
@@ -62,12 +62,12 @@ def read_stories(
 
 def _story(raw: dict[str, Any], generator: random.Random) -> Story:
     asked = generator.choice(raw["questions"])
-    told = tuple(raw["sentences"][: asked["after_sentence"] + 1])
+    sentences = tuple(raw["sentences"][: asked["after_sentence"] + 1])
     support = tuple(sorted(asked["support"]))
-    if not support or support[-1] >= len(told):
-        raise ValueError(f"support {support} is not among the {len(told)} sentences told so far")
+    if not support or support[-1] >= len(sentences):
+        raise ValueError(f"support {support} is not among the first {len(sentences)} sentences")
     question = Question(asked["question"], tuple(asked["answers"]), None)
-    return Story(raw["task"], told, question, support)
+    return Story(raw["task"], sentences, question, support)
 
 
 def babi_cases(
@@ -119,7 +119,7 @@ def _fit(sentences: Sequence[str], places: Sequence[Place], measure: Measure) ->
 
 
 def _alone(story: Story, other: Story, measure: Measure) -> Document:
-    windows, wrong = (_windows(told, measure) for told in (story, other))
+    windows, wrong = (_windows(each, measure) for each in (story, other))
     text = " ".join(story.sentences)
     return Document(text, windows, tuple(_spans(story.sentences)), wrong)
 

@@ -1,8 +1,8 @@
-"""Long documents to look for things in: book text in windows, with sentences planted in some.
+"""Long documents with something to find: book text in windows, with sentences planted in some.
 
 The book is cut into windows first and sentences are planted inside single windows afterwards, in
-place of the last sentences of that window. All other windows stay what they were, so documents of
-every length and with every planted sentence share nearly all windows, which are read once.
+place of the last sentences of that window. All other windows stay as they were. So documents of all
+lengths share nearly all windows, and each window is read once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def book_windows(books: Iterable[str], measure: Measure, tokens: int) -> list[st
     found: list[str] = []
     total = 0
     for book in books:
-        for start, end in measure.split(book):  # whole books, so that lengths share their windows
+        for start, end in measure.split(
+            book
+        ):  # whole books, so that all lengths have the same windows
             counted = measure.count(book[start:end])
             if found and total + counted > tokens:
                 return found
@@ -52,7 +54,7 @@ def book_windows(books: Iterable[str], measure: Measure, tokens: int) -> list[st
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Windows of one text, and where in it each planted sentence stands."""
+    """Windows of one text, and where in it each planted sentence is."""
 
     text: str
     windows: tuple[Window, ...]
@@ -93,7 +95,7 @@ class Place:
 
 
 def at_depth(depth: float, windows: int) -> Place:
-    """The place at `depth` (0 to 1) of a document of so many windows."""
+    """The place at `depth` (0 to 1) of a document with this number of windows."""
     at = min(max(depth, 0.0) * windows, windows - 1e-6)
     return Place(int(at), at - int(at))
 
@@ -139,11 +141,11 @@ def plant_in(
 ) -> tuple[str, list[Span]]:
     """Put facts between the sentences of one window; its last sentences make room for them.
 
-    facts: each with how far into the window it stands, in order. Returns the text and where each
-    fact is in it.
+    facts: each with its place in the window (0 to 1), in order. Returns the text and the span of
+    each fact in it.
     """
     own = sentences(text)
-    before = [round(within * len(own)) for _, within in facts]  # so many sentences stand in front
+    before = [round(within * len(own)) for _, within in facts]  # sentences before each fact
     while True:
         planted, spans = _woven(own, [fact for fact, _ in facts], before)
         if fits(planted):

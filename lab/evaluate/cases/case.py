@@ -1,7 +1,7 @@
 """Cases: a question about a document inside a longer one, cut into windows.
 
-The document's own windows stand among distractor windows of other documents, half before and half
-behind. Windows are cut once for every text, so that cases share them wherever they can.
+The document's own windows are placed among distractor windows of other documents, half before and
+half after. Every text is cut once, so that cases share windows wherever they can.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Case:
     wrong: tuple[Window, ...]  # as many windows without the right document
     text: str  # the document's own text
     group: str = ""  # what the table breaks scores down by: a depth, a sub-task
-    spans: tuple[Span, ...] = ()  # where in the document the gold passage stands
+    spans: tuple[Span, ...] = ()  # where the gold passage is in the document
 
     def is_gold(self, record: int, start: int, end: int) -> bool:
         """True if these characters of a record overlap the gold passage."""
@@ -73,7 +73,7 @@ class _Cut:
         return self._known[index]
 
     def first(self, order: Sequence[int], count: int) -> list[Window]:
-        """The first `count` windows of these records, one record after the other."""
+        """The first `count` windows of these records, one record after another."""
         found: list[Window] = []
         for index in order:
             if len(found) >= count:
@@ -93,9 +93,9 @@ def build_cases(
 ) -> list[Case]:
     """Cases of up to `limit` questions, spread evenly over the records of split `only`.
 
-    distractors: so many windows of other records stand around the own ones, half before and half
-    behind. They come from `pool` where there is one, the same for every question (so that they are
-    read once); else from the other records, in an order of the record's own.
+    distractors: number of windows of other records, half before and half after the own ones. They
+    come from `pool` where there is one, the same for every question (so that they are read once);
+    else from the other records, in an order that depends on the record.
     """
     every = [*records, *pool]
     cut = _Cut(every, split)
@@ -165,7 +165,7 @@ def _case(
 
 
 def located(records: Sequence[Record]) -> list[Record]:
-    """The records with those questions alone whose passage is known, if any is."""
+    """The records with only those questions whose passage is known, or all where none is."""
     found = [replace(r, questions=tuple(q for q in r.questions if q.gold)) for r in records]
     return found if any(r.questions for r in found) else list(records)
 

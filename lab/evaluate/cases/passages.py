@@ -1,8 +1,7 @@
-"""Passages: a long document cut at sentence ends, and found again by BM25.
+"""Passages: a long document cut at sentence ends and searched with BM25.
 
 The comparator of every table: retrieval with the passages in document order (the strong simple
-form, arXiv 2506.03989). Sentences are cut once for every window, so long documents that share their
-windows share that work.
+form, arXiv 2506.03989). The sentences of a window are cut once, for all documents that contain it.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _WORD = re.compile(r"\s*\S+\s*")
 
 
 def sentences(text: str) -> list[str]:
-    """The text's sentences, each with the white space behind it; together they are the text."""
+    """The text's sentences, each with the white space after it; joined they are the text."""
     cuts = [0, *(m.end() for m in _ENDS.finditer(text) if m.end() < len(text)), len(text)]
     return [text[a:b] for a, b in pairwise(cuts) if a < b]
 
@@ -47,7 +46,7 @@ class Passage:
 
 
 def page_of(passages: Sequence[Passage]) -> str:
-    """Passages as a reader sees them, one text."""
+    """Passages as one text."""
     return "\n\n".join(passage.text.strip() for passage in passages)
 
 
@@ -62,7 +61,7 @@ class Cutter:
         self._known: dict[str, list[tuple[str, int]]] = {}
 
     def cut(self, windows: Sequence[Window]) -> list[Passage]:
-        """Passages run over the edge of a window, never over that of a record."""
+        """Cut windows into passages; a passage may cross a window's edge, never a record's."""
         passages: list[Passage] = []
         used = self._tokens
         for window in windows:
@@ -92,7 +91,7 @@ class Cutter:
         return self._known[text]
 
     def _fit(self, sentence: str) -> Iterator[str]:
-        """The sentence, or where it alone is too long, runs of its words."""
+        """The sentence, or runs of its words where it is too long."""
         if self._count(sentence) <= self._tokens:
             yield sentence
             return
@@ -126,11 +125,11 @@ class Index:
         return [self.passages[i] for i in sorted(chosen)]
 
     def scores(self, question: str) -> NDArray[np.float64]:
-        """What BM25 gives each passage for the question's words."""
+        """The BM25 score of each passage for the question's words."""
         words = self._words([question])[0]
         found = self._bm25.get_scores(words) if words else np.zeros(len(self.passages))
         return np.asarray(found, dtype=np.float64)
 
     def ranked(self, question: str) -> list[int]:
-        """Indices of all passages, best first; those that score alike in document order."""
+        """Indices of all passages, best first; equal scores in document order."""
         return [int(i) for i in np.argsort(-self.scores(question), kind="stable")]

@@ -1,8 +1,8 @@
 """Evaluation records: documents with questions, from gzip'd JSON lines.
 
 One object a line: id, title, text, split, questions [{question, answers[], ...}]. The passage that
-answers a question is known by `sections` (with the record's `section_words`), by `paragraph`, or,
-where a record has neither, as the paragraph that alone holds the first answer word for word.
+answers a question is given by `sections` (with the record's `section_words`) or by `paragraph`.
+Where a record has neither, it is the only paragraph with the first answer word for word.
 
 A question marked `unanswerable` has no answer; it is read on demand only.
 """
@@ -22,12 +22,12 @@ from typing import Any, TypeVar
 from memory_models.errors import BadData
 
 HELD_OUT = "held-out"
-"""Names as a split the records that training leaves out, in files without a validation split."""
+"""The name, given as a split, of the records that training leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its accepted answers, and where in the text the answer stands if known."""
+    """A question with its accepted answers, and where in the text the answer is, if known."""
 
     question: str
     answers: tuple[str, ...]  # none where the document does not answer it
@@ -63,7 +63,7 @@ def read_records(
 def each_record(
     path: Path, split: str | None = None, *, unanswerable: bool = False
 ) -> Iterator[Record]:
-    """The same one by one, so that a long file is read no further than it is needed."""
+    """The same one by one, so that a long file is read only as far as needed."""
     for record in read_lines(path, lambda raw: _record(raw, unanswerable)):
         marked = mark_held_out(record) if split == HELD_OUT else record
         if split in (None, marked.split):
@@ -83,7 +83,7 @@ def mark_held_out(record: Record) -> Record:
 def read_literary(path: Path, books: Path) -> list[Record]:
     """Records whose text is a whole book of another file, named by `book_id`.
 
-    Records of books that are not there are left out. Raises BadData where none is left.
+    Records whose book is missing are left out. Raises BadData where none is left.
     """
     asked: dict[str, list[Record]] = {}
     for book, record in read_lines(path, _about_book):
@@ -106,7 +106,7 @@ def _about_book(raw: dict[str, Any]) -> tuple[str, Record]:
 
 
 def read_lines(path: Path, make: Callable[[dict[str, Any]], Made]) -> Iterator[Made]:
-    """What `make` makes of each line's object. Raises BadData naming the line it refuses."""
+    """What `make` returns for each line's object. Raises BadData naming a line that it refuses."""
     opener = gzip.open if path.suffix == ".gz" else open
     number = 0
     try:
@@ -116,7 +116,7 @@ def read_lines(path: Path, make: Callable[[dict[str, Any]], Made]) -> Iterator[M
     except (KeyError, TypeError, ValueError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadData(
             f"{path.name}, line {number}, is not a record ({error!r}); it needs the fields that "
-            "the data README describes."
+            "lab/evaluate/cases/records.py describes."
         ) from error
 
 
@@ -165,7 +165,7 @@ class _Passages:
         return None if self._sections else self._holding(raw.get("answers") or [])
 
     def _holding(self, answers: list[str]) -> tuple[int, int] | None:
-        """The paragraph with the first answer, where the text has it once and word for word."""
+        """The paragraph with the first answer, if the text contains it exactly once."""
         if not answers or self._text.count(answers[0]) != 1:
             return None
         at = self._text.index(answers[0])

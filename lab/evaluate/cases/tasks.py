@@ -12,11 +12,11 @@ from lab.evaluate.cases.records import Question, Record
 from memory_models.errors import InvalidRequest
 
 PASSKEY_QUESTION = "What is the pass key?"
-# The text of Infini-attention's passkey task (arXiv 2404.07143, appendix B).
+# The text of Infini-attention's pass key task (arXiv 2404.07143, appendix B).
 FILLER = (
     "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "
 )
-ROOM = 0.75  # a fact may fill so much of a window, so that it stands among other text
+ROOM = 0.75  # largest fraction of a window that a fact may fill, so that other text surrounds it
 
 
 def depths_of(count: int) -> list[float]:
@@ -40,8 +40,8 @@ def fact_cases(
     """Short passages planted in book text, and the question of each.
 
     A document holds one passage at each of `depths` depths; all of them are asked, so the other
-    passages are distractors. `limit` questions (`depths` without one) make as many documents as
-    they need. The wrong document is the book without any of them.
+    passages are distractors. `limit` questions (`depths` without a limit) need one or more
+    documents. The wrong document is the book without any of them.
     """
     chosen = _that_fit(records, measure, limit or depths, seed)
     blocks = [chosen[first : first + depths] for first in range(0, len(chosen), depths)]
@@ -77,12 +77,12 @@ def _asked(
 
 
 def passkey_fact(key: str) -> str:
-    """What the task hides."""
+    """The sentences that hide a pass key."""
     return f"The pass key is {key}. Remember it. {key} is the pass key."
 
 
 def filler_windows(measure: Measure, tokens: int) -> list[str]:
-    """Windows of the passkey task's filler, all alike, so that one reading serves them all."""
+    """Windows of the pass key task's filler; all are the same, so that they are read once."""
     repeats = 1
     while measure.fits(FILLER * (repeats + 1)):
         repeats += 1
@@ -93,7 +93,7 @@ def filler_windows(measure: Measure, tokens: int) -> list[str]:
 def passkey_cases(
     background: Sequence[str], measure: Measure, depths: int, limit: int | None, seed: int = 0
 ) -> list[Case]:
-    """A pass key in the middle of nothing, one document for each depth."""
+    """A pass key in filler or book text, one document for each depth."""
     generator = random.Random(seed)
     cases = []
     for depth in depths_of(min(depths, limit or depths)):

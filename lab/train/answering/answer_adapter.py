@@ -1,10 +1,10 @@
-"""Training the reader: low-rank weights, active on question and answer, over a frozen writer.
+"""Training the answer adapter: low-rank weights that act on question and answer.
 
-A window is read once by the frozen backbone, its slots are thinned to a random share, and all
-questions about it run in one packed sequence: a shared instruction, then one branch a question that
-sees the slots, the instruction and itself. Windows that are seen together are read one by one and
-lie one behind the other. The loss is cross-entropy on the answers' tokens, with the first one
-weighted up: finding is decided there, the rest is copying.
+The frozen backbone reads a window once. A random fraction of its slots is kept, and all questions
+about it run in one packed sequence: a shared instruction, then for each question a branch that sees
+the slots, the instruction and itself. Windows that are seen together are read one by one and placed
+one after another. The loss is cross-entropy on the answers' tokens. The first token has the largest
+weight: it decides whether the answer was found, and the rest is copied.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ from memory_models.memories.write_gate import WriteGate
 from memory_models.prompt import CUE, INSTRUCTION
 from memory_models.tokenizer import Tokenizer
 
-PAD_TO = 16  # lengths are padded to multiples, so that the allocator sees few shapes
-FIRST_TOKENS = 1  # tokens of an answer that count more ...
-FIRST_WEIGHT = 3.0  # ... by this factor
+PAD_TO = 16  # lengths are padded to multiples of this, so that the allocator sees few shapes
+FIRST_TOKENS = 1  # this many tokens of an answer ...
+FIRST_WEIGHT = 3.0  # ... have this weight, the others 1
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
-    """Share of slots that a training window keeps: all, or log-uniform between the bounds.
+class KeepRatios:
+    """How the keep ratio of a training window is drawn: 1, or log-uniform between the bounds.
 
-    Of windows seen together never all, and at most `together`: memory and time grow with their sum.
+    Windows seen together never keep all, and at most `together`: memory and time grow with their
+    sum.
     """
 
     low: float = 0.06
@@ -52,7 +53,7 @@ class Shares:
             )
 
     def draw(self, rng: random.Random, windows: int = 1) -> float:
-        """A share, for a unit of so many windows."""
+        """A keep ratio for a unit with this number of windows."""
         if rng.random() < self.whole and windows == 1:
             return 1.0
         high = self.high if windows == 1 else self.together
@@ -60,7 +61,7 @@ class Shares:
 
 
 class Packed(NamedTuple):
-    """Branches behind a shared prefix of P tokens, N tokens in all, M of them targets."""
+    """Branches after a shared prefix of P tokens; N tokens in all, M of them targets."""
 
     tokens: Tensor  # [N]
     places: Tensor  # [N], from 0 at the prefix's first token
@@ -77,7 +78,7 @@ class Packed(NamedTuple):
 def pack_branches(
     prefix: Sequence[int], branches: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> Packed:
-    """Pack (prompt rest, answer) token lists behind a prefix."""
+    """Pack lists of tokens (rest of the prompt, answer) after a prefix."""
     P = len(prefix)
     tokens, places = list(prefix), list(range(P))
     longest = max(len(rest) + len(answer) - 1 for rest, answer in branches)
@@ -114,13 +115,13 @@ def pack_branches(
 
 
 def answer_weights(tokens: int) -> list[float]:
-    """What each token of an answer counts; together one."""
+    """The weight of each token of an answer; they sum to one."""
     raw = [FIRST_WEIGHT if i < FIRST_TOKENS else 1.0 for i in range(tokens)]
     return [w / sum(raw) for w in raw]
 
 
 def pack_unit(tokenizer: Tokenizer, unit: Unit) -> Packed:
-    """The product's prompt for every question of a unit, the part they share once."""
+    """The product's prompt for every question of a unit, with the shared part once."""
     lead = f"{INSTRUCTION}\nQuestion: "
     prefix = [*tokenizer.chat.opening, *tokenizer.encode(lead)]
     closing = [*tokenizer.encode(CUE), *tokenizer.chat.closing]
@@ -146,17 +147,17 @@ def write_window(
     gate: WriteGate,
     sink: Sequence[int],
     tokens: Sequence[int],
-    share: float,
+    keep_ratio: float,
     code: SlotCode | None = None,
     place: int = 0,
 ) -> list[LayerSlate]:
-    """Read a window once and keep a share of its slots, as `code` leaves them, beside the sink.
+    """Read a window once; keep the sink and some of its slots, coded and decoded by `code`.
 
-    The sink's first token stands at `place`.
+    The sink's first token is at `place`.
     """
     sequence = torch.tensor([*sink, *tokens], device=writer.device)
     slots, importance = read_scored(writer, sequence, gate, len(sink))
-    kept = keep(importance, share)
+    kept = keep(importance, keep_ratio)
     if code is not None:
         slots = _as_coded(slots, kept, code)
     whole = torch.ones(*kept.shape[:2], len(sink), dtype=torch.bool, device=kept.device)
@@ -173,15 +174,15 @@ def write_windows(
     sink: Sequence[int],
     windows: Sequence[Sequence[int]],
     apart: int,
-    share: float,
+    keep_ratio: float,
     code: SlotCode | None = None,
 ) -> list[LayerSlate]:
-    """Read windows one by one and lay them one behind the other, `apart` places from each other.
+    """Read windows one by one and place them one after another, `apart` places from each other.
 
-    The last one lies where a single one does; the first one's sink stands for all.
+    The last window has the places of a single window; only the first one's sink is kept.
     """
     slates = [
-        write_window(writer, gate, sink, tokens, share, code, apart * (n + 1 - len(windows)))
+        write_window(writer, gate, sink, tokens, keep_ratio, code, apart * (n + 1 - len(windows)))
         for n, tokens in enumerate(windows)
     ]
     return [
@@ -202,8 +203,8 @@ def _as_coded(slots: KeyValues, kept: Tensor, code: SlotCode) -> KeyValues:
     counts = kept.sum(-1).flatten().tolist()
     rows = code.decode(code.encode(torch.cat(own, dim=1), counts), counts)
     coded = KeyValues(slots.keys.clone(), slots.values.clone())
-    for part, said in zip(coded, rows.to(slots.keys).chunk(2, dim=1), strict=True):
-        part[:, :, first:][kept] = said
+    for part, decoded in zip(coded, rows.to(slots.keys).chunk(2, dim=1), strict=True):
+        part[:, :, first:][kept] = decoded
     return coded
 
 
@@ -218,11 +219,11 @@ def gather_slots(keys: Tensor, values: Tensor, kept: Tensor) -> LayerSlate:
 
 
 def branch_logits(
-    reader: Decoder, slate: Sequence[LayerSlate], packed: Packed, place: int
+    adapted: Decoder, slate: Sequence[LayerSlate], packed: Packed, place: int
 ) -> Tensor:
-    """Logits [M,vocabulary] of the targets; the prefix's first token stands at `place`."""
-    device = reader.device
-    cos, sin = reader.rope.angles(packed.places.to(device) + place)
+    """Logits [M,vocabulary] of the targets; the prefix's first token is at `place`."""
+    device = adapted.device
+    cos, sin = adapted.rope.angles(packed.places.to(device) + place)
     rows, unrow = packed.rows.to(device), packed.unrow.to(device)
     C, T = rows.shape
     P = packed.prefix
@@ -262,8 +263,8 @@ def branch_logits(
         out = out.view(C, H, T, d).transpose(0, 1).reshape(H, C * T, d).index_select(1, unrow)
         return torch.cat((head, out), dim=1)[None]
 
-    hidden = reader.hidden(packed.tokens.to(device).unsqueeze(0), attend)[0]
-    return reader.logits(hidden[packed.predicted_at.to(device)])
+    hidden = adapted.hidden(packed.tokens.to(device).unsqueeze(0), attend)[0]
+    return adapted.logits(hidden[packed.predicted_at.to(device)])
 
 
 def _softmax_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
@@ -280,38 +281,41 @@ def _softmax_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
 
 
 class UnitLoss(NamedTuple):
-    """Loss of a unit, summed over its branches, with what is watched beside it."""
+    """Loss of a unit, summed over its branches, and figures for the log."""
 
     loss: Tensor
     branches: int
     tokens: int
     first_nats: float  # of answerable branches, summed
     answerable: int
-    told_apart: int  # branches whose first token falls on the right side of declining
+    decided_right: int  # branches that rightly answer or rightly abstain
 
 
 def unit_loss(
-    reader: Decoder,
+    adapted: Decoder,
     tokenizer: Tokenizer,
     slate: Sequence[LayerSlate],
     unit: Unit,
     place: int,
-    declined: int,
+    abstain_token: int,
 ) -> UnitLoss:
-    """Weighted cross-entropy of a unit's answers; `declined` is the first token of declining."""
+    """Weighted cross-entropy of a unit's answers.
+
+    abstain_token: the first token of an abstention.
+    """
     packed = pack_unit(tokenizer, unit)
-    logits = branch_logits(reader, slate, packed, place).float()
+    logits = branch_logits(adapted, slate, packed, place).float()
     targets = packed.targets.to(logits.device)
     nats = F.cross_entropy(logits, targets, reduction="none")
     loss = (nats * packed.weights.to(logits.device)).sum()
     first = nats.detach()[packed.first]
-    answerable = torch.tensor([not a.declined for a in unit.asked])
-    declines = (logits.detach()[packed.first].argmax(-1) == declined).cpu()
+    answerable = torch.tensor([not a.abstained for a in unit.asked])
+    abstains = (logits.detach()[packed.first].argmax(-1) == abstain_token).cpu()
     return UnitLoss(
         loss,
         len(unit.asked),
         packed.tokens.shape[0],
         float(first.cpu()[answerable].sum()),
         int(answerable.sum()),
-        int((declines != answerable).sum()),
+        int((abstains != answerable).sum()),
     )

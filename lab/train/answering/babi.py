@@ -1,7 +1,7 @@
 """Units of bAbI: the sentences of a story, in their order, among those of a few windows of a book.
 
-A story is told up to one of its questions. To ask more than that one question of what was read,
-`World` follows who went where with what, and knows the answers of tasks 1, 2, 3 and 5 at any time.
+A story ends at one of its questions. To ask more than that one question about it, `World` follows
+who went where with what, and so knows the answers of tasks 1, 2, 3 and 5 at any time.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from lab.train.examples import (
     Split,
     Unit,
     excerpt,
+    to_abstain,
     to_answer,
-    to_decline,
 )
 from memory_models.errors import BadData
 
@@ -37,14 +37,14 @@ LONGEST = 2500  # ... and at most
 
 @dataclass
 class World:
-    """Who is where and has what, after the sentences told so far."""
+    """Where everybody is and what they have, after the sentences so far."""
 
     place: dict[str, str] = field(default_factory=dict)  # of people
     holder: dict[str, str] = field(default_factory=dict)  # of things
     been: dict[str, list[str]] = field(default_factory=dict)  # of things, in order
     given: list[tuple[str, str, str]] = field(default_factory=list)  # who, what, to whom
 
-    def tell(self, sentence: str) -> None:
+    def follow(self, sentence: str) -> None:
         """Follow a sentence."""
         if found := MOVED.match(sentence):
             self.place[found[1]] = found[2]
@@ -84,17 +84,17 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Tale:
-    """A story with all its questions, each behind the sentence after which it is asked."""
+    """A story with all its questions, each with the index of the sentence that it follows."""
 
     task: int
     sentences: tuple[str, ...]
     questions: tuple[tuple[int, Asked], ...]
 
-    def told(self, last: int) -> tuple[tuple[str, ...], dict[str, Asked]]:
-        """The story up to sentence `last`, and what can be asked of it."""
+    def up_to(self, last: int) -> tuple[tuple[str, ...], dict[str, Asked]]:
+        """The story up to sentence `last`, and what can be asked about it."""
         sentences, world = self.sentences[: last + 1], World()
         for sentence in sentences:
-            world.tell(sentence)
+            world.follow(sentence)
         known = world.answers(self.task) if self.task != 4 else {}
         asked = {question: to_answer(question, answer) for question, answer in known.items()}
         return sentences, asked | {a.question: a for after, a in self.questions if after == last}
@@ -114,47 +114,47 @@ class Tales:
     def unit(self, books: Sequence[str], split: Split, mix: Mix, rng: random.Random) -> Unit | None:
         """Windows of one book with the story's sentences in their order, or the story alone."""
         tale = rng.choice(self.tales)
-        told, known = tale.told(rng.choice(tale.questions)[0])
+        sentences, known = tale.up_to(rng.choice(tale.questions)[0])
         is_page = rng.random() < mix.pages
         if is_page:
-            windows = _alone(told, split)
+            windows = _alone(sentences, split)
         else:
-            windows = scattered(told, rng.randint(1, mix.most), rng.choice(books), split, rng)
+            windows = scattered(sentences, rng.randint(1, mix.most), rng.choice(books), split, rng)
         if windows is None:
             return None
         asked = rng.sample(sorted(known.values(), key=str), min(len(known), mix.questions // 2))
-        strange = _unknown(rng.choice(self.tales), told)
-        most = max(1, round(mix.strangers * len(asked)))
-        declined = [to_decline(q) for q in rng.sample(strange, min(most, len(strange)))]
-        return Unit(windows, (*asked, *declined), is_page)
+        strange = _unknown(rng.choice(self.tales), sentences)
+        most = max(1, round(mix.unanswerable * len(asked)))
+        unanswerable = [to_abstain(q) for q in rng.sample(strange, min(most, len(strange)))]
+        return Unit(windows, (*asked, *unanswerable), is_page)
 
 
-def _unknown(other: Tale, told: Sequence[str]) -> list[str]:
-    """Questions of another story that name somebody or something this one does not."""
-    said = set(re.findall(r"\w+", " ".join(told)))
+def _unknown(other: Tale, sentences: Sequence[str]) -> list[str]:
+    """Questions of another story about somebody or something that this one does not name."""
+    words = set(re.findall(r"\w+", " ".join(sentences)))
     questions = sorted({asked.question for _, asked in other.questions})
-    return [q for q in questions if not set(re.findall(r"(?<= )[A-Z]\w+|(?<=the )\w+", q)) <= said]
+    return [q for q in questions if not set(re.findall(r"(?<= )[A-Z]\w+|(?<=the )\w+", q)) <= words]
 
 
-def _alone(told: Sequence[str], split: Split) -> tuple[str, ...] | None:
-    page = " ".join(told)
+def _alone(sentences: Sequence[str], split: Split) -> tuple[str, ...] | None:
+    page = " ".join(sentences)
     return (page,) if len(split(page)) == 1 else None
 
 
 def scattered(
-    told: Sequence[str], count: int, book: str, split: Split, rng: random.Random
+    sentences: Sequence[str], count: int, book: str, split: Split, rng: random.Random
 ) -> tuple[str, ...] | None:
     """Sentences at random places of `count` windows; None where a window cannot hold its own."""
-    cuts = sorted(rng.randint(0, len(told)) for _ in range(count - 1))
+    cuts = sorted(rng.randint(0, len(sentences)) for _ in range(count - 1))
     windows = []
-    for first, last in itertools.pairwise([0, *cuts, len(told)]):
+    for first, last in itertools.pairwise([0, *cuts, len(sentences)]):
         around = SENTENCE.split(excerpt(book, rng, rng.randint(SHORTEST, LONGEST)))
-        woven = _woven(told[first:last], around, rng)
+        woven = _woven(sentences[first:last], around, rng)
         while len(split(woven)) > 1:
             if not around:
                 return None
             around = around[: len(around) * 3 // 4]
-            woven = _woven(told[first:last], around, rng)
+            woven = _woven(sentences[first:last], around, rng)
         windows.append(woven)
     return tuple(windows)
 

@@ -1,7 +1,7 @@
 """Units with numbers to find and to copy: pass keys, codes and prices among sentences of a book.
 
-Half of the windows are the pass key task's own filler with its own sentence: a reader that never
-met it answers with the words of the question. The others teach which of several numbers is meant.
+Half of the windows are the pass key task's own filler with its own sentence: an adapter that never
+saw it answers with the words of the question. The others teach which of several numbers is meant.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.evaluate.cases.tasks import FILLER, PASSKEY_QUESTION, passkey_fact
-from lab.train.examples import Mix, Split, Unit, excerpt, scatter, to_answer, to_decline
+from lab.train.examples import Mix, Split, Unit, excerpt, scatter, to_abstain, to_answer
 from memory_models.errors import BadData
 
 KEY = "pass key"
@@ -21,14 +21,14 @@ THINGS = (
     "weight of the parcel", "length of the bridge", "number of the house", "secret code",
     "registration number", "code of the gate", "distance to the farm", "number of the regiment",
 )  # fmt: skip
-SAID = ("The {thing} is {number}.", "{number} is the {thing}.", "The {thing} was {number}.")
-FILLED = 0.5  # share of windows that are the pass key task's filler
-MOST = 4  # numbers in a window of a book
-LONGEST = 60  # times the filler stands in a window
+SENTENCES = ("The {thing} is {number}.", "{number} is the {thing}.", "The {thing} was {number}.")
+FILLED = 0.5  # fraction of windows that are the pass key task's filler
+MOST = 4  # most numbers in a window of a book
+LONGEST = 60  # most repeats of the filler in a window
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class PasskeyUnits:
     """Numbers in windows, and how often they are drawn."""
 
     weight: float
@@ -41,15 +41,15 @@ class Numbers:
         """One window of filler with a pass key, or of a book with a few numbers."""
         things = rng.sample(THINGS, 2 * MOST)
         if rng.random() < FILLED:
-            told, known = _pass_key(rng)
+            facts, known = _pass_key(rng)
             around = FILLER * rng.randint(4, LONGEST)
         else:
-            told, known = _facts(things[: rng.randint(1, MOST)], rng)
+            facts, known = _facts(things[: rng.randint(1, MOST)], rng)
             around = excerpt(rng.choice(books), rng, rng.randint(300, 3000))
-        window = scatter(told, around, split, rng)
+        window = scatter(facts, around, split, rng)
         asked = [to_answer(_question(thing), number) for thing, number in known.items()]
-        asked += [to_decline(_question(t)) for t in _strange(things, known, mix)]
-        return Unit((window,), tuple(asked)) if all(t in window for t in told) else None
+        asked += [to_abstain(_question(t)) for t in _strange(things, known, mix)]
+        return Unit((window,), tuple(asked)) if all(t in window for t in facts) else None
 
 
 def _pass_key(rng: random.Random) -> tuple[list[str], dict[str, str]]:
@@ -59,8 +59,8 @@ def _pass_key(rng: random.Random) -> tuple[list[str], dict[str, str]]:
 
 def _facts(things: Sequence[str], rng: random.Random) -> tuple[list[str], dict[str, str]]:
     known = {thing: _number(rng) for thing in things}
-    told = [rng.choice(SAID).format(thing=t, number=n) for t, n in known.items()]
-    return [line[:1].upper() + line[1:] for line in told], known
+    facts = [rng.choice(SENTENCES).format(thing=t, number=n) for t, n in known.items()]
+    return [line[:1].upper() + line[1:] for line in facts], known
 
 
 def _number(rng: random.Random) -> str:
@@ -75,4 +75,4 @@ def _question(thing: str) -> str:
 
 def _strange(things: Sequence[str], known: dict[str, str], mix: Mix) -> list[str]:
     others = [thing for thing in things if thing not in known]
-    return others[: max(1, round(mix.strangers * len(known)))]
+    return others[: max(1, round(mix.unanswerable * len(known)))]

@@ -1,7 +1,7 @@
-"""Units for the comparator: the passages that BM25 finds for a question, shown as one page.
+"""Units for the retrieval adapter: the passages that BM25 finds for a question, as one page.
 
 The document is a record's text among other texts, cut into passages and searched as `evaluate`
-does. What the passages found do not answer is to be declined, as of a window that does not.
+does. Where the passages found do not answer a question, the right answer is an abstention.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from lab.train.examples import (
     Split,
     Unit,
     excerpt,
+    has_answer,
     located,
-    says,
+    to_abstain,
     to_answer,
-    to_decline,
 )
 
-ENOUGH = 0.5  # of the gold passage must be shown where the answer's words are not
+ENOUGH = 0.5  # fraction of the gold passage that counts as an answer without its words
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieved:
+class RagUnits:
     """A source's questions, each with what is retrieved for it."""
 
     source: Source
@@ -57,16 +57,16 @@ class Retrieved:
         strange = [q for q, gold in own.items() if not _overlap(found, gold) and q not in answered]
         if asked not in (*answered, *strange):
             return None
-        told = rng.sample(answered, min(mix.questions, len(answered)))
-        told += [asked] if asked in answered and asked not in told else []
-        untold = [asked] if asked in strange else []
+        chosen = rng.sample(answered, min(mix.questions, len(answered)))
+        chosen += [asked] if asked in answered and asked not in chosen else []
+        unanswered = [asked] if asked in strange else []
         near = [q for q in strange if q is not asked]
-        missing = max(1, round(mix.strangers * len(told))) - len(untold)
-        untold += rng.sample(near, min(len(near), max(0, missing)))
-        answers = [to_answer(q.question, rng.choice(q.answers)) for q in told]
+        missing = max(1, round(mix.unanswerable * len(chosen))) - len(unanswered)
+        unanswered += rng.sample(near, min(len(near), max(0, missing)))
+        answers = [to_answer(q.question, rng.choice(q.answers)) for q in chosen]
         return Unit(
             (page_of(found),),
-            (*answers, *(to_decline(q.question) for q in untold)),
+            (*answers, *(to_abstain(q.question) for q in unanswered)),
             is_page=True,
             records=(record.id,),
         )
@@ -99,4 +99,4 @@ def _answers(
     if _overlap(found, gold) >= ENOUGH * (end - start):
         return True
     parts = [record.text[max(p.start, start) : min(p.end, end)] for p in found if p.record == 0]
-    return says(" ".join(parts), question)
+    return has_answer(" ".join(parts), question)

@@ -1,9 +1,9 @@
-"""Units of summaries: one window of a story, and what people who summed it up tell of that window.
+"""Units of summaries: one window of a story, and what summaries by people say about that window.
 
-A summary is of a whole story, but tells it in order. So its sentences are laid along the windows:
-the rising sequence of windows that BM25 finds likest. A sentence whose names its window
-does not have is left out, lest the reader learn to invent, and so is a first one that only points
-at somebody ("He").
+A summary is about a whole story but follows its order. So its sentences are aligned with the
+windows: the rising sequence of windows that BM25 finds most similar. A sentence with names that its
+window does not contain is left out, so that the adapter does not learn to invent. So is a first
+sentence that only points at somebody ("He").
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from lab.train.examples import LATEST_START, Mix, Split, Unit, sentence_start, t
 from memory_models.errors import BadData
 from memory_models.prompt import TELL
 
-NEAR_BEST = 0.6  # of the score that a sentence's likest window has, its own must have
-LONGEST = 90  # words told of one window by one summary
+NEAR_BEST = 0.6  # of the best window's score, which a sentence's own window must reach
+LONGEST = 90  # most words of one summary about one window
 NAME = re.compile(r"(?<=[a-z,;:’'] )[A-Z][a-z]{2,}")  # a capital inside a sentence
 POINTING = re.compile(
     r"(?:he|she|it|they|this|these|those|his|her|its|their|there)\b", re.IGNORECASE
@@ -64,50 +64,50 @@ def read_summarised(path: Path, *, held: bool = False) -> list[Summarised]:
 
 
 def _summarised(raw: dict[str, Any]) -> Summarised:
-    said = raw.get("summaries") or [raw.get("summary") or ""]
+    found = raw.get("summaries") or [raw.get("summary") or ""]
     paragraphs = (" ".join(part.split()) for part in BREAK.split(raw["text"]))
     text = "\n\n".join(part for part in paragraphs if part)
-    told = tuple(" ".join(s.split()) for s in said if s and s.strip())
-    return Summarised(raw["id"], text, told)
+    summaries = tuple(" ".join(s.split()) for s in found if s and s.strip())
+    return Summarised(raw["id"], text, summaries)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SummaryUnits:
     """Stories with summaries, and how often they are drawn."""
 
     stories: tuple[Summarised, ...]
     weight: float
 
     def unit(self, books: Sequence[str], split: Split, mix: Mix, rng: random.Random) -> Unit | None:
-        """One window, and what each summary tells of it."""
+        """One window, and what each summary says about it."""
         story = rng.choice(self.stories)
         start = sentence_start(story.text, rng.randrange(LATEST_START))
         windows = [story.text[start + a : start + b] for a, b in split(story.text[start:])]
-        told = [told_of(windows, summary) for summary in story.summaries]
+        summaries = [about_windows(windows, summary) for summary in story.summaries]
         number = rng.randrange(len(windows))
-        said = dict.fromkeys(of[number] for of in told if of[number])
-        if not said:
+        found = dict.fromkeys(of[number] for of in summaries if of[number])
+        if not found:
             return None
-        asked = tuple(to_answer(TELL, one) for one in said)
+        asked = tuple(to_answer(TELL, one) for one in found)
         return Unit((windows[number],), asked, records=(story.id,))
 
 
-def told_of(windows: Sequence[str], summary: str) -> list[str]:
-    """What a summary tells of each window, its sentences in order; empty where it says nothing."""
+def about_windows(windows: Sequence[str], summary: str) -> list[str]:
+    """What a summary says about each window, its sentences in order; empty where nothing."""
     parts = [part for part in SENTENCE.split(summary) if part.strip()]
-    said = [""] * len(windows)
+    about = [""] * len(windows)
     if not parts:
-        return said
+        return about
     scores = likeness(windows, parts)
     words = {word for window in windows for word in WORD.findall(window)}
     for part, window, found in zip(parts, rising(scores), scores, strict=True):
-        is_likest = found[window] >= NEAR_BEST * found.max() > 0
-        longer = f"{said[window]} {part}".strip()
-        is_clear = bool(said[window]) or not POINTING.match(part)
+        is_best = found[window] >= NEAR_BEST * found.max() > 0
+        longer = f"{about[window]} {part}".strip()
+        is_clear = bool(about[window]) or not POINTING.match(part)
         is_known = all(name in windows[window] for name in _names(part, words))
-        if is_likest and is_clear and is_known and len(longer.split()) <= LONGEST:
-            said[window] = longer
-    return said
+        if is_best and is_clear and is_known and len(longer.split()) <= LONGEST:
+            about[window] = longer
+    return about
 
 
 def likeness(windows: Sequence[str], parts: Sequence[str]) -> NDArray[np.float64]:
@@ -117,7 +117,7 @@ def likeness(windows: Sequence[str], parts: Sequence[str]) -> NDArray[np.float64
 
 
 def rising(scores: NDArray[np.float64]) -> list[int]:
-    """The column of each row of [parts,windows], never falling, with the largest sum of scores."""
+    """For each row of [parts,windows] a column, never falling, with the largest sum of scores."""
     parts, windows = scores.shape
     best = np.zeros(windows)  # of the rows so far, the last one in this column or before
     came = np.zeros((parts, windows), dtype=int)
@@ -133,7 +133,7 @@ def rising(scores: NDArray[np.float64]) -> list[int]:
 
 
 def _names(part: str, words: set[str]) -> list[str]:
-    """Capitals inside a sentence, and its first word if the story never writes it small."""
+    """Capitalized words inside a sentence, and its first word if it is always capitalized."""
     names: list[str] = NAME.findall(part)
     first = WORD.search(part)
     if first and first[0] in words and first[0].lower() not in words:

@@ -1,8 +1,8 @@
 """Training the addresser: which window answers a question.
 
-Every question is asked of one window among many. The loss is that of picking this window among a
-few hundred others, windows that hold text of the same records aside. Keys are as they are stored
-and do not change; the gradient goes through the best match of each token to the turned queries.
+Every question belongs to one window among many. The loss is that of picking this window among a
+few hundred others; windows with text of the same records do not count. Keys are as they are stored
+and do not change; the gradient flows through the best match of each token to the turned queries.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from memory_models.memory import Bundle
 from memory_models.prompt import address_query
 
 AT_ONCE = 32  # questions judged together
-HOLD_OUT = 8  # every so many windows, the questions of one are kept to judge
+HOLD_OUT = 8  # the questions of every eighth window are kept to judge
 
 
 class Place(NamedTuple):
-    """A window and the questions that it answers; none where it is there to be mistaken."""
+    """A window and the questions that it answers; none where it is a distractor."""
 
     text: str
     questions: tuple[str, ...]
@@ -49,10 +49,10 @@ class AddressingPlan:
 
     epochs: int = 5
     questions: int = 48  # of a step
-    others: int = 220  # windows beside those that answer the step's questions
+    others: int = 220  # windows of a step besides those that answer its questions
     learning_rate: float = 5e-3
-    turning_rate: float = 2e-3  # of what queries are turned by
-    decay: float = 0.05  # on the square of what tokens are weighed by
+    turning_rate: float = 2e-3  # learning rate of the queries' rotation
+    decay: float = 0.05  # weight of the squared token weights in the loss
     turning_decay: float = 0.02
     seed: int = 0
 
@@ -81,7 +81,7 @@ def places_of(units: Sequence[Unit], plain: Sequence[str]) -> list[Place]:
     """Units of one window each, with the questions they answer, and windows that answer none."""
     places = []
     for unit in units:
-        asked = tuple(dict.fromkeys(a.question for a in unit.asked if not a.declined))
+        asked = tuple(dict.fromkeys(a.question for a in unit.asked if not a.abstained))
         places.append(Place(unit.windows[0], asked, frozenset(unit.records)))
     return places + [Place(text, (), frozenset()) for text in plain]
 
@@ -99,7 +99,7 @@ def observe_window(memory: AdaptiveMemory, text: str) -> Bundle:
 
 @torch.no_grad()
 def observe_question(memory: AdaptiveMemory, question: str) -> dict[str, Tensor]:
-    """A question's `queries` and what its tokens are weighed by, `seen`, as `Example` has them."""
+    """A question's `queries` and the inputs of its token weights, `seen`, as `Example` has them."""
     query = address_query(memory.backbone.tokenizer, question)
     heads = memory.config.address_heads
     asked = read_question(memory.backbone.decoder, memory.sink, query, heads, None)
@@ -118,8 +118,7 @@ class Fitting:
         self._book, self._places = book, places
 
     def scores(self, addresser: Addresser, batch: Sequence[Example], rows: Tensor) -> list[Tensor]:
-        """For each example the score of the window that answers, then those of all `rows` of
-        other records."""
+        """For each example the score of the window that answers, then those of `rows` of others."""
         queries = torch.cat([addresser.turned(e.queries) for e in batch], dim=1)
         found = matches(queries, self._book, rows, self._index)  # [heads,rows,all T]
         parts = found.split([e.queries.shape[1] for e in batch], dim=2)
@@ -145,7 +144,7 @@ class Fitting:
 
     @torch.no_grad()
     def judge(self, addresser: Addresser, examples: Sequence[Example]) -> AddressingScores:
-        """Where the right window comes among all windows of other records."""
+        """The rank of the right window among all windows of other records."""
         rows = torch.arange(len(self._places))
         ranks = []
         for first in range(0, len(examples), AT_ONCE):
@@ -181,7 +180,7 @@ def _fit(
     plan: AddressingPlan,
     on_step: Callable[[int, int, float], None],
 ) -> dict[str, Tensor]:
-    """Tokens are weighed on standardised inputs; a constant added to all of them says nothing."""
+    """Token weights are fitted on standardized inputs; a constant added to all changes nothing."""
     every = torch.cat([e.seen for e in examples], dim=1)  # [heads,N,D]
     mean, deviation = every.mean(1, keepdim=True), every.std(1, keepdim=True) + 1e-3
     standard = [e._replace(seen=(e.seen - mean) / deviation) for e in examples]

@@ -1,10 +1,10 @@
 """Measuring the slot codec: how slots vary, and which of their errors answers suffer from.
 
-Windows are read and thinned as in use; the reader answers their questions with the right answers
-fed, and the loss is traced back to the kept slots. Per key/value head this gives the mean and the
-covariance of [key | value], and the second moment of the loss's gradient there, which says what a
-small error costs (the head's block of the Fisher information). A basis that makes both diagonal is
-the codec's; no step of descent is taken.
+Windows are read and their best slots kept, as in use. The answer adapter is fed the right answers
+to their questions, and the loss is traced back to the kept slots. For each key/value head this
+gives the mean and the covariance of [key | value] and the second moment of the loss's gradient
+there, which says what a small error costs (the head's block of the Fisher information). The codec's
+basis makes both diagonal; there is no gradient descent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lab.train.answering.answer_adapter import gather_slots, unit_loss
 from lab.train.examples import Unit
-from lab.train.feature_cache import Observed
+from lab.train.feature_cache import FeatureCache
 from memory_models.address import key_heads, read_question
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
@@ -33,22 +33,25 @@ from memory_models.memories.slot_reading import KeyValues
 from memory_models.memories.write_gate import WriteGate
 from memory_models.prompt import ABSTAINED, address_query
 
-SUMS = "sums"  # what a run keeps under this name
-PLACES = 32  # every so many tokens, a place where an address key may stand
-FLOOR = 1e-5  # of the mean, added to what would be singular
+SUMS = "sums"  # name of the sums in the feature cache
+PLACES = 32  # tokens between the places where address keys are assumed to be
+FLOOR = 1e-5  # of the mean, added to the diagonal of singular matrices
 
 
 @dataclass(frozen=True, slots=True)
 class CodecPlan:
     """How the codec is measured."""
 
-    share: float = 0.4  # of slots that answers are traced back to
-    usual: float = 0.2  # share by which heads are weighed against one another
-    shrink: float = 0.3  # of the metric that is its diagonal alone
+    keep_ratio: float = 0.4  # of slots that answers are traced back to
+    usual_ratio: float = 0.2  # of slots that are kept in use, by which heads are weighted
+    shrink: float = 0.3  # fraction of the metric that is its diagonal alone
 
     def __post_init__(self) -> None:
-        if not 0 < self.usual <= self.share <= 1 or not 0 <= self.shrink <= 1:
-            raise InvalidRequest(f"{self}: 0 < usual <= share <= 1 and 0 <= shrink <= 1 needed.")
+        ordered = 0 < self.usual_ratio <= self.keep_ratio <= 1
+        if not ordered or not 0 <= self.shrink <= 1:
+            raise InvalidRequest(
+                f"{self}: 0 < usual_ratio <= keep_ratio <= 1 and 0 <= shrink <= 1 are needed."
+            )
 
 
 class Moments:
@@ -104,36 +107,36 @@ class Traced(NamedTuple):
     slots: KeyValues
     gradient: KeyValues  # zero where not kept
     kept: Tensor  # [layers,G,T]
-    usual: Tensor  # [layers,G,T], what would be kept in use
+    usual: Tensor  # [layers,G,T] True for slots that would be kept in use
 
 
 def trace(
-    memory: AdaptiveMemory, gate: WriteGate, reader: Decoder, unit: Unit, plan: CodecPlan
+    memory: AdaptiveMemory, gate: WriteGate, adapted: Decoder, unit: Unit, plan: CodecPlan
 ) -> Traced:
-    """Answer a unit's questions from its window's kept slots, and trace the loss back to them."""
+    """Answer a unit's questions from the kept slots of its window; trace the loss back to them."""
     tokenizer, first = memory.backbone.tokenizer, len(memory.sink)
     ids = tokenizer.encode(unit.windows[0])[: memory.window]
-    sequence = torch.tensor([*memory.sink, *ids], device=reader.device)
+    sequence = torch.tensor([*memory.sink, *ids], device=adapted.device)
     with torch.no_grad():
         read, importance = read_scored(memory.backbone.decoder, sequence, gate, first)
-    kept = keep(importance, plan.share)
+    kept = keep(importance, plan.keep_ratio)
     keys, values = read.keys.clone().requires_grad_(), read.values.clone().requires_grad_()
     whole = torch.ones(*kept.shape[:2], first, dtype=torch.bool, device=kept.device)
-    places = torch.arange(len(sequence), device=reader.device)
+    places = torch.arange(len(sequence), device=adapted.device)
     rotated = memory.backbone.decoder.rope(keys, places)
     seen = torch.cat((whole, kept), dim=2)
     slate = [gather_slots(*layer) for layer in zip(rotated, values, seen, strict=True)]
-    declined = tokenizer.encode(ABSTAINED)[0]
-    made = unit_loss(reader, tokenizer, slate, unit, memory.prompt_place, declined)
+    abstain_token = tokenizer.encode(ABSTAINED)[0]
+    made = unit_loss(adapted, tokenizer, slate, unit, memory.prompt_place, abstain_token)
     made.loss.backward()
     assert keys.grad is not None and values.grad is not None
     own = [t[:, :, first:].float().cpu() for t in (read.keys, read.values, keys.grad, values.grad)]
-    usual = keep(importance, plan.usual)
+    usual = keep(importance, plan.usual_ratio)
     return Traced(KeyValues(*own[:2]), KeyValues(*own[2:]), kept.cpu(), usual.cpu())
 
 
 class CodecMeasurement:
-    """What the windows and questions seen so far say about slots and address keys."""
+    """Statistics of slots and address keys over the windows and questions so far."""
 
     def __init__(self, memory: AdaptiveMemory, plan: CodecPlan) -> None:
         c = memory.backbone.config
@@ -144,7 +147,7 @@ class CodecMeasurement:
         self._usual = torch.zeros(c.layers * c.kv_heads)
 
     def add(self, traced: Traced) -> None:
-        """Count in the slots of one window."""
+        """Add the slots of one window."""
         rows = torch.cat(traced.slots, dim=-1).flatten(0, 1)  # [heads,T,2d]
         errors = torch.cat(traced.gradient, dim=-1).flatten(0, 1)
         for head, kept in enumerate(traced.kept.flatten(0, 1)):
@@ -156,7 +159,7 @@ class CodecMeasurement:
 
     @torch.no_grad()
     def ask(self, question: str) -> None:
-        """Count in the queries by which a question looks for its windows.
+        """Add the queries by which a question finds its windows.
 
         An addresser compares them with keys before RoPE; without one, with keys at their places.
         """
@@ -183,13 +186,13 @@ class CodecMeasurement:
             self._address.metric[pair] += weighted.T @ weighted
 
     def sums(self) -> dict[str, Tensor]:
-        """All that was counted so far, by name; the very tensors, which count on."""
+        """All sums so far, by name; these are the tensors themselves, which go on growing."""
         parts = {"slots": self._slots, "address": self._address}
         named = {f"{p}.{n}": t for p, moments in parts.items() for n, t in moments.sums().items()}
         return named | {"usual": self._usual}
 
     def restore(self, sums: Mapping[str, Tensor]) -> None:
-        """Count on from what `sums` said."""
+        """Continue from the values of `sums`."""
         for name, tensor in self.sums().items():
             tensor.copy_(sums[name])
 
@@ -213,12 +216,12 @@ def measure_codec(
     gate: WriteGate,
     units: Iterable[Unit],
     plan: CodecPlan,
-    kept: Observed,
+    kept: FeatureCache,
     on_unit: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, Tensor], Sequence[tuple[int, int]]]:
     """Weights of a codec from all units, and the (layer, key/value head) pairs of its addresses.
 
-    kept: where the sums stand after every unit; those that are in them are not traced again.
+    kept: holds the sums after every unit; units that they cover are not traced again.
     """
     measurement = CodecMeasurement(memory, plan)
     before = kept.last(SUMS)

@@ -1,8 +1,8 @@
 """Training the write gate: from windows scored in two passes to a prediction made in one.
 
 Every example is a window with its unrotated queries, keys and values and the reconstruction
-importance that the second pass gave its slots. All layers are fitted together, on standardised
-inputs; the standardisation is folded into the stored weights.
+importance that the second pass gave its slots. All layers are fitted together, on standardized
+inputs; the standardization is folded into the stored weights.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from memory_models.memories.adaptive import (
 from memory_models.memories.slot_reading import KeyValues
 from memory_models.memories.write_gate import WriteGate, features, target
 
-SHARE = 0.16  # where agreement with the second pass is reported
-HOLD_OUT = 8  # every so many examples, one is kept to judge
+KEEP_RATIO = 0.16  # at which agreement with the second pass is measured
+HOLD_OUT = 8  # every eighth example is kept to judge
 
 
 class Example(NamedTuple):
-    """One window: what the gate sees and what it is to say."""
+    """One window: the gate's input and the right output."""
 
     seen: Tensor  # [layers,T,width]
     importance: Tensor  # [layers,G,T]
@@ -57,7 +57,7 @@ class GateScores:
     """Agreement with the second pass on windows that were kept out of the fit."""
 
     windows: int
-    overlap: float  # share of the slots kept by importance that the gate keeps too
+    overlap: float  # fraction of the slots kept by importance that the gate keeps too
     importance_kept: float  # importance of what the gate keeps, against the best that could be kept
 
 
@@ -167,7 +167,7 @@ def judge(gate: WriteGate, examples: Sequence[Example]) -> GateScores:
     overlaps, kept = [], []
     for seen, importance in examples:
         guessed = _all_layers(gate, seen).transpose(1, 2)  # [layers,G,T]
-        ours, best = keep(guessed, SHARE), keep(importance, SHARE)
+        ours, best = keep(guessed, KEEP_RATIO), keep(importance, KEEP_RATIO)
         overlaps.append(float((ours & best).sum() / best.sum()))
         kept.append(float(importance[ours].sum() / importance[best].sum()))
     return GateScores(len(examples), sum(overlaps) / len(overlaps), sum(kept) / len(kept))

@@ -1,12 +1,12 @@
 """Training Infini-attention's maps, write strengths and gates.
 
-Under the linear update a text that repeats leaves a multiple of what it leaves once, so a window
-is written `times` over by one product; under the delta rule in runs that grow (`add_often`). The
-gradient flows from the answers through the reader to beta and the query maps, and through M and z
-to the key maps and write strengths.
+Under the linear update a repeated text leaves a multiple of what it leaves once, so one product
+writes a window `times` times; under the delta rule it takes runs that grow (`add_often`). The
+gradient flows from the answers through the answering decoder to beta and the query maps, and
+through M and z to the key maps and write strengths.
 
-Texts of 16,000 tokens do not ask for what a million need: nothing in the loss of an answer says
-that what is not needed should not be written. `loudness` says it.
+Training on 16,000 tokens does not teach what a million tokens need: nothing in the loss of an
+answer asks the memory not to write what nobody needs. `loudness` does.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from memory_models.memories.slot_reading import KeyValues
 SINGLE = 3  # the first additions are made one by one
 GROWTH = 3  # of the number of additions in a run
 ORDER = 7  # of the series of a run, whose K is at most log(GROWTH)
-STRONGEST = 16  # tokens of a text that count as what is kept of it
+STRONGEST = 16  # tokens of a text that count as its content
 QUIET = -8.0  # loudness of a head that is quiet enough
 
 
 class InfiniRetrofit:
-    """Infini-attention as a `Retrofit`: the backbone writes, the reader answers."""
+    """Infini-attention as a `Retrofit`: the backbone writes, `answering` answers."""
 
     def __init__(
-        self, writer: Decoder, reader: Decoder, learned: InfiniGates, config: InfiniConfig
+        self, writer: Decoder, answering: Decoder, learned: InfiniGates, config: InfiniConfig
     ) -> None:
         if learned.maps is None:
             raise InvalidRequest("These gates have no maps; there is no strength to train.")
         self.learned, self.config = learned, config
-        self._writer, self._reader = writer, reader
+        self._writer, self._answering = writer, answering
 
     @property
     def window(self) -> int:
@@ -79,9 +79,10 @@ class InfiniRetrofit:
     def loudness(
         self, filler: Sequence[KeyValues], texts: Sequence[Sequence[KeyValues]], tokens: float
     ) -> Tensor:
-        """How strongly so many tokens of filler are written beside the strongest of each text.
+        """How strongly filler is written, compared with the strongest tokens of each text, [].
 
-        The log of the ratio, at least QUIET: a mean over texts, then over layers and heads, [].
+        tokens: of filler. Returns the log of the ratio, at least QUIET: its mean over texts,
+        layers and heads.
         """
         noise = self._strength(filler).mean(-1).log() + math.log(tokens)  # [layers,G]
         strongest = (self._strength(text).topk(STRONGEST, -1).values for text in texts)
@@ -109,13 +110,13 @@ class InfiniRetrofit:
             memory = retrieve(self.learned.queries(layer, q), M, z, self.config.eps)
             return gated(memory, local, z, self.learned.beta[layer])
 
-        return answer_logits(self._reader, rows, recalled)
+        return answer_logits(self._answering, rows, recalled)
 
 
-def sharpened(weights: Mapping[str, Tensor], times: float) -> dict[str, Tensor]:
-    """Weights of InfiniGates with the logits of every write strength `times` as large.
+def scaled_strengths(weights: Mapping[str, Tensor], times: float) -> dict[str, Tensor]:
+    """Weights of InfiniGates with the logits of every write strength multiplied by `times`.
 
-    What is written weakly is written more weakly still, and what is written strongly as before.
+    Weak writes become weaker, strong writes stay as they are.
     """
     return {n: w * times if n in ("maps.write", "maps.bias") else w for n, w in weights.items()}
 

@@ -1,9 +1,9 @@
 """Training MELODI's mixer, gate and query maps.
 
-A window that is written `times` over stands in the queue once, with log(times) added to the scores
-of its slots: the softmax of so many equal slots. The gradient flows from the answers through the
-reader above the long-term layer to the gate and the query maps, and through keys and values to the
-mixer.
+A window that is written `times` times is in the queue once, with log(times) added to the scores of
+its slots: the softmax is that of as many equal slots. The gradient flows from the answers through
+the answering decoder above the long-term layer to the gate and the query maps, and through keys and
+values to the mixer.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class Queue(NamedTuple):
 
     keys: Tensor  # [C,G,N,d]
     values: Tensor  # [C,G,N,d]
-    bias: Tensor  # [N] float32, log of how often a slot stands there
+    bias: Tensor  # [N] float32, log of how often a slot was written
 
 
 class MelodiTraining:
-    """MELODI as a `Retrofit`: the backbone reads, its mixer writes, the reader answers."""
+    """MELODI as a `Retrofit`: the backbone reads, the mixer writes, `answering` answers."""
 
-    def __init__(self, writer: Decoder, reader: Decoder, learned: MelodiRetrofit) -> None:
+    def __init__(self, writer: Decoder, answering: Decoder, learned: MelodiRetrofit) -> None:
         self.learned = learned
-        self._writer, self._reader = writer, reader
+        self._writer, self._answering = writer, answering
 
     @property
     def window(self) -> int:
@@ -48,11 +48,11 @@ class MelodiTraining:
         return Queue(none, none, none.new_zeros(0, dtype=torch.float32))
 
     def read(self, tokens: Tensor) -> Tensor:
-        """What stands in front of the long-term layer, [T,D]."""
+        """The input of the long-term layer, [T,D]."""
         return read_text(self._writer, tokens, self.learned.long_layer)
 
     def write(self, windows: Sequence[Repeated[Tensor]], state: Queue) -> Queue:
-        """Put windows behind one another into every row of a state; nothing is detached."""
+        """Append windows to every row of a state; nothing is detached."""
         for window in windows:
             if window.times <= 0:
                 continue
@@ -86,4 +86,4 @@ class MelodiTraining:
             a = learned.gate.sigmoid()[:, None, :]  # [H,1,d]
             return (a * cross + (1 - a) * local).to(local.dtype)
 
-        return answer_logits(self._reader, rows, recalled)
+        return answer_logits(self._answering, rows, recalled)

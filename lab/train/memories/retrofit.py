@@ -1,9 +1,9 @@
-"""Training a memory between a frozen writer and a frozen reader: what all retrofits share.
+"""Training a memory between two frozen decoders, one that writes and one that answers.
 
-Windows are read in parallel: what the frozen backbone makes of one does not depend on the memory,
-so that is computed once, and written anew in every step. Around the window that answers stand
-others, each written `times` times over without being read again: so the noise of a million tokens
-is met while no more than a few hundred are read.
+This is what all retrofits have in common. What the frozen backbone makes of a window does not
+depend on the memory, so it is computed once and written again in every step. Other windows surround
+the one that answers. Each of them is written `times` times without being read again: so the memory
+meets the noise of a million tokens, while only a few hundred are read.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Retrofit(Protocol[R, S]):
 
 
 class Rows(NamedTuple):
-    """Prompts with their answers, one a row, padded behind; M targets in all."""
+    """Prompts with their answers, one a row, padded at the end; M targets in all."""
 
     tokens: Tensor  # [C,T]
     row: Tensor  # [M] row of the logits that predict a target
@@ -106,16 +106,16 @@ Recalled = Callable[[int, Tensor, Tensor], Tensor]
 """(layer, q [C,H,T,d] before RoPE, what T tokens see of themselves [C,H,T,d]) -> with memory."""
 
 
-def answer_logits(reader: Decoder, rows: Rows, recalled: Recalled) -> Tensor:
+def answer_logits(answering: Decoder, rows: Rows, recalled: Recalled) -> Tensor:
     """Logits [M,vocabulary] of the targets."""
-    tokens = rows.tokens.to(reader.device)
-    cos, sin = reader.rope.angles(torch.arange(tokens.shape[1], device=reader.device))
+    tokens = rows.tokens.to(answering.device)
+    cos, sin = answering.rope.angles(torch.arange(tokens.shape[1], device=answering.device))
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return recalled(layer, q, dot_attention(rotate(q, cos, sin), rotate(k, cos, sin), v))
 
-    hidden = reader.hidden(tokens, attend)
-    return reader.logits(hidden[rows.row.to(reader.device), rows.column.to(reader.device)])
+    hidden = answering.hidden(tokens, attend)
+    return answering.logits(hidden[rows.row.to(answering.device), rows.column.to(answering.device)])
 
 
 class Judged(NamedTuple):

@@ -1,4 +1,4 @@
-"""`bookstate train`: adapters for this backbone, kept beside its weights."""
+"""`bookstate train gate`, `addressing` and `codec`: adapters that are fitted in one go."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.adapters import ADDRESSER, CODEC, WRITE_GATE
 from app.engine import Engine
 from app.errors import InvalidSetting
 from ingest.segments import split_text
 from lab.evaluate.cases.records import read_records
-from lab.provenance import made_by
-from lab.train.examples import Mix, Split, draw_units, excerpt
-from lab.train.feature_cache import Observed
-from lab.train.material import Share, read_source
+from lab.provenance import provenance
+from lab.train.examples import Mix, Split, Unit, draw_units, excerpt
+from lab.train.feature_cache import FeatureCache
+from lab.train.material import read_source
 from lab.train.memories.addressing import (
     AddressingPlan,
     Fitting,
+    Place,
     fit_addresser,
     observe_question,
     observe_window,
@@ -33,6 +33,7 @@ from lab.train.memories.addressing import (
 from lab.train.memories.addressing import Example as Question
 from lab.train.memories.codec import CodecPlan, measure_codec
 from lab.train.memories.gate import Example, GatePlan, fit_gate, observe
+from lab.train.plans import AddressingFit, CodecFit, GateFit
 from memory_models.adapter import (
     Adapter,
     save_adapter,
@@ -41,7 +42,8 @@ from memory_models.memories.addresser import Addresser
 from memory_models.memories.write_gate import WriteGate
 
 ASKED_OF_A_WINDOW = 6
-PLAIN = 4  # one window of a book for so many that answer questions
+ASKED_FOR_A_CODEC = 8
+PLAIN = 4  # windows that answer questions for each window of a book
 OnStep = Callable[[int, int, float], None]
 
 
@@ -50,104 +52,97 @@ def quiet(done: int, total: int, figure: float) -> None:
 
 
 def train_gate(
-    engine: Engine,
-    files: Sequence[Path],
-    windows: int,
-    plan: GatePlan,
-    out: Path,
-    folder: Path | None = None,
-    on_window: OnStep = quiet,
-    on_step: OnStep = quiet,
+    engine: Engine, plan: GateFit, on_window: OnStep = quiet, on_step: OnStep = quiet
 ) -> dict[str, Any]:
-    """Score windows in two passes, fit the gate to them, and write it to the file `out`.
+    """Score windows in two passes, fit the gate to them, and write it; returns its notes.
 
-    folder: of the run, to go on in; some 30 MB a window.
+    The folder of the run grows by some 30 MB a window.
     """
     backbone = engine.backbone
     memory = engine.changed(adapters=False).new_adaptive()
-    run = {
-        "kind": WRITE_GATE,
-        "backbone": backbone.name,
-        "backbone_sha256": backbone.sha256,
-    }
-    kept = Observed(folder, run)
+    run = {"kind": plan.kind, "backbone": backbone.name, "backbone_sha256": backbone.sha256}
+    cache = FeatureCache(plan.folder, run)
 
     def seen(text: str) -> dict[str, Tensor]:
         return observe(memory, torch.tensor(backbone.tokenizer.encode(text)))._asdict()
 
-    def observed() -> Iterator[Example]:
-        for number, text in enumerate(_windows(engine, files, windows, plan.seed)):
-            on_window(number + 1, windows, 0.0)
-            yield Example(**kept.of(text, partial(seen, text)))
+    def examples() -> Iterator[Example]:
+        for number, text in enumerate(_windows(engine, plan.data, plan.windows, plan.seed)):
+            on_window(number + 1, plan.windows, 0.0)
+            yield Example(**cache.get(text, partial(seen, text)))
 
-    weights, scores = fit_gate(backbone.config, observed(), plan, on_step)
+    fit = GatePlan(epochs=plan.epochs, seed=plan.seed)
+    weights, scores = fit_gate(backbone.config, examples(), fit, on_step)
     notes = run | {
-        "data": [path.name for path in files],
-        "windows": windows,
-        "plan": asdict(plan),
+        "data": [path.name for path in plan.data],
+        "windows": plan.windows,
+        "plan": asdict(fit),
         "scores": asdict(scores),
-        "made_by": made_by(),
+        "provenance": provenance(),
     }
-    save_adapter(out, Adapter(weights, notes))
+    save_adapter(plan.out, Adapter(weights, notes))
     return notes
 
 
 def train_addressing(
-    engine: Engine,
-    shares: Sequence[Share],
-    books: Path,
-    windows: int,
-    plan: AddressingPlan,
-    out: Path,
-    folder: Path | None = None,
-    on_window: OnStep = quiet,
-    on_step: OnStep = quiet,
+    engine: Engine, plan: AddressingFit, on_window: OnStep = quiet, on_step: OnStep = quiet
 ) -> dict[str, Any]:
-    """Ask questions of windows that answer them, fit the addresser, and write it to the file `out`.
+    """Ask questions of windows that answer them, fit the addresser, and write it.
 
-    `windows` answer questions; a quarter as many more are of books, and are there to be mistaken.
-    folder: of the run, to go on in.
+    `windows` of the plan answer questions; a quarter as many more are of books and answer none.
     """
     backbone = engine.backbone
     memory = engine.new_adaptive()
     c = backbone.config
     memory.addresser = Addresser(memory.config.address_heads, c.hidden_size, c.head_size)
-    sources = [read_source(share) for share in shares]
-    texts = [r.text for r in read_records(books, "train")]
-    split = partial(split_windows, engine)
-    mix = Mix(questions=ASKED_OF_A_WINDOW, pages=0.0)
-    units = list(itertools.islice(draw_units(sources, texts, split, mix, plan.seed, 0), windows))
-    rng = random.Random(plan.seed)
-    plain = [_window_of(rng.choice(texts), split, rng) for _ in range(windows // PLAIN)]
-    places = places_of(units, plain)
+    places = _places(engine, plan)
     run = {
-        "kind": ADDRESSER,
+        "kind": plan.kind,
         "backbone": backbone.name,
         "backbone_sha256": backbone.sha256,
         "heads": [list(head) for head in memory.config.address_heads],
         "codec": memory.config.codec,
     }
-    kept = Observed(folder, run | {"window": engine.settings.window})
+    cache = FeatureCache(plan.folder, run | {"window": engine.settings.window})
     bundles, examples = [], []
     for number, place in enumerate(places):
-        window = kept.of(f"window {place.text}", partial(observe_window, memory, place.text))
+        window = cache.get(f"window {place.text}", partial(observe_window, memory, place.text))
         bundles.append((number, window))
         for question in place.questions:
-            seen = kept.of(f"question {question}", partial(observe_question, memory, question))
+            seen = cache.get(f"question {question}", partial(observe_question, memory, question))
             examples.append(Question(number, **seen))
         on_window(len(bundles), len(places), 0.0)
     fitting = Fitting(memory, memory.address_book(bundles), places)
-    weights, trained, untrained = fit_addresser(fitting, examples, plan, on_step)
+    fit = AddressingPlan(epochs=plan.epochs, seed=plan.seed)
+    weights, trained, untrained = fit_addresser(fitting, examples, fit, on_step)
     notes = run | {
-        "data": [[share.path.name, share.weight] for share in shares],
+        "data": [[file.path.name, file.weight] for file in plan.files],
         "windows": len(places),
         "questions": len(examples),
-        "plan": asdict(plan),
+        "plan": asdict(fit),
         "scores": {"trained": asdict(trained), "untrained": asdict(untrained)},
-        "made_by": made_by(),
+        "provenance": provenance(),
     }
-    save_adapter(out, Adapter(weights, notes))
+    save_adapter(plan.out, Adapter(weights, notes))
     return notes
+
+
+def _places(engine: Engine, plan: AddressingFit) -> list[Place]:
+    """Windows that answer questions, and windows of books."""
+    texts = [r.text for r in read_records(plan.books, "train")]
+    mix = Mix(questions=ASKED_OF_A_WINDOW, pages=0.0)
+    units = list(_units(engine, plan, texts, mix))
+    rng, split = random.Random(plan.seed), partial(split_windows, engine)
+    plain = [_window_of(rng.choice(texts), split, rng) for _ in range(plan.windows // PLAIN)]
+    return places_of(units, plain)
+
+
+def _units(
+    engine: Engine, plan: AddressingFit | CodecFit, books: Sequence[str], mix: Mix
+) -> Iterator[Unit]:
+    sources = [read_source(file) for file in plan.files]
+    drawn = draw_units(sources, books, partial(split_windows, engine), mix, plan.seed, 0)
+    return itertools.islice(drawn, plan.windows)
 
 
 def _window_of(book: str, split: Split, rng: random.Random) -> str:
@@ -157,7 +152,7 @@ def _window_of(book: str, split: Split, rng: random.Random) -> str:
 
 
 def _windows(engine: Engine, files: Sequence[Path], count: int, seed: int) -> Iterator[str]:
-    """Windows of random records of the files in turn; validation splits are left alone."""
+    """Windows of random records of the files in turn; validation splits are left out."""
     rng = random.Random(seed)
     piles = [[r for r in read_records(path) if r.split != "val"] for path in files]
     for number in range(count):
@@ -168,57 +163,45 @@ def _windows(engine: Engine, files: Sequence[Path], count: int, seed: int) -> It
         yield excerpt[a:b]
 
 
-def train_codec(
-    engine: Engine,
-    shares: Sequence[Share],
-    books: Path,
-    windows: int,
-    plan: CodecPlan,
-    out: Path,
-    seed: int = 0,
-    folder: Path | None = None,
-    on_window: OnStep = quiet,
-) -> dict[str, Any]:
-    """Trace answers back to slots, make the codec from them, and write it to the file `out`.
-
-    folder: of the run, to go on in.
-    """
+def train_codec(engine: Engine, plan: CodecFit, on_window: OnStep = quiet) -> dict[str, Any]:
+    """Trace answers back to slots, make the codec from what is found, and write it."""
     backbone = engine.backbone
     memory = engine.changed(slot_bits=16).new_adaptive()
     gate = trained_gate(engine)
-    sources = [read_source(share) for share in shares]
-    texts = [r.text for r in read_records(books, "train")]
-    mix = Mix(questions=8, pages=0.0)
-    drawn = draw_units(sources, texts, partial(split_windows, engine), mix, seed, 0)
-    units = itertools.islice(drawn, windows)
+    texts = [r.text for r in read_records(plan.books, "train")]
+    fit = CodecPlan()
     run = {
-        "kind": CODEC,
+        "kind": plan.kind,
         "backbone": backbone.name,
         "backbone_sha256": backbone.sha256,
-        "data": [[share.path.name, share.weight] for share in shares],
-        "windows": windows,
-        "seed": seed,
-        "plan": asdict(plan),
+        "data": [[file.path.name, file.weight] for file in plan.files],
+        "windows": plan.windows,
+        "seed": plan.seed,
+        "plan": asdict(fit),
     }
-    behind = {
+    depends_on = {
         "window": engine.settings.window,
         "gate": gate.name,
         "heads": [list(head) for head in memory.config.address_heads],
-        "reader": engine.answers,
+        "answers": engine.answers,
         "addresser": memory.addresser.name if memory.addresser is not None else "",
-        "books": books.name,
+        "books": plan.books.name,
     }
-    kept = Observed(folder, run | behind)
     weights, pairs = measure_codec(
-        memory, gate, units, plan, kept, lambda done: on_window(done, windows, 0.0)
+        memory,
+        gate,
+        _units(engine, plan, texts, Mix(questions=ASKED_FOR_A_CODEC, pages=0.0)),
+        fit,
+        FeatureCache(plan.folder, run | depends_on),
+        lambda done: on_window(done, plan.windows, 0.0),
     )
-    notes = run | {"address_pairs": [list(pair) for pair in pairs], "made_by": made_by()}
-    save_adapter(out, Adapter(weights, notes))
+    notes = run | {"address_pairs": [list(pair) for pair in pairs], "provenance": provenance()}
+    save_adapter(plan.out, Adapter(weights, notes))
     return notes
 
 
 def trained_gate(engine: Engine) -> WriteGate:
-    """The write gate, which the codec and the answer adapter are trained behind."""
+    """The write gate, whose choice of slots the codec and the answer adapter are trained on."""
     gate = engine.trained.write_gate()
     if gate is None:
         raise InvalidSetting(

@@ -1,11 +1,10 @@
-"""`bookstate train reader`: who answers from windows."""
+"""`bookstate train answers`: the answer adapter, which answers and abstains from windows' slots."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,158 +14,139 @@ from accelerate import PartialState  # type: ignore[import-untyped]
 from safetensors.torch import load_file
 from torch import Tensor
 
-from app.adapters import ANSWERS
 from app.engine import Engine
 from lab.evaluate.cases.records import read_records
-from lab.provenance import made_by
-from lab.train.answering.answer_adapter import Shares, unit_loss, write_windows
-from lab.train.answering.passkeys import Numbers
+from lab.provenance import provenance
+from lab.train.answering.answer_adapter import KeepRatios, unit_loss, write_windows
+from lab.train.answering.passkeys import PasskeyUnits
 from lab.train.examples import Mix, Unit, draw_units
-from lab.train.loop import Budget, Progress, UnitResult, train
+from lab.train.loop import Progress, UnitResult, train
 from lab.train.loop import Unit as Thunk
-from lab.train.material import Share, make_probes, read_source
+from lab.train.material import make_probes, read_source
+from lab.train.plans import AnswersPlan, LoopPlan
 from lab.train.runs.adapters import OnStep, quiet, split_windows, trained_gate
 from lab.train.validation import Validation
 from memory_models.adapter import Adapter, LoraConfig, load_lora, save_adapter, with_lora
-from memory_models.backbone import Backbone
 from memory_models.decoder import Decoder
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
 from memory_models.prompt import ABSTAINED
 
-CODED_BITS_TRAINED = 2  # a number, of the slots that a reader learns on
-CODED = 0.6  # share of a reader's windows whose slots go through the codec, where there is one
-TOGETHER = 0.3  # share of a reader's units that are several windows
-DECLINING_THRESHOLD = 0.5  # until `bookstate calibrate` has fitted it
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderPlan:
-    """What a reader is trained on and how."""
-
-    shares: tuple[Share, ...]
-    books: Path
-    validation: Path
-    budget: Budget
-    lora: LoraConfig = field(default_factory=LoraConfig)
-    probes: int = 24
-    mix: Mix = field(default_factory=lambda: Mix(together=TOGETHER))
-    slots: Shares = field(default_factory=Shares)
-    coded: float = CODED
-    numbers: float = 0.0  # how often numbers to find are drawn, beside the shares' weights
-    start: Path | None = None  # weights to begin with
+CODED_BITS_TRAINED = 2  # bits a number of the coded slots that the adapter is trained on
+CODED = 0.6  # fraction of windows whose slots go through the codec, where there is one
+TOGETHER = 0.3  # fraction of units that are several windows
+ABSTAIN_BELOW = 0.5  # answerability, until `bookstate calibrate` has fitted it
 
 
 class Lessons:
-    """Units as a reader meets them: windows read by the backbone, thinned, coded, and asked."""
+    """Turns units into losses: the backbone reads the windows, some slots are kept and coded."""
 
     def __init__(
         self, engine: Engine, decoder: Decoder, lora: LoraConfig, seed: int, start: Path | None
     ) -> None:
-        """The reader begins as `decoder` with low-rank weights, `start`'s where it is given."""
+        """`adapted` starts as `decoder` with low-rank weights: those of `start` where given."""
         backbone = engine.backbone
         self._writer, self._tokenizer = backbone.decoder, backbone.tokenizer
         self._gate, self._window = trained_gate(engine), engine.settings.window
-        coding = engine.trained.codec()
-        self._code = coding.at(CODED_BITS_TRAINED) if coding is not None else None
+        codec = engine.trained.codec()
+        self._code = codec.at(CODED_BITS_TRAINED) if codec is not None else None
         self._sink = list(backbone.tokenizer.chat.opening)
-        self._declined = backbone.tokenizer.encode(ABSTAINED)[0]
+        self._abstain_token = backbone.tokenizer.encode(ABSTAINED)[0]
         torch.manual_seed(seed)
-        self.reader = with_lora(decoder, lora)
+        self.adapted = with_lora(decoder, lora)
         if start is not None:
-            load_lora(self.reader, load_file(start))
+            load_lora(self.adapted, load_file(start))
 
-    def thunk(self, unit: Unit, share: float, *, coded: bool = False) -> Thunk:
-        """Reads the unit's windows, of which `share` is kept, and asks its questions."""
+    def thunk(self, unit: Unit, keep_ratio: float, *, coded: bool = False) -> Thunk:
+        """Reads the unit's windows, keeps that ratio of their slots, and asks its questions."""
         code = self._code if coded else None
 
         def compute() -> UnitResult:
             read = [self._tokenizer.encode(text)[: self._window] for text in unit.windows]
             slate = write_windows(
-                self._writer, self._gate, self._sink, read, self._window, share, code
+                self._writer, self._gate, self._sink, read, self._window, keep_ratio, code
             )
             place = len(self._sink) + self._window
-            made = unit_loss(self.reader, self._tokenizer, slate, unit, place, self._declined)
+            made = unit_loss(self.adapted, self._tokenizer, slate, unit, place, self._abstain_token)
             watched = {
                 "first_nats": made.first_nats,
                 "answerable": float(made.answerable),
-                "told_apart": float(made.told_apart),
+                "decided_right": float(made.decided_right),
             }
             return UnitResult(made.loss, made.branches, made.tokens, watched)
 
         return compute
 
     def each(
-        self, units: Iterable[Unit], first: int, seed: int, slots: Shares, coded: float
+        self, units: Iterable[Unit], first: int, seed: int, ratios: KeepRatios, coded: float
     ) -> Iterator[Thunk]:
-        """Units from number `first` on, each with a share of its slots and coded or not."""
+        """Units from number `first` on, each with its keep ratio, coded or not."""
         for number, unit in enumerate(units, start=first):
             rng = random.Random(f"{seed}/share/{number}")
-            share = 1.0 if unit.is_page else slots.draw(rng, len(unit.windows))
+            keep_ratio = 1.0 if unit.is_page else ratios.draw(rng, len(unit.windows))
             is_coded = not unit.is_page and rng.random() < coded
-            yield self.thunk(unit, share, coded=is_coded)
+            yield self.thunk(unit, keep_ratio, coded=is_coded)
 
 
-def train_reader(
-    engine: Engine, plan: ReaderPlan, folder: Path, out: Path, on_step: OnStep = quiet
-) -> dict[str, Any]:
-    """Train (or go on training) a reader in `folder`, and write the best to the file `out`."""
-    backbone, budget = engine.backbone, plan.budget
-    lessons = Lessons(engine, backbone.decoder, plan.lora, budget.seed, plan.start)
-    sources = [*map(read_source, plan.shares), Numbers(plan.numbers)]
+def train_answers(engine: Engine, plan: AnswersPlan, on_step: OnStep = quiet) -> dict[str, Any]:
+    """Train the answer adapter, or continue in its folder, and write the best."""
+    budget, lora = plan.budget, LoraConfig(plan.rank)
+    lessons = Lessons(engine, engine.backbone.decoder, lora, plan.seed, plan.weights)
+    sources = [*map(read_source, plan.files), PasskeyUnits(plan.passkeys)]
     books = [r.text for r in read_records(plan.books, "train")]
-    split = partial(split_windows, engine)
+    split, mix = partial(split_windows, engine), Mix(together=TOGETHER)
 
     def units(first: int) -> Iterator[Thunk]:
-        drawn = draw_units(sources, books, split, plan.mix, budget.seed, first)
-        return lessons.each(drawn, first, budget.seed, plan.slots, plan.coded)
+        drawn = draw_units(sources, books, split, mix, plan.seed, first)
+        return lessons.each(drawn, first, plan.seed, KeepRatios(), CODED)
 
-    validate = partial(_validation(engine, plan), lessons.reader)
-    progress = train(lessons.reader, units, budget, folder, validate, on_step)
-    notes = training_notes(backbone, plan.lora, budget, progress, folder) | {
-        "kind": ANSWERS,
-        "together": plan.mix.most if plan.mix.together else 1,
-        "declining_threshold": DECLINING_THRESHOLD,
-        "data": [[share.path.name, share.weight] for share in plan.shares],
-        "numbers": plan.numbers,
+    validate = partial(_validation(engine, plan), lessons.adapted)
+    progress = train(lessons.adapted, units, budget, plan.folder, validate, on_step)
+    notes = training_notes(engine, plan, lora, progress) | {
+        "together": mix.most,
+        "abstain_below": ABSTAIN_BELOW,
+        "data": [[file.path.name, file.weight] for file in plan.files],
+        "passkeys": plan.passkeys,
     }
     if PartialState().is_main_process:
-        save_adapter(out, Adapter(best_weights(folder), notes))
+        save_adapter(plan.adapter_file, Adapter(best_weights(plan.folder), notes))
     return notes
 
 
 def best_weights(folder: Path) -> dict[str, Tensor]:
-    """What a run's validation liked best."""
+    """The weights of a run that validated best."""
     found = load_file(folder / "best.safetensors")
     return {name.removeprefix("model."): value for name, value in found.items()}
 
 
 def training_notes(
-    backbone: Backbone, lora: LoraConfig, budget: Budget, progress: Progress, folder: Path
+    engine: Engine, plan: LoopPlan, lora: LoraConfig, progress: Progress
 ) -> dict[str, Any]:
-    """What every adapter says of its training."""
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()]
+    """What the notes of every low-rank adapter say about its training."""
+    log = (plan.folder / "log.jsonl").read_text("utf-8")
+    lines = [json.loads(line) for line in log.splitlines()]
     judged = [line for line in lines if "score" in line]
     return {
-        "backbone": backbone.name,
-        "backbone_sha256": backbone.sha256,
+        "kind": plan.kind,
+        "backbone": engine.backbone.name,
+        "backbone_sha256": engine.backbone.sha256,
         "rank": lora.rank,
         "scale": lora.scale,
-        "seed": budget.seed,
+        "seed": plan.seed,
         "tokens": progress.tokens,
         "steps": progress.step,
         "validation": max(judged, key=lambda line: float(line["score"]), default={}),
-        "made_by": made_by(),
+        "provenance": provenance(),
     }
 
 
-def _validation(engine: Engine, plan: ReaderPlan) -> Validation:
-    backbone = engine.backbone
-    gate = engine.trained.write_gate()
+def _validation(engine: Engine, plan: AnswersPlan) -> Validation:
+    backbone, trained = engine.backbone, engine.trained
     config = engine.new_adaptive().config
     whole = AdaptiveConfig(config.address_heads, config.window, 1.0, gate=config.gate)
     records = read_records(plan.validation, "val")
     probes = make_probes(records, partial(split_windows, engine), plan.probes)
     memory, page = (
-        AdaptiveMemory(backbone, c, gate, codec=engine.trained.codec()) for c in (config, whole)
+        AdaptiveMemory(backbone, c, trained.write_gate(), codec=trained.codec())
+        for c in (config, whole)
     )
     return Validation(memory, page, probes)

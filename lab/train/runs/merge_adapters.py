@@ -1,4 +1,4 @@
-"""`bookstate train mean`: one adapter from several of a kind, which were trained from one start."""
+"""`bookstate train merge`: one adapter from several of a kind that were trained from one start."""
 
 from __future__ import annotations
 
@@ -6,45 +6,52 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.adapters import ANSWERS, kind_of
+from app.adapters import ANSWERS, INFINI_DELTA, INFINI_LINEAR, MELODI, kind_of
 from app.engine import Engine
 from app.errors import InvalidSetting
-from lab.provenance import made_by
-from lab.train.runs.answer_adapter import DECLINING_THRESHOLD
-from lab.train.runs.retrofits import KINDS
+from lab.provenance import provenance
+from lab.train.runs.answer_adapter import ABSTAIN_BELOW
 from memory_models.adapter import Adapter, average_lora, load_adapter, mean_weights, save_adapter
 
-MADE = ("kind", "backbone", "backbone_sha256")  # what every adapter says of itself
-# What a mean takes over, so that all have to have the same.
+MADE = ("backbone", "backbone_sha256")  # every adapter's notes say so
+RENAMED = {"reader": "answers"}  # notes by what they were called before
+# What the merged adapter takes over, so that it must be the same in all.
 ALIKE: dict[str, tuple[str, ...]] = {
     ANSWERS: (*MADE, "rank", "scale", "together"),
-    **dict.fromkeys(KINDS, (*MADE, "window", "reader", "config")),
+    **dict.fromkeys((INFINI_LINEAR, INFINI_DELTA, MELODI), (*MADE, "window", "answers", "config")),
 }
 
 
-def average_adapters(engine: Engine, files: Sequence[Path], out: Path) -> dict[str, Any]:
+def merge_adapters(engine: Engine, files: Sequence[Path], out: Path) -> dict[str, Any]:
     """Write the mean of answer adapters, or of one retrofit's weights, to the file `out`."""
-    backbone = engine.backbone
-    found = [load_adapter(path, backbone.sha256) for path in files]
+    found = [load_adapter(path, engine.backbone.sha256) for path in files]
     kind = kind_of(found[0])
     if kind not in ALIKE:
         raise InvalidSetting(
-            f"{files[0].name} is of kind {kind!r}; a mean is of {', '.join(ALIKE)}."
+            f"{files[0].name} is of kind {kind!r}; only {', '.join(ALIKE)} can be merged."
         )
-    shared = {name: found[0].notes[name] for name in ALIKE[kind] if name in found[0].notes}
-    for path, other in zip(files, found, strict=True):
+    noted = [_current(adapter) for adapter in found]
+    shared = {name: noted[0][name] for name in ("kind", *ALIKE[kind]) if name in noted[0]}
+    for path, other in zip(files, noted, strict=True):
         for name, value in shared.items():
-            if other.notes.get(name) != value:
+            if other.get(name) != value:
                 raise InvalidSetting(
-                    f"{path.name} has {name} {other.notes.get(name)!r}, {files[0].name} {value!r}; "
-                    "average like with like."
+                    f"{path.name} has {name} {other.get(name)!r}, {files[0].name} has {value!r}; "
+                    "merge adapters that agree in it."
                 )
     weights = [adapter.weights for adapter in found]
-    notes = shared | {"mean_of": [adapter.notes for adapter in found], "made_by": made_by()}
+    merged_of = [adapter.notes for adapter in found]
+    notes = shared | {"merged_of": merged_of, "provenance": provenance()}
     if kind == ANSWERS:
         mean = average_lora(weights)
-        notes["declining_threshold"] = DECLINING_THRESHOLD
+        notes["abstain_below"] = ABSTAIN_BELOW
     else:
         mean = mean_weights(weights)
     save_adapter(out, Adapter(mean, notes))
     return notes
+
+
+def _current(adapter: Adapter) -> dict[str, Any]:
+    """An adapter's notes under their present names."""
+    notes = {RENAMED.get(name, name): value for name, value in adapter.notes.items()}
+    return notes | {"kind": kind_of(adapter)}

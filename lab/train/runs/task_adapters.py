@@ -1,14 +1,14 @@
-"""`bookstate train retrieved` and `teller`: a few more weights over the reader, for one task each.
+"""`bookstate train rag` and `train summaries`: small adapters on top of the answer adapter.
 
-They are kept apart and merged in where they are needed, so that what answers questions stays as it
-is. Both are for the reader they were trained over, and refused beside another one.
+Each is kept in its own file and merged in where it is needed, so that answers stay as they are.
+Each belongs to the answer adapter that it was trained over; with another one it is not used.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,147 +16,118 @@ from typing import Any
 import torch
 from accelerate import PartialState  # type: ignore[import-untyped]
 
-from app.adapters import RAG, SUMMARIES
 from app.engine import Engine
 from app.errors import InvalidSetting
 from app.trained import AdaptedDecoder
 from lab.evaluate.cases.passages import MOST, TOKENS
 from lab.evaluate.cases.records import read_records
-from lab.train.answering.answer_adapter import Shares
-from lab.train.answering.rag import Retrieved
-from lab.train.answering.summaries import Told, read_summarised
+from lab.train.answering.answer_adapter import KeepRatios
+from lab.train.answering.rag import RagUnits
+from lab.train.answering.summaries import SummaryUnits, read_summarised
 from lab.train.examples import Material, Mix, Source, draw_units
-from lab.train.loop import Budget, train
 from lab.train.loop import Unit as Thunk
-from lab.train.material import Share, read_source
+from lab.train.loop import train
+from lab.train.material import read_source
+from lab.train.plans import RagPlan, SummariesPlan
 from lab.train.runs.adapters import OnStep, quiet, split_windows
 from lab.train.runs.answer_adapter import CODED, Lessons, best_weights, training_notes
 from memory_models.adapter import Adapter, LoraConfig, save_adapter, to_float8
 
-VALIDATED = 1  # seed of the units for validation
-OVER = "over.txt"  # in a run's folder: the reader that it was begun over
-
-
-@dataclass(frozen=True, slots=True)
-class OverPlan:
-    """How weights over the reader are trained, whatever for."""
-
-    budget: Budget
-    lora: LoraConfig = field(default_factory=lambda: LoraConfig(rank=1))
-    start: Path | None = None  # weights to begin with
-    probes: int = 24  # units for validation
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """Questions whose retrieved passages the comparator learns to answer from."""
-
-    shares: tuple[Share, ...]
-    books: Path
-    validation: Path
-
-
-def train_retrieved(
-    engine: Engine, pages: Pages, plan: OverPlan, folder: Path, out: Path, on_step: OnStep = quiet
-) -> dict[str, Any]:
-    """Who answers from what BM25 retrieves, for `evaluate`."""
-    count = engine.backbone.tokenizer.count
-    sources = [read_source(share) for share in pages.shares]
-    if not all(isinstance(source, Source) for source in sources):
-        raise InvalidSetting("Passages are retrieved for questions and facts; give no other data.")
-    records = read_records(pages.validation, "val")
-    answered = tuple(r for r in records if any(q.answers for q in r.questions))
-
-    def retrieved(source: Source) -> Material:
-        return Retrieved(source, count, TOKENS, MOST)
-
-    drawing = _Drawing(
-        [retrieved(source) for source in sources if isinstance(source, Source)],
-        [retrieved(Source(answered, 1.0))],
-        [r.text for r in read_records(pages.books, "train")],
-    )
-    data = [[share.path.name, share.weight] for share in pages.shares]
-    notes = {"kind": RAG, "data": data}
-    return _train(engine, drawing, notes, plan, folder, out, on_step)
-
-
-def train_teller(
-    engine: Engine, stories: Path, plan: OverPlan, folder: Path, out: Path, on_step: OnStep = quiet
-) -> dict[str, Any]:
-    """Who tells what happens in a window, for summaries: learnt from stories people summed up."""
-    trained, held = (tuple(read_summarised(stories, held=held)) for held in (False, True))
-    drawing = _Drawing([Told(trained, 1.0)], [Told(held, 1.0)], [])
-    notes = {"kind": SUMMARIES, "data": [[stories.name, len(trained)]]}
-    return _train(engine, drawing, notes, plan, folder, out, on_step)
+PROBES = 24  # units to validate with
+VALIDATED = 1  # their seed
+OVER = "over.txt"  # in the folder of a run: the answer adapter that it was started over
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """Where units come from."""
+    """Where the units of a run come from, and the data that its notes name."""
 
     sources: Sequence[Material]
     validation: Sequence[Material]
     books: Sequence[str]
+    data: list[list[str | float]]
+
+
+def train_rag(engine: Engine, plan: RagPlan, on_step: OnStep = quiet) -> dict[str, Any]:
+    """Train the retrieval adapter, which answers from the passages that BM25 finds."""
+    count = engine.backbone.tokenizer.count
+    sources = [read_source(file) for file in plan.files]
+    if not all(isinstance(source, Source) for source in sources):
+        raise InvalidSetting("Passages are retrieved for questions and facts; give no other data.")
+    records = read_records(plan.validation, "val")
+    answered = tuple(r for r in records if any(q.answers for q in r.questions))
+
+    def retrieved(source: Source) -> Material:
+        return RagUnits(source, count, TOKENS, MOST)
+
+    drawing = _Drawing(
+        [retrieved(source) for source in sources if isinstance(source, Source)],
+        [retrieved(Source(answered, 1.0))],
+        [r.text for r in read_records(plan.books, "train")],
+        [[file.path.name, file.weight] for file in plan.files],
+    )
+    return _train(engine, drawing, plan, on_step)
+
+
+def train_summaries(engine: Engine, plan: SummariesPlan, on_step: OnStep = quiet) -> dict[str, Any]:
+    """Train the summary adapter on stories that people summarized."""
+    trained, held = (tuple(read_summarised(plan.summaries, held=held)) for held in (False, True))
+    data: list[list[str | float]] = [[plan.summaries.name, len(trained)]]
+    drawing = _Drawing([SummaryUnits(trained, 1.0)], [SummaryUnits(held, 1.0)], [], data)
+    return _train(engine, drawing, plan, on_step)
 
 
 def _train(
-    engine: Engine,
-    drawing: _Drawing,
-    notes: dict[str, Any],
-    plan: OverPlan,
-    folder: Path,
-    out: Path,
-    on_step: OnStep,
+    engine: Engine, drawing: _Drawing, plan: RagPlan | SummariesPlan, on_step: OnStep
 ) -> dict[str, Any]:
-    """Train (or go on training) in `folder`, and write the best to the file `out`."""
-    backbone, budget = engine.backbone, plan.budget
-    over = _reader(engine, folder)
-    lessons = Lessons(engine, over.decoder, plan.lora, budget.seed, plan.start)
+    """Train, or continue in the folder of the run, and write the best; returns its notes."""
+    over, lora = _answers(engine, plan.folder), LoraConfig(plan.rank)
+    lessons = Lessons(engine, over.decoder, lora, plan.seed, plan.weights)
     split = partial(split_windows, engine)
 
     def each(sources: Sequence[Material], seed: int, first: int) -> Iterator[Thunk]:
         drawn = draw_units(sources, drawing.books, split, Mix(), seed, first)
-        return lessons.each(drawn, first, seed, Shares(), CODED)
+        return lessons.each(drawn, first, seed, KeepRatios(), CODED)
 
-    judged = list(itertools.islice(each(drawing.validation, VALIDATED, 0), plan.probes))
+    judged = list(itertools.islice(each(drawing.validation, VALIDATED, 0), PROBES))
     progress = train(
-        lessons.reader,
-        partial(each, drawing.sources, budget.seed),
-        budget,
-        folder,
+        lessons.adapted,
+        partial(each, drawing.sources, plan.seed),
+        plan.budget,
+        plan.folder,
         partial(_judge, judged),
         on_step,
     )
-    notes = notes | training_notes(backbone, plan.lora, budget, progress, folder)
-    weights, notes["scale"] = to_float8(best_weights(folder), plan.lora.scale)
+    notes = training_notes(engine, plan, lora, progress) | {"data": drawing.data}
+    weights, notes["scale"] = to_float8(best_weights(plan.folder), lora.scale)
     notes["over"] = over.name
     if PartialState().is_main_process:
-        save_adapter(out, Adapter(weights, notes))
+        save_adapter(plan.adapter_file, Adapter(weights, notes))
     return notes
 
 
-def _reader(engine: Engine, folder: Path) -> AdaptedDecoder:
-    """The reader in use; a run that was begun over another one is refused."""
-    reader = engine.trained.answers()
-    if reader is None:
+def _answers(engine: Engine, folder: Path) -> AdaptedDecoder:
+    """The answer adapter in use; a run that was started over another one is refused."""
+    answers = engine.trained.answers()
+    if answers is None:
         raise InvalidSetting(
-            "These weights are trained over the reader, and this backbone has none; run "
-            "`bookstate train reader` first."
+            "This adapter is trained over the answer adapter, and none is installed for this "
+            "backbone; run `bookstate train answers` and install the result first."
         )
     begun = folder / OVER
-    if begun.is_file() and begun.read_text("utf-8") != reader.name:
+    if begun.is_file() and begun.read_text("utf-8") != answers.name:
         raise InvalidSetting(
-            f"The run in {folder.name} was begun over reader {begun.read_text('utf-8')}, installed "
-            f"is {reader.name}; take another folder."
+            f"The run in {folder.name} was started over answer adapter "
+            f"{begun.read_text('utf-8')}, but {answers.name} is in use; choose another folder."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    begun.write_text(reader.name, "utf-8")
-    return reader
+    begun.write_text(answers.name, "utf-8")
+    return answers
 
 
 @torch.no_grad()
 def _judge(units: Sequence[Thunk]) -> dict[str, float]:
-    """Nats of the answers to be learnt, weighed as in training."""
+    """Nats of the answers to be learned, weighted as in training."""
     made = [unit() for unit in units]
     nats = sum(float(m.loss) for m in made) / sum(m.weight for m in made)
     first = sum(m.watched["first_nats"] for m in made)

@@ -13,7 +13,7 @@ from torch import Tensor
 from app.errors import InvalidSetting
 from app.library import Library
 from ingest.readers import read_book
-from lab.bench.bench import reading, told, writing
+from lab.bench.bench import answer_from_text, reading, writing
 from lab.bench.make_documents import make_epub
 from memory_models.decoder import Decoder
 from memory_models.generate import Abstention
@@ -69,12 +69,12 @@ def test_speed_over_too_few_segments_is_refused(library: Library, books: Path) -
     assert not library.list()
 
 
-def test_what_is_shown_to_a_reader_that_declines_is_the_page(library: Library) -> None:
-    shown = told(library, "The lamp was lit.", "What was lit?", Abstention(7, 0.0))
-    other = told(library, "A gull slept.", "What was lit?", Abstention(7, 0.0))
-    declined = told(library, "A gull slept.", "What was lit?", Abstention(7, 0.999999))
-    assert shown != other or shown != declined
-    assert declined.startswith(library.backbone.tokenizer.decode([7]).strip())
+def test_what_is_shown_to_an_answer_adapter_is_the_page(library: Library) -> None:
+    shown = answer_from_text(library, "The lamp was lit.", "What was lit?", Abstention(7, 0.0))
+    other = answer_from_text(library, "A gull slept.", "What was lit?", Abstention(7, 0.0))
+    abstained = answer_from_text(library, "A gull slept.", "What was lit?", Abstention(7, 0.999999))
+    assert shown != other or shown != abstained
+    assert abstained.startswith(library.backbone.tokenizer.decode([7]).strip())
 
 
 def test_the_same_book_gives_the_same_epub() -> None:

@@ -13,14 +13,13 @@ from lab.evaluate.cases.background import joined
 from lab.evaluate.cases.case import Case, gold_windows
 from lab.evaluate.cases.passages import Cutter
 from lab.evaluate.cases.records import Question
-from lab.evaluate.conditions import (
-    Adaptive,
-    Random,
-    Reader,
-    Recurrent,
-    Retrieved,
+from lab.evaluate.conditions import Answerer, RagCondition
+from lab.evaluate.recurrent_condition import RecurrentCondition
+from lab.evaluate.window_conditions import (
+    AdaptiveCondition,
+    RandomStateCondition,
     WindowStates,
-    Wrong,
+    WrongDocumentCondition,
     noise,
 )
 from memory_models import backbone as backbones
@@ -54,7 +53,7 @@ def case() -> Case:
     return Case(0, question, passage, windows, gold, wrong, text, spans=(span,))
 
 
-def shown(backbone: Backbone, opened: Retrieved, case: Case) -> str:
+def shown(backbone: Backbone, opened: RagCondition, case: Case) -> str:
     return backbone.tokenizer.decode(opened.open(case).prompt.tokens)
 
 
@@ -62,18 +61,18 @@ def test_retrieved_passages_stand_in_the_prompt_in_document_order(
     backbone: Backbone, case: Case
 ) -> None:
     asked = replace(case, question=replace(case.question, question="Storm? Mara, key, cellar?"))
-    text = shown(backbone, Retrieved("rag", Reader(backbone), 24, 2), asked)
+    text = shown(backbone, RagCondition("rag", Answerer(backbone), 24, 2), asked)
     assert text.index(case.passage) < text.index("The storm came in.")
     assert "The letter" not in text
-    one = Retrieved("rag", Reader(backbone), 24, 1)
+    one = RagCondition("rag", Answerer(backbone), 24, 1)
     assert "The storm came in." not in shown(backbone, one, asked)
     assert one.open(case).rank == 0
     assert one.open(replace(case, spans=())).rank is None
-    assert Retrieved("rag", Reader(backbone), 24, 99).open(case).prompt.tokens
+    assert RagCondition("rag", Answerer(backbone), 24, 99).open(case).prompt.tokens
 
 
 def test_retrieval_looks_at_the_document_of_its_case(backbone: Backbone, case: Case) -> None:
-    rag = Retrieved("rag", Reader(backbone), 24, 1)
+    rag = RagCondition("rag", Answerer(backbone), 24, 1)
     assert "Mara found" in shown(backbone, rag, case)
     assert "Ilse found" in shown(backbone, rag, replace(case, windows=case.wrong))
 
@@ -113,7 +112,8 @@ def test_a_random_state_has_the_size_of_the_true_one(
     memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, keep_ratio=0.5))
     states = WindowStates(memory, tmp_path)
     true, random = (
-        kind("it", states, Reader(backbone), 2).open(case) for kind in (Adaptive, Random)
+        kind("it", states, Answerer(backbone), 2).open(case)
+        for kind in (AdaptiveCondition, RandomStateCondition)
     )
     assert (true.state_bytes, true.kv_cache_bytes) == (random.state_bytes, random.kv_cache_bytes)
     assert true.state_bytes > 0 and true.rank is not None and random.rank is None
@@ -128,10 +128,10 @@ def test_the_wrong_document_is_read_in_place_of_the_right_one(
 ) -> None:
     memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, keep_ratio=0.5))
     states = WindowStates(memory, tmp_path)
-    wrong = Wrong("wrong", states, Reader(backbone), 2)
+    wrong = WrongDocumentCondition("wrong", states, Answerer(backbone), 2)
     assert set(wrong.unread(case).values()) == {w.text for w in case.wrong}
     assert wrong.open(case).rank is None and not wrong.unread(case)
-    left = Adaptive("adaptive", states, Reader(backbone), 2).unread(case)
+    left = AdaptiveCondition("adaptive", states, Answerer(backbone), 2).unread(case)
     assert set(left.values()) == {TEXTS[1]}
 
 
@@ -143,15 +143,29 @@ class _Newer(AdaptiveConfig):
 def test_newer_settings_change_files_and_outcomes_only_where_they_are_used(
     backbone: Backbone, tmp_path: Path
 ) -> None:
-    def condition(config: AdaptiveConfig) -> Adaptive:
+    def condition(config: AdaptiveConfig) -> AdaptiveCondition:
         states = WindowStates(AdaptiveMemory(backbone, config), tmp_path)
-        return Adaptive("adaptive", states, Reader(backbone), 2)
+        return AdaptiveCondition("adaptive", states, Answerer(backbone), 2)
 
     plain = condition(AdaptiveConfig(((1, 0),)))
     unused, used = condition(_Newer(((1, 0),))), condition(_Newer(((1, 0),), merge="near"))
-    assert plain.variant == unused.variant == "" != used.variant
+    assert plain.variant == unused.variant != used.variant
     folders = {c._states.files("text")[0].parent for c in (plain, unused)}
     assert len(folders) == 1 and used._states.files("text")[0].parent not in folders
+
+
+def test_states_of_another_number_type_or_another_request_are_other_files(
+    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def file(dtype: torch.dtype) -> Path:
+        loaded = backbones.load(tiny_backbone, dtype=dtype)
+        memory = AdaptiveMemory(loaded, AdaptiveConfig(((1, 0),)))
+        return WindowStates(memory, tmp_path).files("text")[0]
+
+    single = file(torch.float32)
+    assert file(torch.float32) == single != file(torch.bfloat16)
+    monkeypatch.setattr("memory_models.memories.adaptive.REPEAT_REQUEST", "Once more.")
+    assert file(torch.float32) != single
 
 
 class Listening:
@@ -181,8 +195,8 @@ def test_segments_are_what_the_split_makes_of_a_window_or_longer_than_windows(
     encode = backbone.tokenizer.encode
     counts = [len(encode(w.text[a:b])) for w in case.windows for a, b in halves(w.text)]
     memory = Listening(max(counts))
-    Recurrent("melodi", Reader(backbone), memory, halves).open(case)
+    RecurrentCondition("melodi", Answerer(backbone), memory, halves).open(case)
     assert memory.lengths == counts
     memory = Listening(2 * max(counts))
-    Recurrent("infini", Reader(backbone), memory, halves).open(case)
+    RecurrentCondition("infini", Answerer(backbone), memory, halves).open(case)
     assert sum(memory.lengths) == sum(counts) and set(memory.lengths[:-1]) == {memory.window}

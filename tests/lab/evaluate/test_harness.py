@@ -23,18 +23,19 @@ from lab.evaluate.cases.records import (
     read_literary,
     read_records,
 )
-from lab.evaluate.conditions import Adaptive, PromptOnly, Reader, WindowStates, Wrong
+from lab.evaluate.conditions import Answerer, PromptCondition
 from lab.evaluate.harness import Outcome, OutcomeLog, judged, run, text_scores, unread
 from lab.evaluate.scores import (
     bootstrap,
     contains,
     exact_match,
-    is_declined,
+    is_abstention,
     recovered_gain,
     rouge_l,
     token_f1,
 )
 from lab.evaluate.table import make_rows, to_markdown
+from lab.evaluate.window_conditions import AdaptiveCondition, WindowStates, WrongDocumentCondition
 from memory_models import backbone as backbones
 from memory_models.errors import BadData, InvalidRequest
 from memory_models.generate import Abstention, Decoding
@@ -160,7 +161,7 @@ def test_scores_on_known_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "declined"),
+    ("answer", "abstained"),
     [
         ("Not in the document.", True),
         ("I don’t know who that is", True),
@@ -174,16 +175,16 @@ def test_scores_on_known_answers() -> None:
         ("He said: not in the document", False),
     ],
 )
-def test_declining(answer: str, declined: bool) -> None:
-    assert is_declined(answer) is declined
+def test_declining(answer: str, abstained: bool) -> None:
+    assert is_abstention(answer) is abstained
 
 
-def test_what_cannot_be_answered_is_right_when_declined() -> None:
+def test_what_cannot_be_answered_is_right_when_abstained() -> None:
     nothing, something = (Question("Who?", answers, None) for answers in ((), ("Mara",)))
     assert set(text_scores("Not in the document.", nothing).values()) == {1.0}
     assert set(text_scores("Mara", nothing).values()) == {0.0}
     declined = text_scores("Not in the document.", something)
-    assert declined["declined"] == 1.0 and declined["f1"] == declined["contains"] == 0.0
+    assert declined["abstained"] == 1.0 and declined["f1"] == declined["contains"] == 0.0
     assert text_scores("It was Mara, surely.", something)["contains"] == 1.0
 
 
@@ -269,10 +270,10 @@ def test_harness_runs_resumes_and_tabulates(
     memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, keep_ratio=0.5))
     states = WindowStates(memory, tmp_path)
     conditions = [
-        PromptOnly("none", Reader(backbone), lambda case: ""),
-        PromptOnly("gold", Reader(backbone), lambda case: case.passage),
-        Wrong("wrong", states, Reader(backbone), 4),
-        Adaptive("adaptive", states, Reader(backbone), 4),
+        PromptCondition("none", Answerer(backbone), lambda case: ""),
+        PromptCondition("gold", Answerer(backbone), lambda case: case.passage),
+        WrongDocumentCondition("wrong", states, Answerer(backbone), 4),
+        AdaptiveCondition("adaptive", states, Answerer(backbone), 4),
     ]
     file, decoding = tmp_path / "log.jsonl", Decoding(max_tokens=5)
     ahead = unread(conditions, cases, OutcomeLog(file, backbone))
@@ -307,13 +308,31 @@ def test_another_reader_has_outcomes_of_its_own(
     cases = build_cases(read_records(data), lambda t: [(0, len(t))], 2, 1, only="val")
     log = OutcomeLog(tmp_path / "log.jsonl", backbone)
     own, other = (
-        PromptOnly("gold", Reader(who), lambda case: case.passage) for who in (backbone, reader)
+        PromptCondition("gold", Answerer(who), lambda case: case.passage)
+        for who in (backbone, reader)
     )
     (made,) = run([own], cases, Decoding(max_tokens=5), log)
     assert log.find(own, cases[0]) == made[2]
     assert log.find(other, cases[0]) is None
     (again,) = run([other], cases, Decoding(max_tokens=5), log)
     assert again[2].nats_per_token != made[2].nats_per_token
+
+
+def test_the_wrong_document_is_in_the_key_of_its_outcome(
+    data: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    """Without distractors, seeds differ only in the wrong document."""
+    backbone = backbones.load(tiny_backbone)
+    (case,) = build_cases(read_records(data), lambda t: [(0, len(t))], 0, 1, only="val")
+    other = replace(case, wrong=tuple(replace(w, text=f"{w.text} End.") for w in case.wrong))
+    memory = AdaptiveMemory(backbone, AdaptiveConfig(((1, 0),), window=64, keep_ratio=0.5))
+    condition = WrongDocumentCondition(
+        "wrong", WindowStates(memory, tmp_path), Answerer(backbone), 4
+    )
+    log = OutcomeLog(tmp_path / "log.jsonl", backbone)
+    list(run([condition], [case], Decoding(max_tokens=5), log))
+    assert log.find(condition, case) is not None
+    assert log.find(condition, other) is None
 
 
 def test_a_broken_log_names_its_line(tiny_backbone: Path, tmp_path: Path) -> None:
@@ -328,17 +347,17 @@ def test_outcomes_of_earlier_versions_get_the_newer_scores(
 ) -> None:
     backbone = backbones.load(tiny_backbone)
     (case,) = build_cases(read_records(data), lambda t: [(0, len(t))], 2, 1, only="val")
-    condition = PromptOnly("none", Reader(backbone), lambda case: "")
+    condition = PromptCondition("none", Answerer(backbone), lambda case: "")
     file = tmp_path / "log.jsonl"
     list(run([condition], [case], Decoding(max_tokens=5), OutcomeLog(file, backbone)))
     key, outcome = json.loads(file.read_text("utf-8"))
-    del outcome["contains"], outcome["declined"]
+    del outcome["contains"], outcome["abstained"]
     outcome["answer"] = f"It was {case.question.answers[0]}."
     file.write_text(json.dumps([key, outcome]) + "\n", "utf-8")
     logged = OutcomeLog(file, backbone).find(condition, case)
     assert logged is not None
     found = judged(logged, condition, case)
-    assert (found.contains, found.declined) == (1.0, 0.0)
+    assert (found.contains, found.abstained) == (1.0, 0.0)
 
 
 def test_heads_are_added_only_while_they_help() -> None:
@@ -368,11 +387,11 @@ def test_confidence_separates_right_from_wrong() -> None:
         fit_confidence([outcome(0.0, 1.0)], [False], wrong)
 
 
-def test_an_answer_without_support_is_declined(data: Path, tiny_backbone: Path) -> None:
+def test_an_answer_without_support_is_abstained(data: Path, tiny_backbone: Path) -> None:
     backbone = backbones.load(tiny_backbone)
     (case,) = build_cases(read_records(data), lambda t: [(0, len(t))], 2, 1, only="val")
-    condition = PromptOnly("none", Reader(backbone, Abstention(0, 0.4)), lambda case: "")
+    condition = PromptCondition("none", Answerer(backbone, Abstention(0, 0.4)), lambda case: "")
     outcome = Outcome("an answer", 0, 0, 0, 1.0, 1.0, 0.0, -1.0, 0, 0)
-    low, high = (judged(replace(outcome, support=s), condition, case) for s in (0.39, 0.41))
-    assert (low.answer, low.declined) == (ABSTAINED, 1.0)
-    assert (high.answer, high.declined) == ("an answer", 0.0)
+    low, high = (judged(replace(outcome, answerability=s), condition, case) for s in (0.39, 0.41))
+    assert (low.answer, low.abstained) == (ABSTAINED, 1.0)
+    assert (high.answer, high.abstained) == ("an answer", 0.0)

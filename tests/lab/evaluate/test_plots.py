@@ -1,14 +1,16 @@
-"""Plots: SVG that parses, with every memory in it, at the right places."""
+"""Plots: the right series, in SVG that parses and is the same every time."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from lab.evaluate.harness import Outcome
-from lab.evaluate.plots import HEIGHT, WIDTH, against_length, against_size, write_plots
+from lab.evaluate.plots import against_length, against_size, write_plots
 from lab.evaluate.table import Row, groups_markdown, make_rows, row_json, to_markdown
 
 
@@ -33,27 +35,32 @@ def rows() -> list[Row]:
     return found
 
 
-def test_plots_hold_every_memory(tmp_path: Path) -> None:
+def test_plots_name_every_memory_and_are_the_same_every_time(tmp_path: Path) -> None:
     files = write_plots(rows(), "f1", tmp_path / "plots")
+    again = write_plots(rows(), "f1", tmp_path / "again")
     assert len(files) == 2
-    space = "{http://www.w3.org/2000/svg}"
-    for file, circles in zip(files, (10, 3), strict=True):
+    for file, other in zip(files, again, strict=True):
         root = ElementTree.fromstring(file.read_text("utf-8"))
-        texts = {element.text for element in root.iter(f"{space}text")}
+        texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
         assert {"none", "gold", "adaptive", "a<b"} <= texts
-        drawn = list(root.iter(f"{space}circle"))
-        assert len(drawn) == circles
-        for circle in drawn:
-            assert 0 < float(circle.attrib["cx"]) < WIDTH
-            assert 0 < float(circle.attrib["cy"]) < HEIGHT
+        assert file.read_bytes() == other.read_bytes()
 
 
-def test_length_goes_right_and_score_goes_up() -> None:
+def test_length_is_drawn_against_the_score() -> None:
     chart = against_length(rows(), "f1")
     adaptive = next(s for s in chart.series if s.name == "adaptive")
     assert adaptive.points == ((32_000, 0.8), (1_000_000, 0.6000))
-    assert chart.x(1_000_000) > chart.x(32_000) and chart.y(0.8) < chart.y(0.6)
-    assert chart.top == 0.9 and {50_000, 1_000_000} <= set(chart.ticks())
+    assert chart.top == 0.9
+
+
+def test_matplotlib_is_only_loaded_to_draw() -> None:
+    script = (
+        "import sys, lab.cli.evaluate, lab.cli.train, lab.cli.calibrate; "
+        "heavy = {'matplotlib', 'accelerate', 'rouge_score', 'bm25s'} & sys.modules.keys(); "
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_shares_of_one_memory_are_one_line_of_the_longest_documents() -> None:
@@ -68,8 +75,6 @@ def test_one_length_alone_is_drawn_too(tmp_path: Path) -> None:
     one = [row for row in rows() if row.document_tokens == 32_000]
     for file in write_plots(one, "contains", tmp_path):
         ElementTree.fromstring(file.read_text("utf-8"))
-    chart = against_length(one, "f1")
-    assert chart.x(32_000) == pytest.approx((chart.x(16_000) + chart.x(64_000)) / 2)
 
 
 def test_tables_name_settings_where_there_are_several() -> None:

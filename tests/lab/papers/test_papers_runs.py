@@ -105,7 +105,7 @@ def test_a_table_is_made_where_there_is_no_git(
     papers: Papers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    made_by = table_json(papers)["made_by"]
+    made_by = table_json(papers)["provenance"]
     assert made_by["commit"] is None and made_by["torch"]
 
 
@@ -231,7 +231,7 @@ def test_commands(tiny: Size, books: Path) -> None:
     found = json.loads(out)
     names = [row["system"] for row in found["rows"]]
     assert names == ["rmt", "melodi_s128_l64@queue=2,memory=long"]
-    assert found["made_by"]["command"].startswith("bookstate bench papers")
+    assert found["provenance"]["command"].startswith("bookstate bench papers")
     code, out = run("papers", "table", "--size", "tiny")
     assert code == 0
     assert "Ablations" in out

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from tiny_systems import MAKERS, VOCABULARY, W, config, make
 from torch import Tensor
 
-from lab.papers.configs import ABLATIONS, SIZES, SYSTEMS, build, parse, recipe_of
 from lab.papers.data import (
     FIRST_MENTION,
     NOT_A_NAME,
@@ -36,7 +35,7 @@ from lab.papers.evaluate import (
 from lab.papers.names import find_names, rename
 from lab.papers.train import Recipe, Trainer, load_trained, product_dtype, train
 from memory_models.errors import BadData, BrokenCheckpoint, InvalidRequest
-from memory_models.papers.system import parameters_of, state_floats
+from memory_models.papers.system import state_floats
 
 torch.set_num_threads(1)
 
@@ -372,71 +371,3 @@ def test_means_are_of_the_tokens_they_say() -> None:
     assert (near.low, near.high, near.count) == (1.0, 2.0, 3)
     assert near.nats == pytest.approx(nats[[8, 9, 19]].mean(), rel=1e-5)
     assert names_beyond(reading, found, 10).count == 1
-
-
-# -- names of systems and sizes ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [*SYSTEMS, *ABLATIONS])
-def test_every_system_can_be_built_and_read_at_mini_size(name) -> None:
-    size = SIZES["mini"]
-    system = build(name, size)
-    assert 1e6 < parameters_of(system) < 2e6
-    recipe = recipe_of(name, size)
-    assert recipe.windows * system.window == 8 * size.window
-    tokens = torch.zeros(1, system.window, dtype=torch.int64)
-    with torch.no_grad():
-        logits, _ = system(tokens, system.empty(1))
-    assert logits.shape == (1, system.window, size.decoder.vocab_size)
-
-
-@pytest.mark.parametrize("name", SYSTEMS)
-@pytest.mark.parametrize("size", ["small", "paper"])
-def test_larger_sizes_are_configured(size, name) -> None:
-    """Shapes only: on the meta device nothing is allocated."""
-    with torch.device("meta"):
-        system = build(name, SIZES[size])
-    low, high = (25e6, 40e6) if size == "small" else (190e6, 270e6)
-    assert low < parameters_of(system) < high
-
-
-def test_memory_sizes_stand_as_in_the_papers() -> None:
-    """MELODI S128+L64 has an eighth of Memorizing's floats, Infini less than a hundredth."""
-    size = SIZES["mini"]
-    floats = {}
-    windows = {"memorizing": size.queue, "melodi_s128_l64": size.queue, "infini_delta": 1}
-    for name, count in windows.items():
-        system = build(name, size)
-        state = system.empty(1)
-        tokens = torch.zeros(1, system.window, dtype=torch.int64)
-        with torch.no_grad():
-            for _ in range(count):
-                _, state = system(tokens, state)
-        floats[name] = state_floats(system, state)
-    assert floats["memorizing"] == 8 * floats["melodi_s128_l64"]
-    assert floats["memorizing"] > 100 * floats["infini_delta"]
-
-
-def test_changes_behind_a_name() -> None:
-    size = SIZES["mini"]
-    system, options = parse("melodi_s128_l64@queue=8,memory=short,branching=off", size)
-    assert system == "melodi_s128_l64"
-    assert (options.queue, options.memory, options.branching) == (8, "short", False)
-    for wrong in ("elephant", "xl@speed=3", "xl@window=wide", "melodi_s128_l64@branching=2"):
-        with pytest.raises(InvalidRequest):
-            parse(wrong, size)
-    with pytest.raises(InvalidRequest):
-        build("melodi_s128_l64@memory=medium", size)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["melodi_s128_l64", "infini_delta"])
-def test_one_step_at_the_papers_size(name, request) -> None:
-    if "slow" not in request.config.option.markexpr:
-        pytest.skip("needs minutes and 5 GB; run with -m slow")
-    size = SIZES["paper"]
-    recipe = replace(size.recipe, rows=1, steps=1, windows=2)
-    found = corpus([np.random.default_rng(0).integers(0, 32768, 2000).tolist()])
-    plan = StreamPlan(size.window, 1, 2, recipe.passage, seed=0)
-    loss = Trainer(build(name, size), Streams([found], [1.0], plan), recipe).step()
-    assert loss == pytest.approx(math.log(32768), abs=0.5)

@@ -182,7 +182,7 @@ def test_windows_of_the_same_record_are_no_wrong_answers(memory: AdaptiveMemory)
 
 
 def test_places_are_windows_with_the_questions_they_answer() -> None:
-    asked = (Asked("Who?", "He"), Asked("Why?", "No", declined=True), Asked("Who?", "They"))
+    asked = (Asked("Who?", "He"), Asked("Why?", "No", abstained=True), Asked("Who?", "They"))
     units = [Unit(("One.",), asked, records=("r1",))]
     assert places_of(units, ["Two."]) == [
         Place("One.", ("Who?",), frozenset({"r1"})),

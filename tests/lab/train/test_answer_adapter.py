@@ -13,7 +13,7 @@ from torch import nn
 
 from lab.train import loop
 from lab.train.answering.answer_adapter import (
-    Shares,
+    KeepRatios,
     branch_logits,
     pack_branches,
     pack_unit,
@@ -21,9 +21,10 @@ from lab.train.answering.answer_adapter import (
     write_window,
     write_windows,
 )
+from lab.train.budget import Budget
 from lab.train.examples import Asked, Unit
-from lab.train.loop import Budget, UnitResult, train
 from lab.train.loop import Unit as Thunk
+from lab.train.loop import UnitResult, train
 from memory_models import backbone as backbones
 from memory_models.adapter import LoraConfig, lora_weights, with_lora
 from memory_models.backbone import Backbone
@@ -38,7 +39,7 @@ UNIT = Unit(
     (TEXT,),
     (
         Asked("Where was the key?", "Under the lamp"),
-        Asked("Who found the boat behind the old church?", ABSTAINED, declined=True),
+        Asked("Who found the boat behind the old church?", ABSTAINED, abstained=True),
         Asked("Where?", "By the mill"),
     ),
 )
@@ -120,7 +121,7 @@ def test_only_the_adapter_gets_gradient_and_loss_falls(backbone: Backbone, gate:
     optimizer = torch.optim.AdamW(learned, 1e-2)
     losses = []
     for _ in range(12):
-        result = unit_loss(reader, tokenizer, slate, UNIT, 43, declined=0)
+        result = unit_loss(reader, tokenizer, slate, UNIT, 43, abstain_token=0)
         optimizer.zero_grad()
         result.loss.backward()
         optimizer.step()
@@ -133,11 +134,11 @@ def test_shares_are_drawn_between_their_bounds() -> None:
     import random
 
     rng = random.Random(0)
-    drawn = [Shares(0.1, 0.4, whole=0.25).draw(rng) for _ in range(400)]
+    drawn = [KeepRatios(0.1, 0.4, whole=0.25).draw(rng) for _ in range(400)]
     assert 60 < drawn.count(1.0) < 140
     assert all(0.1 <= share <= 0.4 for share in drawn if share < 1)
     with pytest.raises(InvalidRequest):
-        Shares(0.5, 0.1)
+        KeepRatios(0.5, 0.1)
 
 
 class Line(nn.Module):

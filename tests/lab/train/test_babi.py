@@ -73,7 +73,7 @@ def test_a_unit_tells_the_story_in_order_and_declines_strangers() -> None:
         assert [whole.index(s) for s in told] == sorted(whole.index(s) for s in told)
         for asked in unit.asked:
             name = asked.question.removeprefix("Where is ").rstrip("?")
-            assert (asked.answer == ABSTAINED) == asked.declined == (name not in whole)
+            assert (asked.answer == ABSTAINED) == asked.abstained == (name not in whole)
 
 
 def test_a_page_is_the_story_alone_where_a_window_holds_it() -> None:

@@ -52,12 +52,12 @@ def some(count: int, *sources: Source, seed: int = 0, mix: Mix = Mix()) -> list:
 
 def test_answers_stand_in_the_window_and_declined_ones_do_not() -> None:
     for unit in some(60, Source(RECORDS, 1.0)):
-        assert any(not a.declined for a in unit.asked)
+        assert any(not a.abstained for a in unit.asked)
         for asked in unit.asked:
             thing = asked.question.removeprefix("Where was ").rstrip("?")
             stands = f"The {thing} was" in unit.windows[0]
-            assert stands != asked.declined, (asked, unit.windows[0])
-            assert asked.declined == (asked.answer == ABSTAINED)
+            assert stands != asked.abstained, (asked, unit.windows[0])
+            assert asked.abstained == (asked.answer == ABSTAINED)
 
 
 def test_pages_are_the_passage_alone() -> None:
@@ -70,7 +70,7 @@ def test_facts_are_planted_in_book_text() -> None:
         assert "Rain fell" in unit.windows[0] and len(unit.windows[0]) <= 900
         for asked in unit.asked:
             number = asked.question.removeprefix("item").rstrip("?")
-            assert (f"Item{number} costs" in unit.windows[0]) != asked.declined
+            assert (f"Item{number} costs" in unit.windows[0]) != asked.abstained
 
 
 def test_a_unit_is_the_same_again_and_a_resumed_stream_goes_on() -> None:

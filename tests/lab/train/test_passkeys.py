@@ -1,4 +1,4 @@
-"""Numbers to find: each stands in its window as it is asked for; what does not, is declined."""
+"""Numbers to find: each is in the window that is asked for it; others are not in the document."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import pytest
 
 from lab.evaluate.cases.tasks import PASSKEY_QUESTION, passkey_fact
-from lab.train.answering.passkeys import Numbers
+from lab.train.answering.passkeys import PasskeyUnits
 from lab.train.examples import Mix, Unit
 from memory_models.errors import BadData
 
@@ -19,7 +19,7 @@ def split(text: str) -> list[tuple[int, int]]:
 
 
 def drawn(count: int) -> list[Unit]:
-    source = Numbers(1.0)
+    source = PasskeyUnits(1.0)
     units = [source.unit([BOOK], split, Mix(), random.Random(n)) for n in range(count)]
     assert None not in units
     return [unit for unit in units if unit is not None]
@@ -29,11 +29,11 @@ def test_every_answer_stands_in_its_one_window_and_no_stranger_does() -> None:
     for unit in drawn(60):
         (window,) = unit.windows
         assert len(split(window)) == 1
-        assert any(not a.declined for a in unit.asked) and any(a.declined for a in unit.asked)
+        assert any(not a.abstained for a in unit.asked) and any(a.abstained for a in unit.asked)
         for asked in unit.asked:
             thing = asked.question.removeprefix("What is the ").removesuffix("?")
-            assert (thing in window.lower()) is not asked.declined
-            assert asked.declined or asked.answer in window
+            assert (thing in window.lower()) is not asked.abstained
+            assert asked.abstained or asked.answer in window
 
 
 def test_some_windows_are_the_pass_key_task() -> None:
@@ -49,4 +49,4 @@ def test_some_windows_are_the_pass_key_task() -> None:
 
 def test_a_weight_below_nothing_is_refused() -> None:
     with pytest.raises(BadData, match="at least 0"):
-        Numbers(-1.0)
+        PasskeyUnits(-1.0)

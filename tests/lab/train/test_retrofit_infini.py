@@ -10,7 +10,14 @@ import pytest
 import torch
 from retrofit_parts import ASKED, WINDOW, answered_by_the_product, some_tokens
 
-from lab.train.memories.infini import QUIET, STRONGEST, InfiniRetrofit, add_often, runs, sharpened
+from lab.train.memories.infini import (
+    QUIET,
+    STRONGEST,
+    InfiniRetrofit,
+    add_often,
+    runs,
+    scaled_strengths,
+)
 from lab.train.memories.retrofit import Passkeys, Repeated, judge_rows, pack_rows
 from memory_models import backbone as backbones
 from memory_models.backbone import Backbone
@@ -218,6 +225,6 @@ def test_sharpened_strengths_are_those_of_larger_logits(backbone: Backbone) -> N
     k = torch.randn(c.layers, c.kv_heads, 7, c.head_size, dtype=torch.float64)
     before = gates.strength(slice(None), k)
     assert before is not None
-    gates.load_state_dict(sharpened(gates.state_dict(), 1.5))
+    gates.load_state_dict(scaled_strengths(gates.state_dict(), 1.5))
     after = gates.strength(slice(None), k)
     torch.testing.assert_close(after, (1.5 * before.logit()).sigmoid())

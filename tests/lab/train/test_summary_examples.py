@@ -16,11 +16,11 @@ from lab.evaluate.cases.records import held_out
 from lab.train.answering.summaries import (
     SENTENCE,
     Summarised,
-    Told,
+    SummaryUnits,
+    about_windows,
     likeness,
     read_summarised,
     rising,
-    told_of,
 )
 from lab.train.examples import Mix
 from memory_models.errors import BadData
@@ -50,7 +50,7 @@ def test_a_summary_is_told_window_by_window() -> None:
     summary = (
         "Anna looks for her boat at the pier. A hermit shows them a well. A steamer finds them."
     )
-    assert told_of(WINDOWS, summary) == [
+    assert about_windows(WINDOWS, summary) == [
         "Anna looks for her boat at the pier.",
         "",
         "A hermit shows them a well.",
@@ -60,23 +60,23 @@ def test_a_summary_is_told_window_by_window() -> None:
 
 def test_what_is_told_out_of_order_is_left_out() -> None:
     summary = "The captain of a rescue steamer took them home. Earlier Anna looked for her boat."
-    assert told_of(WINDOWS, summary)[0] == ""
+    assert about_windows(WINDOWS, summary)[0] == ""
 
 
 def test_a_name_that_the_window_does_not_have_is_not_taught() -> None:
-    assert not any(told_of(WINDOWS, "In the storm the mast breaks and Barnaby shouts."))
-    assert told_of(WINDOWS, "In the storm the mast breaks and Peter shouts.")[1]
-    assert not any(told_of(WINDOWS, "Anna sees the mast break in the storm."))
-    assert told_of(WINDOWS, "Peter sees the mast break in the storm.")[1]
+    assert not any(about_windows(WINDOWS, "In the storm the mast breaks and Barnaby shouts."))
+    assert about_windows(WINDOWS, "In the storm the mast breaks and Peter shouts.")[1]
+    assert not any(about_windows(WINDOWS, "Anna sees the mast break in the storm."))
+    assert about_windows(WINDOWS, "Peter sees the mast break in the storm.")[1]
 
 
 def test_a_telling_does_not_begin_with_somebody_unnamed() -> None:
-    assert not any(told_of(WINDOWS, "She looks for a boat at the pier."))
+    assert not any(about_windows(WINDOWS, "She looks for a boat at the pier."))
     summary = "Anna walks to the harbour. She looks for a boat at the pier."
-    assert told_of(WINDOWS, summary)[0] == summary
-    assert told_of(WINDOWS, "There was a hermit with bread. Then a hermit showed a well.")[2] == (
-        "Then a hermit showed a well."
-    )
+    assert about_windows(WINDOWS, summary)[0] == summary
+    assert about_windows(WINDOWS, "There was a hermit with bread. Then a hermit showed a well.")[
+        2
+    ] == ("Then a hermit showed a well.")
 
 
 def test_sentences_do_not_end_behind_mister() -> None:
@@ -90,13 +90,15 @@ def test_sentences_do_not_end_behind_mister() -> None:
 
 def test_words_that_stand_nowhere_are_like_no_window() -> None:
     assert not likeness(WINDOWS, ["Quantum chromodynamics"]).any()
-    assert not any(told_of(WINDOWS, "Quantum chromodynamics.")) and not any(told_of(WINDOWS, ""))
+    assert not any(about_windows(WINDOWS, "Quantum chromodynamics.")) and not any(
+        about_windows(WINDOWS, "")
+    )
 
 
 def test_a_unit_asks_what_each_summary_tells() -> None:
     text = "\n\n".join(WINDOWS)
     summaries = ("A hermit shows them a well.", "Bread is given them on an island.")
-    told = Told((Summarised("one", text, summaries),), 1.0)
+    told = SummaryUnits((Summarised("one", text, summaries),), 1.0)
 
     def split(text: str) -> list[tuple[int, int]]:
         starts = [text.find(window[-40:]) + 40 for window in WINDOWS if window[-40:] in text]

@@ -18,16 +18,18 @@ from typer.testing import CliRunner
 
 from app.cli.main import app
 from app.engine import FITTED, Engine
-from app.errors import BookstateError, InvalidArchive, InvalidSetting
+from app.errors import BookstateError, InvalidArchive
 from app.exchange.archive import import_document
 from app.exchange.export import export_document
 from app.library import Library
 from app.settings import Settings
-from lab.evaluate.answerers import readers
-from lab.train.loop import Budget
-from lab.train.runs.retrofits import RetrofitPlan, score
+from lab.evaluate.answerers import answerers
+from lab.plan import make_plan
+from lab.train.budget import Budget
+from lab.train.plans import InfiniPlan
+from lab.train.runs.retrofits import score
 from memory_models.adapter import Adapter, save_adapter
-from memory_models.errors import BrokenCheckpoint
+from memory_models.errors import BrokenCheckpoint, InvalidRequest
 
 
 @pytest.fixture
@@ -122,20 +124,20 @@ def test_trained_adapters_are_used_once_they_are_installed(
     gate_file, codec_file = tmp_path / "gate.safetensors", tmp_path / "codec.safetensors"
     gate = run_training("gate", "--data", records, "--windows=16", "--out", gate_file, *common)
     assert gate["scores"]["windows"] == 2
-    assert {"commit", "version"} <= gate["made_by"].keys()
+    assert {"commit", "version"} <= gate["provenance"].keys()
     install(folder, gate_file)
     run_training("codec", *data, "--windows", "4", "--out", codec_file, *common)
     install(folder, codec_file)
     run_folder = tmp_path / "run"
     budget = ("--tokens", "1500", "--probes", "2", "--folder", run_folder)
-    notes = run_training("reader", *data, *held, *budget, *common)
+    notes = run_training("answers", *data, *held, *budget, *common)
     assert notes["kind"] == "answers"
     assert notes["tokens"] >= 1500 and notes["validation"]["window_f1"] >= 0
     plots = [ElementTree.parse(run_folder / f"{name}.svg") for name in ("loss", "validation")]
     assert all(plot.getroot().tag.endswith("svg") for plot in plots)
     alone, halves = run_folder / "answers.safetensors", tmp_path / "halves.safetensors"
-    mean = run_training("mean", alone, alone, "--out", halves, *common)
-    assert [each["tokens"] for each in mean["mean_of"]] == [notes["tokens"]] * 2
+    mean = run_training("merge", alone, alone, "--out", halves, *common)
+    assert [each["tokens"] for each in mean["merged_of"]] == [notes["tokens"]] * 2
     install(folder, halves)
 
     engine = Engine(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
@@ -145,15 +147,20 @@ def test_trained_adapters_are_used_once_they_are_installed(
     merged, plain = answers.decoder.layer(0), engine.backbone.decoder.layer(0)
     assert not merged.mlp.up_proj.weight.equal(plain.mlp.up_proj.weight)
     more = (*data, "--facts", f"{records}:0.2:train", *held, "--tokens=1500")
-    run_training("retrieved", *more, f"--folder={tmp_path / 'rag'}", *common)
+    run_training("rag", *more, f"--folder={tmp_path / 'rag'}", *common)
     install(folder, tmp_path / "rag" / "rag.safetensors")
     rag = engine.trained.rag()
     assert rag is not None and rag.name != answers.name
-    who = readers(engine, retrieves=True)
-    assert who.retrieved.backbone.decoder is rag.decoder
+    who = answerers(engine, rag=True)
+    assert who.rag.backbone.decoder is rag.decoder
     assert who.slots.backbone.decoder is answers.decoder
 
-    telling = ("teller", f"--summaries={records}", "--tokens=1000", f"--folder={tmp_path / 'tell'}")
+    telling = (
+        "summaries",
+        f"--summaries={records}",
+        "--tokens=1000",
+        f"--folder={tmp_path / 'tell'}",
+    )
     told = run_training(*telling, *common)
     assert told["over"] == answers.name and told["validation"]["score"] < 0
     install(folder, tmp_path / "tell" / "summaries.safetensors")
@@ -165,7 +172,7 @@ def test_trained_adapters_are_used_once_they_are_installed(
     assert other is not None and other.name != answers.name
     assert engine.trained.rag() is None and engine.trained.summaries() is None
     again = CliRunner().invoke(app, ["train", *map(str, (*telling, *common))])
-    assert again.exit_code == 1 and f"over reader {answers.name}" in again.stderr
+    assert again.exit_code == 1 and f"over answer adapter {answers.name}" in again.stderr
 
 
 def test_a_retrofit_is_chosen_by_what_it_is_trained_on_most() -> None:
@@ -177,24 +184,24 @@ def test_a_retrofit_is_chosen_by_what_it_is_trained_on_most() -> None:
 
 
 def _check_means(folder: Path, path: Path, scratch: Path) -> None:
-    """`train mean` of an adapter and another of its kind: halfway; with what is unlike, refused."""
+    """`train merge` gives the mean of two of a kind and refuses what is unlike."""
     weights, notes = load_file(path), json.loads(path.with_suffix(".json").read_text("utf-8"))
     other, out = scratch / "other.safetensors", scratch / "mean.safetensors"
     save_adapter(other, Adapter({n: w + 1 for n, w in weights.items()}, notes))
     common = ("--out", out, "--backbone", folder)
-    mean = run_training("mean", path, other, *common)
-    assert mean["mean_of"] == [notes, notes]
-    assert all(mean[name] == notes[name] for name in ("kind", "window", "reader"))
+    mean = run_training("merge", path, other, *common)
+    assert mean["merged_of"] == [notes, notes]
+    assert all(mean[name] == notes[name] for name in ("kind", "window", "answers"))
     assert mean.get("config") == notes.get("config")
     for name, value in load_file(out).items():
         torch.testing.assert_close(value, weights[name] + 0.5, atol=1e-3, rtol=1e-3)
 
-    save_adapter(other, Adapter(weights, notes | {"reader": "x"}))
-    refused = CliRunner().invoke(app, ["train", "mean", *map(str, (path, other, *common))])
-    assert refused.exit_code == 1 and "has reader 'x'" in refused.stderr
+    save_adapter(other, Adapter(weights, notes | {"answers": "x"}))
+    refused = CliRunner().invoke(app, ["train", "merge", *map(str, (path, other, *common))])
+    assert refused.exit_code == 1 and "has answers 'x'" in refused.stderr
     save_adapter(other, Adapter(weights, notes | {"kind": "codec"}))
-    refused = CliRunner().invoke(app, ["train", "mean", *map(str, (other, path, *common))])
-    assert refused.exit_code == 1 and "a mean is of" in refused.stderr
+    refused = CliRunner().invoke(app, ["train", "merge", *map(str, (other, path, *common))])
+    assert refused.exit_code == 1 and "can be merged" in refused.stderr
 
 
 @pytest.mark.parametrize("kind", ["infini-linear", "infini-delta", "melodi"])
@@ -208,15 +215,15 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     arguments += ["--validation", records, "--folder", run_folder]
     arguments += ["--tokens", "3000", "--longest", "16000"]
     if update:
-        arguments += ["--update", update, "--silence", "0.1", "--sharpen", "1.5"]
+        arguments += ["--update", update, "--write-penalty", "0.1", "--write-scale", "1.5"]
     notes = run_training(memory, *arguments, "--backbone", folder)
     log = [json.loads(line) for line in (run_folder / "log.jsonl").read_text().splitlines()]
     judged = next(line for line in log if "score" in line)
     assert notes["longest"] == 16_000 and {"key_1K", "key_16K"} <= judged.keys()
-    assert notes["silence"] == (0.1 if update else 0.0)
-    assert notes["sharpen"] == (1.5 if update else 1.0)
+    assert notes["write_penalty"] == (0.1 if update else 0.0)
+    assert notes["write_scale"] == (1.5 if update else 1.0)
     assert "key_1M" not in judged  # nor is anything longer than what is trained on judged
-    assert notes["tokens"] >= 3000 and notes["kind"] == kind and notes["made_by"]["version"]
+    assert notes["tokens"] >= 3000 and notes["kind"] == kind and notes["provenance"]["version"]
     out = run_folder / f"{kind}.safetensors"
     installed = install(folder, out)
     settings = Settings(
@@ -242,7 +249,7 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [(["--update", "square"], "infini-square"), (["--data", "none.gz"], "none.gz")],
+    [(["--update", "square"], "linear or delta"), (["--data", "none.gz"], "none.gz")],
 )
 def test_what_cannot_be_trained_on_is_one_line(
     trainable: tuple[Path, Path], tmp_path: Path, wrong: list[str], said: str
@@ -255,12 +262,21 @@ def test_what_cannot_be_trained_on_is_one_line(
     assert said in result.stderr
 
 
-def test_only_infini_has_something_to_silence(trainable: tuple[Path, Path]) -> None:
-    _, records = trainable
-    with pytest.raises(InvalidSetting, match="it is at least 0, and 0 for melodi"):
-        RetrofitPlan("melodi", (), records, records, Budget(1000), silence=0.1)
-    with pytest.raises(InvalidSetting, match="1 for melodi, which has none"):
-        RetrofitPlan("melodi", (), records, records, Budget(1000), sharpen=1.5)
+def test_infini_is_trained_for_the_rule_that_documents_are_read_with() -> None:
+    given = {"data": ("x",), "books": Path("x"), "validation": Path("x"), "folder": Path("run")}
+    update = Settings.model_fields["infini_update"].default
+    assert make_plan(InfiniPlan, given).kind == f"infini-{update}"
+
+
+def test_the_score_of_a_run_without_any_loss_is_finite() -> None:
+    assert score(1.0, {"key_nats": 0.0, "window_nats": 0.0}, 0.5) > score(
+        1.0, {"key_nats": 0.001, "window_nats": 0.001}, 0.5
+    )
+
+
+def test_units_that_processes_cannot_share_are_refused_with_what_can_be_done() -> None:
+    with pytest.raises(InvalidRequest, match="start 1, 2, 3, 6 of them"):
+        Budget(1000, accumulate=6).units_each(4)
 
 
 def test_addressing_is_trained_and_used(
@@ -327,7 +343,7 @@ def _mark_beyond(tensors: dict[str, torch.Tensor]) -> None:
 def test_a_reader_needs_a_gate_first(trainable: tuple[Path, Path], tmp_path: Path) -> None:
     folder, records = trainable
     arguments = [
-        "train", "reader", "--data", str(records), "--books", str(records), "--validation",
+        "train", "answers", "--data", str(records), "--books", str(records), "--validation",
         str(records), "--folder", str(tmp_path / "run"), "--backbone", str(folder),
     ]  # fmt: skip
     result = CliRunner().invoke(app, arguments)
@@ -356,8 +372,10 @@ def test_what_cannot_be_data_is_refused(
 ) -> None:
     folder, records = trainable
     arguments = [
-        "train", "reader", "--data", data.format(records=records), "--books", str(records),
+        "train", "answers", "--data", data.format(records=records), "--books", str(records),
         "--validation", str(records), "--folder", str(tmp_path / "run"), "--backbone", str(folder),
     ]  # fmt: skip
     result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 1 and ("no file" in result.stderr or "no number" in result.stderr)
+    assert result.exit_code == 1 and (
+        "is not a file" in result.stderr or "not a number" in result.stderr
+    )

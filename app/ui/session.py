@@ -1,4 +1,4 @@
-"""What every tab works with: the library, the background reader, and who speaks at present."""
+"""What every tab works with: the library, the worker, and the answers that are being made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from app.errors import NotReady
 from app.library import Library, Stopped
 from app.storage.store import Document, Job, Reading
-from app.ui.turns import Turns
+from app.ui.generations import Generations
 from app.worker import Worker
 
 OPEN = ("queued", "running", "cancelling")
@@ -22,12 +22,12 @@ SEGMENT_PATIENCE = 120  # seconds that the present segment of a cancelled readin
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """One server's library, reader and speaker, shared by all visitors."""
+class Session:
+    """One server's library, worker and running answers, shared by all visitors."""
 
     library: Library
     worker: Worker
-    turns: Turns
+    generations: Generations
     stops: dict[str, Event] = field(default_factory=dict)  # summarising, by document
     _summing: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
@@ -61,7 +61,7 @@ class Desk:
         return found[-1] if found else None
 
     def enqueue(self, reading_id: str) -> None:
-        """Ask the background reader to make a reading, from where it stopped."""
+        """Ask the worker to make a reading, from where it stopped."""
         self.library.store.enqueue(reading_id)
         self.worker.wake()
 
@@ -71,7 +71,7 @@ class Desk:
             self.library.store.cancel_job(reading.id)
 
     def begin_summary(self, document_id: str) -> Callable[[], None]:
-        """A watch for summaries that begin now: it raises Stopped once they are to end."""
+        """A function for summaries that begin now: it raises Stopped once they should end."""
         stop = self.stops[document_id] = Event()
 
         def watch() -> None:
@@ -82,8 +82,8 @@ class Desk:
 
     @contextmanager
     def summarising(self, document_id: str, watch: Callable[[], None]) -> Iterator[None]:
-        """The model, to make one summary. Raises Stopped where it is to end before it begins."""
-        with self.turns.model, self._summing[document_id]:
+        """Hold the model for one summary. Raises Stopped if it should end before it begins."""
+        with self.generations.model, self._summing[document_id]:
             watch()
             yield
 
@@ -95,7 +95,7 @@ class Desk:
     def remove(self, document_id: str) -> Document:
         """Delete a document once nothing writes to it any more."""
         self.stop_summary(document_id)
-        self.turns.stop_document(document_id)
+        self.generations.stop_document(document_id)
         self.cancel(document_id)
         if self._summing[document_id].acquire(timeout=SEGMENT_PATIENCE):  # its summary has ended
             self._summing[document_id].release()

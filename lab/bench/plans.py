@@ -1,0 +1,63 @@
+"""What the `bookstate bench` commands are asked for: one plan a command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.plan import option
+
+BOOKS = "Books, .jsonl.gz."
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedPlan:
+    """`bench planted`."""
+
+    data: Path = option(kind="data", help=BOOKS)
+    book: str = option("1661", help="Id of the book to plant facts in.")
+    wrong: str = option("6455", help="Id of the wrong book.")
+    tokens: int = option(33_000, minimum=1000, help="Length of each book.")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingPlan:
+    """`bench reading`."""
+
+    data: Path = option(kind="data", help=BOOKS)
+    tokens: int = option(300_000, minimum=1000, help="Length of the document.")
+    memory: str | None = option(None, help="adaptive, melodi or infini; else that of the settings.")
+
+
+@dataclass(frozen=True, slots=True)
+class WritingPlan:
+    """`bench writing`."""
+
+    data: Path = option(kind="data", help=BOOKS)
+    windows: int = option(20, minimum=1, help="Windows to read.")
+
+
+@dataclass(frozen=True, slots=True)
+class AskingPlan:
+    """`bench asking`."""
+
+    data: Path = option(kind="data", help=BOOKS)
+    short: int = option(6_000, minimum=1000, help="Tokens of the short document.")
+    long: int = option(130_000, minimum=1000, help="Tokens of the long document.")
+
+
+@dataclass(frozen=True, slots=True)
+class NovelPlan:
+    """`bench novel`."""
+
+    data: Path = option(kind="data", help=BOOKS)
+    book: str = option("6455", help="Id of the book.")
+    questions: Path | None = option(None, kind="data", help="A file with one question a line.")
+
+
+@dataclass(frozen=True, slots=True)
+class SummariesPlan:
+    """`bench summaries`."""
+
+    data: Path = option(kind="data", help="Stories with summaries by people.")
+    stories: int = option(5, minimum=1, help="Stories to summarize, of those not trained on.")
