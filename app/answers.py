@@ -30,6 +30,8 @@ from memory_models.tokenizer import Tokenizer
 
 NOT_SUPPORTED = "(The document does not clearly support this answer.)"
 NO_ANSWER = "The document does not seem to answer this."
+NOT_FOUND = "I did not find this in the document."
+SURE, LIKELY = 0.7, 0.4  # least confidence of an answer that is called so
 MARGIN = 40  # tokens around the best sentence that the second look sees
 LESS_SURE = 0.3  # of answerability, by which the second look may fall behind the first
 
@@ -73,6 +75,7 @@ class Answer:
 
     answer: str
     confidence: float
+    confidence_word: str  # sure, likely or guess
     supported: bool
     notice: str  # what the answer says where it is not supported, else empty
     sources: list[Source]
@@ -83,6 +86,11 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+
+def confidence_word(confidence: float) -> str:
+    """The word that people read for a confidence."""
+    return "sure" if confidence >= SURE else "likely" if confidence >= LIKELY else "guess"
 
 
 class AnswerStream:
@@ -98,7 +106,7 @@ class AnswerStream:
         decoding: Decoding,
         confidence: Confidence,
         note: str = "",
-        declining: Abstention | None = None,
+        abstention: Abstention | None = None,
         reading_id: str = "",
     ) -> None:
         self.reading_id = reading_id  # of the state that answers
@@ -110,7 +118,7 @@ class AnswerStream:
         self._prompt = prompt
         self._decoding = decoding
         self._confidence = confidence
-        self._declining = declining
+        self._abstention = abstention
         self._started = perf_counter()
         self._first_token_seconds = 0.0
         self._mass: dict[int, float] = {}
@@ -121,6 +129,10 @@ class AnswerStream:
     def __iter__(self) -> Iterator[str]:
         """Pieces of the answer as they are made."""
         reading, mixture = self._looks()
+        if self.abstains:
+            self._first_token_seconds = perf_counter() - self._started
+            yield NOT_FOUND
+            return
         shown = ""
         for _ in generate(mixture, self._tokenizer.chat.stops, self._decoding, self.trace):
             if len(self.trace.tokens) == 1:
@@ -140,20 +152,20 @@ class AnswerStream:
     def _looks(self) -> tuple[Reading, Mixture]:
         """The reading that answers, its prompt read: of the second look if it is sure enough."""
         reading = self._open_reading()
-        mixture = self._asked(reading, self._declining)
+        mixture = self._asked(reading, self._abstention)
         self._look(reading, mixture)
         self._answerability = mixture.answerability
         pointed = reading.pointed(mixture.log_weights.exp().tolist())
         if pointed:
             texts = self._read_texts(sorted(pointed))
             self.sentences = rank_sentences(self._question, texts, pointed, self._tokenizer)
-        if not self.sentences or self._declining is None or self.declined:
+        if not self.sentences or self._abstention is None or self.abstains:
             return reading, mixture
         segment, first, last = self.sentences[0].span
         second = reading.focused(Span(segment, max(0, first - MARGIN), last + MARGIN))
         if second is None:
             return reading, mixture
-        again = self._asked(second, replace(self._declining, threshold=0.0))
+        again = self._asked(second, replace(self._abstention, threshold=0.0))
         if again.answerability < mixture.answerability - LESS_SURE:
             return reading, mixture
         return second, again
@@ -170,7 +182,7 @@ class AnswerStream:
     @property
     def confidence(self) -> float:
         """Calibrated probability that the answer is right."""
-        if not self.trace.log_probs:
+        if not self.trace.log_probs and not self.abstains:
             return 0.0
         c = self._confidence
         evidence = c.gain * self.trace.gain + c.log_prob * self.trace.log_prob
@@ -178,9 +190,9 @@ class AnswerStream:
         return sigmoid(c.bias + evidence + answerable)
 
     @property
-    def declined(self) -> bool:
-        """True where the reader says that the document does not answer."""
-        return self._declining is not None and self._answerability < self._declining.threshold
+    def abstains(self) -> bool:
+        """True if the answer adapter says that the document does not answer."""
+        return self._abstention is not None and self._answerability < self._abstention.threshold
 
     @property
     def supported(self) -> bool:
@@ -196,11 +208,14 @@ class AnswerStream:
     def finish(self, sources: list[Source], evidence: list[Evidence]) -> Answer:
         """The answer with its evidence; says so where the memory does not support it."""
         text = self._tokenizer.decode(self.trace.tokens).strip()
-        supported = self.supported and bool(text) and not self.declined
-        notice = "" if supported or self.declined else NOT_SUPPORTED if text else NO_ANSWER
+        if self.abstains:
+            text = NOT_FOUND
+        supported = self.supported and bool(text) and not self.abstains
+        notice = "" if supported or self.abstains else NOT_SUPPORTED if text else NO_ANSWER
         return Answer(
             answer=f"{text} {notice}".strip(),
             confidence=round(self.confidence, 4),
+            confidence_word=confidence_word(self.confidence),
             supported=supported,
             notice=notice,
             sources=sources,
