@@ -109,11 +109,11 @@ def bubble(message: Message) -> str:
     if not message.evidence:
         return text
     quotes = message.evidence[:QUOTES] if message.text == NOT_FOUND else message.evidence[:1]
-    lines = [f"> “{_quoted(e['text'])}” ({pages(e)})" for e in quotes]
+    lines = [f"> “{_quoted(e['text'])}” ({_quoted(pages(e))})" for e in quotes]
     if message.text == NOT_FOUND:
         return f"{text} The passages that come closest:\n\n" + "\n>\n".join(lines)
     word = confidence_word(message.confidence or 0.0)
-    return f"{text}  ({WORDS[word]}, {pages(quotes[0])})\n\n{lines[0]}"
+    return f"{text}  ({WORDS[word]}, {_quoted(pages(quotes[0]))})\n\n{lines[0]}"
 
 
 def _quoted(text: str) -> str:
