@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from filelock import FileLock, Timeout
 
-from app.answers import Answer, AnswerStream, Source
+from app.answers import Answer, AnswerStream, Evidence, Source
 from app.engine import Engine
 from app.errors import Busy, InvalidSetting, NotReady
+from app.evidence import OpenedText, joined
 from app.memory_config import config_json
 from app.register import File, Plan, Register, checked_title
 from app.settings import Settings
 from app.state_reader import Scope, StateReader
-from app.storage.store import Document, Store
+from app.storage.store import Document, Reading, Store
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
 from memory_models.generate import Decoding
@@ -270,6 +272,8 @@ class Library:
         return AnswerStream(
             tokenizer,
             lambda: self._states.open(document, memory, question, scope, self.settings.windows),
+            lambda segments: self._texts(document.reading, segments),
+            question,
             prompt,
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
             self.engine.calibration.confidence,
@@ -291,6 +295,7 @@ class Library:
             texts = self.store.some_segments(reading, heaviest)
             pages = {p for s in texts.values() for p in (s.page_first, s.page_last)}
             labels = self.store.page_labels(reading, pages)
+            evidence = self._evidence(reading, stream)
         sources = [
             Source(
                 segment=number,
@@ -304,7 +309,44 @@ class Library:
             )
             for number, weight in heaviest.items()
         ]
-        return stream.finish(sources)
+        return stream.finish(sources, evidence)
+
+    def _texts(self, reading: Reading, segments: Sequence[int]) -> list[OpenedText]:
+        found = self.store.some_segments(reading, segments)
+        return [OpenedText(n, found[n].start, found[n].text) for n in segments]
+
+    def _evidence(self, reading: Reading, stream: AnswerStream) -> list[Evidence]:
+        """The best sentences with their places in the document."""
+        best = joined(stream.sentences)
+        if not best:
+            return []
+        segments = self.store.some_segments(reading, {s.segment for s in best})
+        pages = self.store.pages(reading)
+        starts = [page.start for page in pages]
+        found = []
+        for sentence in best:
+            segment = segments[sentence.segment]
+            raw = segment.text[sentence.start : sentence.end]
+            start = segment.start + sentence.start + len(raw) - len(raw.lstrip())
+            text = raw.strip()
+            first, last = (
+                pages[bisect_right(starts, place) - 1] for place in (start, start + len(text) - 1)
+            )
+            found.append(
+                Evidence(
+                    text=text,
+                    start=start,
+                    end=start + len(text),
+                    segment=sentence.segment,
+                    chapter=segment.chapter,
+                    page_first=first.number,
+                    page_last=last.number,
+                    label_first=first.label,
+                    label_last=last.label,
+                    weight=round(sentence.weight, 4),
+                )
+            )
+        return found
 
     # List
 

@@ -216,6 +216,8 @@ class _Watched:
     def __init__(self, reading: Reading, watch: Callable[[], None]) -> None:
         self.prior = reading.prior
         self.attended = reading.attended
+        self.pointed = reading.pointed
+        self.focused = reading.focused
         self._reading = reading
         self._watch = watch
 

@@ -64,6 +64,14 @@ class Memory(Protocol):
         ...
 
 
+class Span(NamedTuple):
+    """Tokens first <= t < last of one segment."""
+
+    segment: int
+    first: int
+    last: int
+
+
 class Reading(Protocol):
     """A state opened for one prompt and its continuation."""
 
@@ -82,6 +90,17 @@ class Reading(Protocol):
 
         Empty where a memory does not know.
         """
+        ...
+
+    def pointed(self, weights: Sequence[float]) -> Mapping[int, Tensor]:
+        """Segment -> attention [window] on each of its tokens, of the latest token fed.
+
+        Taken from the layers that point at what answers. Empty where a memory does not know.
+        """
+        ...
+
+    def focused(self, span: Span) -> Reading | None:
+        """A new reading of the same state that sees only one span; None where it cannot be cut."""
         ...
 
 

@@ -23,6 +23,7 @@ class Vocabulary(Protocol):
 
     def encode(self, text: str) -> list[int]: ...
     def decode(self, ids: Sequence[int]) -> str: ...
+    def offsets(self, text: str) -> list[tuple[int, int]]: ...  # characters of each token
     def control(self, piece: str) -> int | None: ...  # id of a control token; None if unknown
 
 
@@ -47,6 +48,12 @@ class JsonVocabulary:
     def decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = self._tokenizer.encode(
+            text, add_special_tokens=False
+        ).offsets
+        return found
+
     def control(self, piece: str) -> int | None:
         found: int | None = self._tokenizer.token_to_id(piece)
         return found
@@ -65,6 +72,10 @@ class SentencePieceVocabulary:
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self._processor.EncodeAsIds(text)
         return ids
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = self._processor.EncodeAsOffsetMapping(text)["offsets"]
+        return found
 
     def decode(self, ids: Sequence[int]) -> str:
         kept = [i for i in ids if not self._processor.IsControl(i)]
@@ -177,6 +188,10 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """Ids of plain text; no token is added, and control words are encoded as characters."""
         return self.vocabulary.encode(text)
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """The characters start <= c < end of each token of `encode(text)`."""
+        return self.vocabulary.offsets(text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, without control tokens."""

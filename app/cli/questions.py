@@ -19,6 +19,8 @@ from app.state_reader import Scope
 
 commands = typer.Typer()
 
+LONGEST_SHOWN = 300  # characters of a sentence
+
 
 @commands.command()
 def ask(
@@ -100,13 +102,15 @@ def _parse_question(line: str, where: str) -> dict[str, Any]:
 
 def _finish_line(library: Library, answer: Answer) -> None:
     say("" if answer.supported else f" {answer.notice}")
-    err.print(f"confidence {answer.confidence:.2f}, {answer.seconds:.1f} s", style="dim")
-    for source in answer.sources[:3]:
-        pages = source.label_first
-        if source.label_last != source.label_first:
-            pages += f"-{source.label_last}"
-        opening = " ".join(source.text.split())[:100]
-        err.print(f"  p. {pages}, {source.weight:.0%}: {opening}...", style="dim", markup=False)
+    for place in answer.evidence[:3] or answer.sources[:3]:
+        pages = place.label_first
+        if place.label_last != place.label_first:
+            pages += f"-{place.label_last}"
+        text = " ".join(place.text.split())
+        shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+        err.print(f'  p. {pages}: "{shown}"', style="dim", markup=False, soft_wrap=True)
+    sure = f"{answer.confidence_word}, confidence {answer.confidence:.2f}, {answer.seconds:.1f} s"
+    err.print(sure, style="dim", markup=False)
 
 
 @commands.command()

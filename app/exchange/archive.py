@@ -271,4 +271,11 @@ def _store_activity(store: Store, document: Document, manifest: Manifest) -> Non
             continue
         chat_id = store.start_chat(document.id, chat.title, chat.created_at)
         for message in chat.messages:
-            store.say(chat_id, **{**message.model_dump(), "sources": list(message.sources)})
+            store.say(
+                chat_id,
+                **{
+                    **message.model_dump(),
+                    "sources": list(message.sources),
+                    "evidence": [e.model_dump() for e in message.evidence],
+                },
+            )

@@ -54,13 +54,29 @@ class SummaryEntry(Strict):
     summary: str
 
 
+class EvidenceEntry(Strict):
+    """Sentences that an answer's memory pointed at; offsets are those of the whole text."""
+
+    text: str
+    start: Whole
+    end: Whole
+    segment: Whole
+    chapter: Positive
+    page_first: Whole
+    page_last: Whole
+    label_first: Short
+    label_last: Short
+    weight: Annotated[float, Field(ge=0, le=1)]
+
+
 class MessageEntry(Strict):
-    """One turn of a chat, with what the answer's sources said."""
+    """One message of a chat, with the sources and the evidence of an answer."""
 
     role: Literal["user", "assistant"]
     text: str
     confidence: float | None
     sources: tuple[dict[str, str | int | float | bool | None], ...]
+    evidence: tuple[EvidenceEntry, ...] = ()  # exports of version 0.3 have none
     created_at: Time
 
 

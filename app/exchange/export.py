@@ -117,7 +117,11 @@ def _manifest(
             "title": chat.title,
             "created_at": chat.created_at,
             "messages": tuple(
-                {**asdict(message), "sources": tuple(message.sources)}
+                {
+                    **asdict(message),
+                    "sources": tuple(message.sources),
+                    "evidence": tuple(message.evidence),
+                }
                 for message in store.messages(chat.id)
             ),
         }

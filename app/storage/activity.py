@@ -36,6 +36,7 @@ class Message:
     text: str
     confidence: float | None
     sources: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]  # empty for answers of before there was any
     created_at: str
 
 
@@ -149,6 +150,7 @@ class ActivityStore(DatabaseFile):
         text: str,
         confidence: float | None = None,
         sources: list[dict[str, Any]] | None = None,
+        evidence: list[dict[str, Any]] | None = None,
         created_at: str | None = None,
     ) -> None:
         """Append one message to a chat. Raises UnknownDocument once the chat was deleted."""
@@ -158,6 +160,7 @@ class ActivityStore(DatabaseFile):
             "text": text,
             "confidence": confidence,
             "sources": json.dumps(sources or [], ensure_ascii=False),
+            "evidence": json.dumps(evidence or [], ensure_ascii=False),
             "created_at": created_at or now(),
         }
         with self.writing():
@@ -168,11 +171,14 @@ class ActivityStore(DatabaseFile):
     def messages(self, chat_id: int) -> list[Message]:
         """A chat's messages in order."""
         rows = self.db.query(
-            "SELECT role, text, confidence, sources, created_at FROM messages "
+            "SELECT role, text, confidence, sources, evidence, created_at FROM messages "
             "WHERE chat_id = ? ORDER BY id",
             [chat_id],
         )
-        return [Message(**{**row, "sources": json.loads(row["sources"])}) for row in rows]
+        return [
+            Message(**row | {name: json.loads(row[name]) for name in ("sources", "evidence")})
+            for row in rows
+        ]
 
     # Summaries
 

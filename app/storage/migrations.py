@@ -53,6 +53,11 @@ def _documents_and_readings(db: Database) -> None:
         )
 
 
+@migrations(name="0004_evidence_of_messages")
+def _evidence_of_messages(db: Database) -> None:
+    db.execute("ALTER TABLE messages ADD COLUMN evidence TEXT NOT NULL DEFAULT '[]'")
+
+
 _INITIAL = """
 CREATE TABLE documents (
     id TEXT PRIMARY KEY,

@@ -14,7 +14,7 @@ from app.storage.store import Message
 from app.ui.generations import Generation
 from app.ui.inputs import choice_list
 from app.ui.session import MODEL, Session, private
-from app.ui.texts import NOT_OPEN, chapter_choices, evidence_html, note
+from app.ui.texts import NOT_OPEN, bubble, chapter_choices, evidence_html, note
 
 WHOLE, ONLY, UP_TO = "whole book", "only chapter", "up to chapter"
 FAILED = "The answer could not be made; the server's log says why."
@@ -151,10 +151,10 @@ class ChatTab:
         ]
 
     def _bubbles(self, messages: list[Message], growing: str | None = None) -> list[dict[str, str]]:
-        shown = [(m.role, m.text) for m in messages]
+        shown = [{"role": m.role, "content": bubble(m)} for m in messages]
         if growing is not None:
-            shown.append(("assistant", growing or "…"))
-        return [{"role": role, "content": escape(text, quote=False)} for role, text in shown]
+            shown.append({"role": "assistant", "content": escape(growing or "…", quote=False)})
+        return shown
 
     def _last_answer(self, messages: list[Message]) -> Message | None:
         answers = [m for m in messages if m.role == "assistant"]
@@ -165,7 +165,7 @@ class ChatTab:
         if message is None or document is None:
             return [gr.update(visible=False), ""]
         chapters = self._session.library.store.chapters(document.reading)
-        shown = evidence_html(message.confidence, message.sources, chapters)
+        shown = evidence_html(message, chapters)
         return [gr.update(visible=bool(shown)), shown]
 
     def point(

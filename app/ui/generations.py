@@ -179,11 +179,10 @@ class Generations:
             return
         said: dict[str, Any] = {"text": generation.error or generation.text}
         if generation.answer is not None:
-            sources = generation.answer.to_dict()["sources"]
+            shown = generation.answer.to_dict()
             said = {
                 "text": generation.answer.answer,
-                "confidence": generation.answer.confidence,
-                "sources": sources,
+                **{name: shown[name] for name in ("confidence", "sources", "evidence")},
             }
         if said["text"]:
             self._library.store.say(generation.chat_id, "assistant", **said)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from app.answers import NOT_FOUND, confidence_word
 from app.cli.progress import pace_text
 from app.library import ReadProgress
-from app.storage.store import BOOK, Document, Job, Reading, Summary
+from app.storage.store import BOOK, Document, Job, Message, Reading, Summary
 from ingest.book import Chapter
 
 SENTENCE = "Read a book once, keep its memory state, ask for ever."
@@ -16,6 +18,10 @@ EXPLANATION = (
     "A document is streamed once through a language model; what stays is a memory state, and "
     "answers and summaries come from that state alone."
 )
+WORDS = {"sure": "sure", "likely": "likely", "guess": "a guess"}
+QUOTES = 3  # sentences shown where nothing was found
+LONGEST_QUOTE = 400  # characters
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]#+!|~$]")
 NO_DOCUMENTS = "Drop a book to begin."
 SHORT_TITLE = 5  # "I", "XVII": a number alone would not be understood
 NOT_OPEN = "No document is open. Choose one in the library, or above."
@@ -97,23 +103,51 @@ def progress_html(document: Document, job: Job | None, progress: ReadProgress | 
     )
 
 
-def evidence_html(
-    confidence: float | None,
-    sources: Sequence[Mapping[str, Any]],
-    chapters: Sequence[Chapter],
-) -> str:
-    """An answer's confidence, and the places in the book where the memory looked for it."""
-    if confidence is None and not sources:
+def bubble(message: Message) -> str:
+    """A message as Markdown; an answer with how sure it is, and the sentence that it is from."""
+    text = escape(message.text, quote=False)
+    if not message.evidence:
+        return text
+    quotes = message.evidence[:QUOTES] if message.text == NOT_FOUND else message.evidence[:1]
+    lines = [f"> “{_quoted(e['text'])}” ({_quoted(pages(e))})" for e in quotes]
+    if message.text == NOT_FOUND:
+        return f"{text} The passages that come closest:\n\n" + "\n>\n".join(lines)
+    word = confidence_word(message.confidence or 0.0)
+    return f"{text}  ({WORDS[word]}, {_quoted(pages(quotes[0]))})\n\n{lines[0]}"
+
+
+def _quoted(text: str) -> str:
+    """Text of a book inside Markdown: one line, nothing of it is markup."""
+    line = " ".join(text.split())
+    if len(line) > LONGEST_QUOTE:
+        line = line[: LONGEST_QUOTE - 1].rstrip() + "…"
+    return _MARKDOWN.sub(r"\\\g<0>", escape(line, quote=False))
+
+
+def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
+    """An answer's confidence, its sentences, and the segments where the memory looked for it."""
+    if message.confidence is None and not message.sources:
         return ""
-    parts = [] if confidence is None else [_confidence(confidence)]
-    parts += [_source(source, chapters, is_first=i == 0) for i, source in enumerate(sources)]
+    parts = [] if message.confidence is None else [_confidence(message.confidence)]
+    if message.evidence:
+        quotes = (
+            f"<li>“{escape(' '.join(e['text'].split()))}” "
+            f'<span class="bs-place">{escape(pages(e))}</span></li>'
+            for e in message.evidence
+        )
+        parts.append(f'<ol class="bs-quotes">{"".join(quotes)}</ol>')
+    first = not message.evidence
+    parts += [
+        _source(source, chapters, is_first=first and i == 0)
+        for i, source in enumerate(message.sources)
+    ]
     return "".join(parts)
 
 
 def _confidence(confidence: float) -> str:
-    word = "high" if confidence >= 0.7 else "fair" if confidence >= 0.4 else "low"
     return (
-        f'<div class="bs-confidence"><b>Confidence {confidence:.0%}</b> ({word})'
+        f'<div class="bs-confidence"><b>Confidence {confidence:.0%}</b> '
+        f"({confidence_word(confidence)})"
         '<span class="bs-bar bs-short">'
         f'<span style="width:{100 * confidence:.0f}%"></span></span></div>'
     )

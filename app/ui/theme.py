@@ -79,6 +79,8 @@ CSS = """
   font-weight: 600; }
 .bs-place { margin-right: 12px; white-space: nowrap; }
 .bs-chapter { color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
+.bs-quotes { margin: 4px 0 12px 20px; line-height: 1.55; max-width: 72ch; }
+.bs-quotes li { margin: 4px 0; }
 .bs-text { white-space: pre-line; line-height: 1.55; margin: 8px 0 4px; max-width: 72ch;
   font-family: Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif;
   overflow-wrap: anywhere; max-height: 22em; overflow-y: auto; }

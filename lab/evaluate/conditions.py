@@ -104,7 +104,7 @@ def plain_reading(backbone: Backbone) -> SlotReading:
     )
     bias = torch.zeros(2, c.kv_heads, 0, device=backbone.decoder.device)
     layer = LayerContext(empty, empty, bias, bias[:1].long())
-    contexts = Contexts([layer] * c.layers, (0,), 1)
+    contexts = Contexts([layer] * c.layers, (0,), 1, window=1)
     return SlotReading(backbone.decoder, contexts, torch.zeros(1), 0)
 
 

@@ -53,14 +53,16 @@ from memory_models.memories.slots import (
     pack_coded,
     slot_shape,
     unpack,
+    within,
 )
 from memory_models.memories.write_gate import WriteGate
-from memory_models.memory import Bundle, Written
+from memory_models.memory import Bundle, Span, Written
 from memory_models.prompt import address_query
 from memory_models.recall import Chosen, Ranked
 from memory_models.word_index import pack_words
 
 REPEAT_REQUEST = "\n\nRepeat the text above."
+POINTING = (0.5, 0.83)  # of the depth: layers whose attention points at what answers
 QUERY_DISTANCE = 20  # how far behind the prompt's place addressing queries stand
 ADDRESS_WEIGHT = 0.25  # docs/experiments/answering.md: combining
 WORD_WEIGHT = 1.6  # of BM25 beside the heads' score; 2026-11-23: words to find, words to weigh
@@ -212,6 +214,9 @@ class AdaptiveMemory:
         self.sink = backbone.tokenizer.chat.opening
         closing = backbone.tokenizer.chat.closing
         self.request = (*backbone.tokenizer.encode(REPEAT_REQUEST), *closing)
+        layers = backbone.config.layers
+        first, last = (round(depth * layers) for depth in POINTING)
+        self.pointing = range(first, max(first + 1, last))
         self._pairs = key_heads(config.address_heads, backbone.config.group)
 
     @cached_property
@@ -410,8 +415,17 @@ class AdaptiveMemory:
         rows = [(segment,) for segment in windows] if rows is None else rows
         if len(prior) != len(rows):
             raise InvalidRequest(f"{len(rows)} rows with a prior of {len(prior)}; give one each.")
+        answering = decoder or self.answers
+
+        def focus(span: Span) -> SlotReading:
+            visible = {span.segment: within(opened[span.segment], span.first, span.last)}
+            contexts = lay_out(writer, sink, visible, [(span.segment,)], self.window)
+            zero = torch.zeros(1)
+            return SlotReading(answering, contexts, zero, self.prompt_place, self.pointing)
+
         contexts = lay_out(writer, sink, opened, rows, self.window)
-        return SlotReading(decoder or self.answers, contexts, prior, self.prompt_place)
+        place = self.prompt_place
+        return SlotReading(answering, contexts, prior, place, self.pointing, focus)
 
 
 def _words(bundle: Bundle) -> dict[str, Tensor]:

@@ -31,7 +31,7 @@ from memory_models.memories.infini import (
     retrieve,
     subtract,
 )
-from memory_models.memory import Bundle, Written
+from memory_models.memory import Bundle, Span, Written
 
 
 class InfiniReading:
@@ -76,6 +76,14 @@ class InfiniReading:
     def attended(self, weights: Sequence[float]) -> dict[int, float]:
         """Empty: a compressive memory does not know which segment an answer came from."""
         return {}
+
+    def pointed(self, weights: Sequence[float]) -> dict[int, Tensor]:
+        """Empty: this memory does not keep single tokens."""
+        return {}
+
+    def focused(self, span: Span) -> None:
+        """None: this state cannot be cut into spans."""
+        return
 
     def _remember(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Append to the prompt's own cache, [2,G,P+T,d] each."""

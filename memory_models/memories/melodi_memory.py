@@ -24,7 +24,7 @@ from memory_models.memories.melodi import (
     self_attention,
     short_slots,
 )
-from memory_models.memory import Bundle, Written
+from memory_models.memory import Bundle, Span, Written
 
 
 class MelodiReading:
@@ -86,6 +86,14 @@ class MelodiReading:
         The parts add up to 1; it is empty while the queue is. weights plays no part.
         """
         return dict(self._attended)
+
+    def pointed(self, weights: Sequence[float]) -> dict[int, Tensor]:
+        """Empty: this memory does not keep single tokens."""
+        return {}
+
+    def focused(self, span: Span) -> None:
+        """None: this state cannot be cut into spans."""
+        return
 
 
 def _mass(q: Tensor, state: MelodiState) -> dict[int, float]:

@@ -10,7 +10,7 @@ The sink stands in front of the first. Row C sees the sink only (memory off).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from memory_models.decoder import Decoder, rotate
 from memory_models.memories.slots import Slots
+from memory_models.memory import Span
 
 
 class KeyValues(NamedTuple):
@@ -35,7 +36,7 @@ class LayerContext(NamedTuple):
     keys: Tensor  # [C+1,G,N,d], rotated
     values: Tensor  # [C+1,G,N,d]
     bias: Tensor  # [C+1,G,N], 0 for a slot, minus infinity for padding
-    owner: Tensor  # [C,G,N] index into the segments; their number for the sink and for padding
+    spot: Tensor  # [C,G,N] the token that a slot is of, as `Contexts.spot` numbers them
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,15 @@ class Contexts:
     layers: list[LayerContext]
     segments: tuple[int, ...]  # every segment that some row conditions on
     rows: int  # C
+    window: int  # most tokens of a segment
+
+    @property
+    def nowhere(self) -> int:
+        """The spot of the sink and of padding.
+
+        Token t of the n-th segment has the spot n * window + t.
+        """
+        return len(self.segments) * self.window
 
 
 class _Placed(NamedTuple):
@@ -55,7 +65,7 @@ class _Placed(NamedTuple):
 
     keys: tuple[Tensor, ...]  # [n,d] each, rotated
     values: tuple[Tensor, ...]  # [n,d] each
-    owner: int  # as in `LayerContext`
+    spots: tuple[Tensor, ...]  # [n] each, as in `LayerContext`
 
 
 def lay_out(
@@ -71,6 +81,7 @@ def lay_out(
     distance in positions between one window of a row and the next.
     """
     segments = tuple(opened)
+    nowhere = len(segments) * window
     first = sink.keys.shape[2]  # position of a window's first token in a row of one window
 
     def place(segment: int, back: int) -> _Placed:
@@ -79,12 +90,14 @@ def lay_out(
         counts = [count for layer in slots.counts for count in layer]
         keys = decoder.rope(slots.keys, slots.places + first - back)
         values = slots.values.split(counts)
-        return _Placed(keys.split(counts), values, segments.index(segment))
+        spots = (slots.places + segments.index(segment) * window).split(counts)
+        return _Placed(keys.split(counts), values, spots)
 
     def place_sink(back: int) -> _Placed:
         places = torch.arange(first, device=sink.keys.device) - back
         keys = decoder.rope(sink.keys, places).flatten(0, 1)  # [layers*G,first,d]
-        return _Placed(keys.unbind(), sink.values.flatten(0, 1).unbind(), len(segments))
+        spots = torch.full(keys.shape[:2], nowhere, device=keys.device)
+        return _Placed(keys.unbind(), sink.values.flatten(0, 1).unbind(), spots.unbind())
 
     placed = []
     for row in (*rows, ()):  # the last row is memory off
@@ -93,16 +106,16 @@ def lay_out(
         placed.append([place_sink(max(backs, default=0)), *windows])
     config = decoder.config
     layers = [
-        _join(placed, range(layer * config.kv_heads, (layer + 1) * config.kv_heads), len(segments))
+        _join(placed, range(layer * config.kv_heads, (layer + 1) * config.kv_heads), nowhere)
         for layer in range(config.layers)
     ]
-    return Contexts(layers, segments, len(rows))
+    return Contexts(layers, segments, len(rows), window)
 
 
-def _join(placed: Sequence[Sequence[_Placed]], heads: range, nobody: int) -> LayerContext:
+def _join(placed: Sequence[Sequence[_Placed]], heads: range, nowhere: int) -> LayerContext:
     """One layer's context: its `heads` of every row, padded to the head with the most slots.
 
-    nobody: the owner of the sink and of padding.
+    nowhere: the spot of the sink and of padding.
     """
     cells = [(row, head) for row in placed for head in heads]
     shape = (len(placed), len(heads))
@@ -112,38 +125,45 @@ def _join(placed: Sequence[Sequence[_Placed]], heads: range, nobody: int) -> Lay
         padded: Tensor = pad_sequence(list(parts), batch_first=True, padding_value=filler)
         return padded.view(*shape, *padded.shape[1:])
 
-    owner = pad(
-        (
-            torch.cat([torch.full(p.keys[head].shape[:1], p.owner) for p in row])
-            for row, head in cells
-        ),
-        -1,
-    )
+    spot = pad((torch.cat([p.spots[head] for p in row]) for row, head in cells), -1)
     keys = pad((torch.cat([p.keys[head] for p in row]) for row, head in cells), 0.0)
     values = pad((torch.cat([p.values[head] for p in row]) for row, head in cells), 0.0)
-    owner = owner.to(keys.device)
-    bias = torch.zeros(owner.shape, device=keys.device).masked_fill_(owner < 0, float("-inf"))
-    return LayerContext(keys, values, bias, owner[:-1].masked_fill(owner[:-1] < 0, nobody))
+    bias = torch.zeros(spot.shape, device=keys.device).masked_fill_(spot < 0, float("-inf"))
+    return LayerContext(keys, values, bias, spot[:-1].masked_fill(spot[:-1] < 0, nowhere))
 
 
 class SlotReading:
-    """A `Reading` over the slots of `contexts`; the prompt starts at position `place`."""
+    """A `Reading` over the slots of `contexts`; the prompt starts at position `place`.
 
-    def __init__(self, decoder: Decoder, contexts: Contexts, prior: Tensor, place: int) -> None:
+    pointing: the layers whose attention says where a question is answered.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        contexts: Contexts,
+        prior: Tensor,
+        place: int,
+        pointing: range = range(0),
+        focus: Callable[[Span], SlotReading] | None = None,
+    ) -> None:
         self.prior = prior
+        self._pointing = pointing
+        self._focus = focus
         self._decoder = decoder
         self._contexts = contexts
         self._place = place
         self._own: list[tuple[Tensor, Tensor]] = []  # [C+1,G,S,d] prompt's k, v of each layer
         self._mass = self._no_mass()
+        self._pointed = self._no_mass()
 
     def _no_mass(self) -> Tensor:
-        """Zero attention mass of each row on each segment and, last, on no segment: [C,segments+1].
+        """Zero attention mass of each row on each spot, [C,spots + 1].
 
-        The last column takes the mass on the sink; `attended` leaves it out.
+        The last column takes the mass on the sink, which is on no token.
         """
-        rows, segments = self._contexts.rows, len(self._contexts.segments)
-        return torch.zeros(rows, segments + 1, device=self._decoder.device)
+        shape = (self._contexts.rows, self._contexts.nowhere + 1)
+        return torch.zeros(shape, device=self._decoder.device)
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, last: int) -> Tensor:
@@ -153,11 +173,11 @@ class SlotReading:
         tokens = tokens.to(decoder.device).expand(rows, -1)
         places = torch.arange(self._place, self._place + tokens.shape[1], device=decoder.device)
         cos, sin = decoder.rope.angles(places)
-        self._mass = self._no_mass()
+        self._mass, self._pointed = self._no_mass(), self._no_mass()
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             own = self._extend(layer, rotate(k, cos, sin), v)
-            return self._attend(rotate(q, cos, sin), *own, self._contexts.layers[layer])
+            return self._attend(layer, rotate(q, cos, sin), *own)
 
         hidden = decoder.hidden(tokens, attend)
         self._place += tokens.shape[1]
@@ -172,11 +192,12 @@ class SlotReading:
             self._own[layer] = (torch.cat((old_k, k), dim=2), torch.cat((old_v, v), dim=2))
         return self._own[layer]
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, context: LayerContext) -> Tensor:
-        """One softmax of q [B,H,T,d] over the context's slots and k, v [B,G,S,d] -> [B,H,T,d].
+    def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """One softmax of q [B,H,T,d] over the layer's slots and k, v [B,G,S,d] -> [B,H,T,d].
 
-        B = C+1. Adds the attention on each slot to its segment's mass.
+        B = C+1. Adds the attention on each slot to its token's mass.
         """
+        context = self._contexts.layers[layer]
         B, H, T, d = q.shape
         G, S, N = k.shape[1], k.shape[2], context.keys.shape[2]
         grouped = q.reshape(B, G, H // G * T, d) * d**-0.5  # [B,G,R*T,d]
@@ -185,8 +206,12 @@ class SlotReading:
         later = torch.ones(T, S, dtype=torch.bool, device=q.device).triu(S - T + 1)
         local = local.masked_fill(later, float("-inf")).view(B, G, -1, S)  # [B,G,R*T,S]
         weights = torch.cat((remote, local), dim=-1).softmax(-1)  # [B,G,R*T,N+S]
-        mass = weights[:-1, :, :, :N].mean(dim=2) / G  # [C,G,N]
-        self._mass.scatter_add_(1, context.owner.flatten(1), mass.flatten(1))
+        spots, on_slots = context.spot.flatten(1), weights[:-1, :, :, :N]
+        mass = on_slots.mean(dim=2) / G  # [C,G,N]
+        self._mass.scatter_add_(1, spots, mass.flatten(1))
+        if layer in self._pointing:
+            latest = on_slots[:, :, T - 1 :: T].mean(dim=2) / G  # [C,G,N], of the last token
+            self._pointed.scatter_add_(1, spots, latest.flatten(1))
         weights = weights.to(v.dtype)
         out = weights[..., :N] @ context.values + weights[..., N:] @ v  # [B,G,R*T,d]
         return out.view(B, H, T, d)
@@ -196,6 +221,23 @@ class SlotReading:
 
         weights [C]: of the rows, whose masses are added up with them.
         """
-        mass = self._mass.cpu() / len(self._contexts.layers)  # [C,segments+1]
+        mass = self._by_segment(self._mass).sum(2).cpu() / len(self._contexts.layers)
         total = (torch.tensor(weights)[:, None] * mass).sum(0).tolist()
-        return dict(zip(self._contexts.segments, total, strict=False))
+        return dict(zip(self._contexts.segments, total, strict=True))
+
+    def pointed(self, weights: Sequence[float]) -> dict[int, Tensor]:
+        """Segment -> attention [window] on each of its tokens' slots, of the latest token alone.
+
+        Averaged over the pointing layers. weights [C]: of the rows, as for `attended`.
+        """
+        mass = self._by_segment(self._pointed).cpu() / max(1, len(self._pointing))
+        total = (torch.tensor(weights)[:, None, None] * mass).sum(0)  # [segments,window]
+        return dict(zip(self._contexts.segments, total, strict=True))
+
+    def focused(self, span: Span) -> SlotReading | None:
+        """Another reading of the same state that sees the slots of one span's tokens only."""
+        return self._focus(span) if self._focus is not None else None
+
+    def _by_segment(self, mass: Tensor) -> Tensor:
+        """[C,spots + 1] -> [C,segments,window]."""
+        return mass[:, :-1].view(mass.shape[0], -1, self._contexts.window)

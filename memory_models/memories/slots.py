@@ -106,6 +106,16 @@ class Slots(NamedTuple):
     values: Tensor  # [N,d]
 
 
+def within(slots: Slots, first: int, last: int) -> Slots:
+    """The slots of tokens first <= t < last, with their places in the window."""
+    inside = (slots.places >= first) & (slots.places < last)  # [N]
+    shape = (len(slots.counts), len(slots.counts[0]))
+    heads = torch.tensor(slots.counts).flatten()
+    head = torch.arange(len(heads)).repeat_interleave(heads).to(inside.device)  # [N]
+    counts = torch.bincount(head[inside], minlength=len(heads)).view(shape)
+    return Slots(counts.tolist(), slots.places[inside], slots.keys[inside], slots.values[inside])
+
+
 def unpack(packed: Bundle, dtype: torch.dtype, code: SlotCode | None = None) -> Slots:
     """Slots from stored tensors: the inverse of `pack` and `pack_coded`, up to rounding.
 

@@ -21,7 +21,7 @@ from app.errors import AlreadyServed, InvalidSetting, NotReady
 from app.library import Library
 from app.settings import Settings
 from app.state_reader import Scope
-from app.storage.store import BOOK, Job, Summary
+from app.storage.store import BOOK, Job, Message, Summary, now
 from app.ui import charts, server
 from app.ui.chat_tab import ONLY, WHOLE, ChatTab
 from app.ui.generations import NOTHING_SAID, Generations
@@ -30,7 +30,7 @@ from app.ui.memory_tab import MemoryTab
 from app.ui.server import build_ui, launch_ui, read_auth
 from app.ui.session import Session
 from app.ui.summaries_tab import SummariesTab
-from app.ui.texts import evidence_html, facts_html, note, progress_html, summaries_html
+from app.ui.texts import bubble, evidence_html, facts_html, note, progress_html, summaries_html
 from app.ui.theme import theme
 from app.worker import Worker
 from memory_models.memories.adaptive import SlotReading
@@ -333,6 +333,10 @@ class TestChatTab:
         assert again[0] == chat
         assert again[2]["value"] == bubbles
         assert "Confidence" in again[4]
+        answer = session.library.store.messages(chat)[1]
+        assert answer.evidence and answer.evidence[0]["text"].split()[0] in bubbles[1]["content"]
+        assert f"page {answer.evidence[0]['page_first']}" in bubbles[1]["content"]
+        assert all(piece["text"].split()[0] in again[4] for piece in answer.evidence)
         assert tab.open_document(document.id)[0] == chat
         *_, more = tab.ask(document.id, chat, QUESTION, ONLY, 1)
         assert len(more[2]) == 4
@@ -618,8 +622,11 @@ class TestEscaping:
             "label_first": EVIL,
             "label_last": EVIL,
         }
+        piece = {**source, "start": 0, "end": 9}
+        message = Message("assistant", EVIL, 0.5, [source], [piece], now())
         for shown in (
-            evidence_html(0.5, [source], chapters),
+            evidence_html(message, chapters),
+            bubble(message),
             progress_html(document, None, None),
             summaries_html(document, chapters, {}),
             facts_html({EVIL: EVIL}),

@@ -123,3 +123,19 @@ def test_tokenizer_json_goes_first_and_the_hash_is_of_the_file(
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BrokenCheckpoint, match=r"neither tokenizer\.json nor tokenizer\.model"):
         Tokenizer.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["json", "sentencepiece"])
+def test_offsets_are_the_characters_of_each_token(
+    tokenizer: Tokenizer, sentencepiece_folder: Path, kind: str
+) -> None:
+    found = tokenizer if kind == "json" else Tokenizer.from_folder(sentencepiece_folder)
+    text = "the lamp in the caf\u00e9, \u65e5\u672c and \u201cthe key\u201d"
+    offsets = found.offsets(text)
+    assert len(offsets) == found.count(text)
+    assert offsets[-1][1] == len(text)
+    assert all(a <= b for a, b in offsets)
+    starts = [start for start, _ in offsets]
+    assert starts == sorted(starts)
+    covered = {place for start, end in offsets for place in range(start, end)}
+    assert covered >= {n for n, character in enumerate(text) if not character.isspace()}

@@ -31,7 +31,12 @@ TABLES = {
     "summaries",
 }
 
-NAMES = ("0001_initial", "0002_ids_are_never_given_twice", "0003_documents_and_readings")
+NAMES = (
+    "0001_initial",
+    "0002_ids_are_never_given_twice",
+    "0003_documents_and_readings",
+    "0004_evidence_of_messages",
+)
 
 
 def count(store: Store, table: str) -> int:

@@ -1,0 +1,157 @@
+"""Evidence: which sentences the state points at, and the second look at the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from novels import QUESTION, Shelf
+from torch import Tensor
+
+from app.answers import LESS_SURE, MARGIN
+from app.evidence import MOST, OpenedText, Sentence, joined, rank_sentences
+from app.trained import AdaptedDecoder, TrainedParts
+from memory_models.generate import Mixture
+from memory_models.memories.slot_reading import SlotReading
+from memory_models.memory import Span
+
+TEXT = "The lamp is green. Mara hid the key in the harbour.\n\nTobias sold the boat."
+
+
+def sentences_of(shelf: Shelf, mass: Tensor, question: str = "?") -> list[Sentence]:
+    tokenizer = shelf.libraries["adaptive"].backbone.tokenizer
+    texts = [OpenedText(3, 100, TEXT)]
+    return rank_sentences(question, texts, {3: mass}, tokenizer)
+
+
+def text_of(sentence: Sentence) -> str:
+    return TEXT[sentence.start : sentence.end].strip()
+
+
+def test_sentences_partition_the_tokens_and_the_text(shelf: Shelf) -> None:
+    tokenizer = shelf.libraries["adaptive"].backbone.tokenizer
+    found = sorted(sentences_of(shelf, torch.ones(200)), key=lambda s: s.start)
+    assert [text_of(s) for s in found] == [
+        "The lamp is green.",
+        "Mara hid the key in the harbour.",
+        "Tobias sold the boat.",
+    ]
+    assert found[0].first == 0 and found[-1].last == tokenizer.count(TEXT)
+    assert all(a.last == b.first for a, b in pairwise(found))
+    assert sum(s.weight for s in found) == pytest.approx(1)
+
+
+def test_attention_finds_a_sentence_without_any_of_its_words(shelf: Shelf) -> None:
+    tokenizer = shelf.libraries["adaptive"].backbone.tokenizer
+    offsets = tokenizer.offsets(TEXT)
+    mass = torch.zeros(200)
+    mass[[n for n, (start, _) in enumerate(offsets) if start > TEXT.index("Tobias")]] = 1.0
+    assert text_of(sentences_of(shelf, mass, "Who?")[0]) == "Tobias sold the boat."
+
+
+def test_words_find_a_sentence_without_any_attention(shelf: Shelf) -> None:
+    found = sentences_of(shelf, torch.zeros(200), "Which key?")
+    assert text_of(found[0]) == "Mara hid the key in the harbour."
+
+
+def test_adjacent_sentences_are_joined() -> None:
+    def one(n: int, weight: float, segment: int = 0) -> Sentence:
+        return Sentence(segment, 10 * n, 10 * n + 10, 2 * n, 2 * n + 2, weight)
+
+    ranked = [one(4, 0.3), one(1, 0.25), one(2, 0.2), one(0, 0.1, segment=1), one(9, 0.1)]
+    found = joined([*ranked, one(7, 0.05)])
+    assert [(s.segment, s.start, s.end, round(s.weight, 2)) for s in found] == [
+        (0, 10, 30, 0.45),
+        (0, 40, 50, 0.3),
+        (0, 90, 100, 0.1),
+        (1, 0, 10, 0.1),
+    ]
+
+
+def test_an_answer_shows_the_sentences_where_they_stand(shelf: Shelf) -> None:
+    library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
+    stream = library.ask(document.id, QUESTION)
+    list(stream)
+    evidence = library.answer(document.id, stream).evidence
+    text = library.store.text(document.reading.text_id).text
+    assert 1 <= len(evidence) <= MOST
+    assert [e.weight for e in evidence] == sorted((e.weight for e in evidence), reverse=True)
+    for piece in evidence:
+        assert piece.text == text[piece.start : piece.end] == piece.text.strip()
+        segment = library.store.segments(document.reading, piece.segment, piece.segment + 1)[0]
+        assert segment.start <= piece.start < piece.end <= segment.end
+        assert piece.chapter == segment.chapter
+        assert segment.page_first <= piece.page_first <= piece.page_last <= segment.page_last
+
+
+@pytest.mark.parametrize("kind", ["infini-linear", "infini-delta", "melodi"])
+def test_a_recurrent_memory_has_no_evidence(shelf: Shelf, kind: str) -> None:
+    library, document = shelf.libraries[kind], shelf.documents[kind]
+    stream = library.ask(document.id, QUESTION)
+    list(stream)
+    assert library.answer(document.id, stream).evidence == []
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_the_second_look_answers_where_it_is_sure_enough(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, sure: bool
+) -> None:
+    library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
+    decoder = library.backbone.decoder
+    monkeypatch.setattr(
+        TrainedParts, "answers", lambda _: AdaptedDecoder("same", decoder, abstain_token=5)
+    )
+    looks: list[Mixture] = []
+    spans: list[Span] = []
+    prefill, focused = Mixture.prefill, SlotReading.focused
+
+    def watched(self: Mixture, prompt: Sequence[int], question: slice) -> None:
+        prefill(self, prompt, question)
+        looks.append(self)
+        if len(looks) == 2 and not sure:
+            self.answerability = looks[0].answerability - LESS_SURE - 0.01
+
+    def watched_focus(self: SlotReading, span: Span) -> SlotReading | None:
+        spans.append(span)
+        return focused(self, span)
+
+    monkeypatch.setattr(Mixture, "prefill", watched)
+    monkeypatch.setattr(SlotReading, "focused", watched_focus)
+    engine = library.engine
+    confidence = replace(engine.calibration.confidence, abstain_below=0.0)
+    library.engine = engine.changed(replace(engine.calibration, confidence=confidence))
+    try:
+        stream = library.ask(document.id, QUESTION)
+        list(stream)
+    finally:
+        library.engine = engine
+    best = stream.sentences[0]
+    assert spans == [Span(best.segment, max(0, best.first - MARGIN), best.last + MARGIN)]
+    assert len(looks) == 2 and len(looks[1].log_weights) == 1
+    rows = len(looks[1 if sure else 0].log_weights)
+    assert len(stream.trace.weights) == rows
+
+
+def test_a_focused_reading_sees_nothing_but_its_span(shelf: Shelf) -> None:
+    """Equal to a reading of the same slots with all others masked."""
+    library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
+    memory = library.memory_of(document)
+    assert memory.opens == "windows"
+    slots = library._states.slots(document, memory, [0])
+    reading = memory.recall(slots, torch.zeros(1))
+    prompt = torch.tensor(library.backbone.tokenizer.encode("who found the key"))
+    narrow, wide = reading.focused(Span(0, 4, 20)), reading.focused(Span(0, 0, 32))
+    assert narrow is not None and wide is not None
+    whole = reading.step(prompt, 1)
+    assert torch.equal(wide.step(prompt, 1), whole)
+    assert not torch.equal(narrow.step(prompt, 1)[0], whole[0])
+    pointed: Mapping[int, Tensor] = narrow.pointed([1.0])
+    seen = pointed[0].nonzero().flatten().tolist()
+    assert seen and min(seen) >= 4 and max(seen) < 20
+    nothing = reading.focused(Span(0, 40, 41))
+    assert nothing is not None
+    off = nothing.step(prompt, 1)
+    assert torch.allclose(off[0], off[1], atol=1e-5)  # sees the sink alone, as memory off does
