@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from app.cli.documents_json import shown_json
 from app.cli.progress import fetch_bar
-from app.documents_json import shown_json
 from app.errors import REFUSALS
 from app.library import Library
 from app.settings import read_settings

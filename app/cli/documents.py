@@ -17,8 +17,8 @@ from app.cli.common import (
     say,
     show_document,
 )
+from app.cli.documents_json import document_json, ingested_json, shown_json
 from app.cli.progress import reading_bar
-from app.documents_json import document_json, ingested_json, shown_json
 from app.engine import MEMORY_NOTES
 from app.library import Ingested, Library
 from app.settings import CODED

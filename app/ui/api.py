@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.events import api
 
 from app.answers import Answer
-from app.documents_json import document_json
+from app.cli.documents_json import document_json
 from app.errors import REFUSALS
 from app.library import Stopped
 from app.state_reader import Scope

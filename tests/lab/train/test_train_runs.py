@@ -312,12 +312,12 @@ def test_a_codec_is_trained_and_its_states_outlive_it(
     codec = install(folder, out).name
     library = Library(Settings(home=tmp_path / "home", backbone=str(folder), window=48))
     kept = library.add(b"The lamp was found in the mill. " * 40, "a.txt").document
-    config = json.loads(kept.memory_config)
+    config = json.loads(kept.reading.memory_config)
     assert config["slot_bits"] == 2 and config["codec"] == codec
     run_training(*first, "--seed", "1", *common, out)
     newest = install(folder, out).name  # is used from now on
     newer = library.add(b"The boat was lost at the inn. " * 40, "b.txt").document
-    assert json.loads(newer.memory_config)["codec"] == newest != codec
+    assert json.loads(newer.reading.memory_config)["codec"] == newest != codec
     stream = library.ask(kept.id, "Where was the lamp?")
     said = "".join(stream), library.answer(kept.id, stream).confidence
     archive = tmp_path / "kept.bookstate"
