@@ -51,7 +51,7 @@ class ChatTab:
             show_label=False,
             height=430,
             placeholder=NOT_OPEN,
-            render_markdown=False,  # HTML is still rendered: `_bubbles` escapes
+            render_markdown=False,  # HTML is still rendered: `bubble` escapes
             sanitize_html=True,
             allow_tags=False,
             latex_delimiters=[],
@@ -153,7 +153,7 @@ class ChatTab:
     def _bubbles(self, messages: list[Message], growing: str | None = None) -> list[dict[str, str]]:
         shown = [{"role": m.role, "content": bubble(m)} for m in messages]
         if growing is not None:
-            shown.append({"role": "assistant", "content": escape(growing or "…", quote=False)})
+            shown.append({"role": "assistant", "content": escape(growing or "…")})
         return shown
 
     def _last_answer(self, messages: list[Message]) -> Message | None:

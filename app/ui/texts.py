@@ -21,7 +21,9 @@ EXPLANATION = (
 WORDS = {"sure": "sure", "likely": "likely", "guess": "a guess"}
 QUOTES = 3  # sentences shown where nothing was found
 LONGEST_QUOTE = 400  # characters
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]#+!|~$]")
+COMMON = ("a", "an", "the", "of", "and", "or", "to", "in", "on", "at", "for", "is", "was", "were")
+_WORD = re.compile(r"\w+")
+_PARTS = re.compile(r"(\w+)")
 NO_DOCUMENTS = "Drop a book to begin."
 SHORT_TITLE = 5  # "I", "XVII": a number alone would not be understood
 NOT_OPEN = "No document is open. Choose one in the library, or above."
@@ -104,24 +106,30 @@ def progress_html(document: Document, job: Job | None, progress: ReadProgress | 
 
 
 def bubble(message: Message) -> str:
-    """A message as Markdown; an answer with how sure it is, and the sentence that it is from."""
-    text = escape(message.text, quote=False)
+    """A message as HTML; an answer with how sure it is, and the sentence that it is from."""
+    text = escape(message.text)
     if not message.evidence:
         return text
-    quotes = message.evidence[:QUOTES] if message.text == NOT_FOUND else message.evidence[:1]
-    lines = [f"> “{_quoted(e['text'])}” ({_quoted(pages(e))})" for e in quotes]
     if message.text == NOT_FOUND:
-        return f"{text} The passages that come closest:\n\n" + "\n>\n".join(lines)
-    word = confidence_word(message.confidence or 0.0)
-    return f"{text}  ({WORDS[word]}, {_quoted(pages(quotes[0]))})\n\n{lines[0]}"
+        quotes = "".join(_quote(e, "") for e in message.evidence[:QUOTES])
+        return f"{text} The passages that come closest:{quotes}"
+    word = WORDS[confidence_word(message.confidence or 0.0)]
+    place = escape(pages(message.evidence[0]))
+    first = _quote(message.evidence[0], message.text)
+    return f'{text} <span class="bs-sure">({word}, {place})</span>{first}'
 
 
-def _quoted(text: str) -> str:
-    """Text of a book inside Markdown: one line, nothing of it is markup."""
-    line = " ".join(text.split())
+def _quote(evidence: Mapping[str, Any], answer: str) -> str:
+    """A sentence with the answer's words marked, and its page."""
+    line = " ".join(str(evidence["text"]).split())
     if len(line) > LONGEST_QUOTE:
         line = line[: LONGEST_QUOTE - 1].rstrip() + "…"
-    return _MARKDOWN.sub(r"\\\g<0>", escape(line, quote=False))
+    words = {word.lower() for word in _WORD.findall(answer) if word.lower() not in COMMON}
+    parts = (
+        f"<mark>{escape(part)}</mark>" if part.lower() in words else escape(part)
+        for part in _PARTS.split(line)
+    )
+    return f"<blockquote>“{''.join(parts)}” <small>{escape(pages(evidence))}</small></blockquote>"
 
 
 def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:

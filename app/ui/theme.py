@@ -79,6 +79,10 @@ CSS = """
   font-weight: 600; }
 .bs-place { margin-right: 12px; white-space: nowrap; }
 .bs-chapter { color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
+#talk blockquote { margin: 8px 0 0; padding-left: 10px; line-height: 1.5;
+  border-left: 3px solid var(--color-accent); font-size: 0.95em; }
+#talk mark { background: color-mix(in srgb, var(--color-accent) 25%, transparent); color: inherit; }
+#talk small, .bs-sure { color: var(--body-text-color-subdued); }
 .bs-quotes { margin: 4px 0 12px 20px; line-height: 1.55; max-width: 72ch; }
 .bs-quotes li { margin: 4px 0; }
 .bs-text { white-space: pre-line; line-height: 1.55; margin: 8px 0 4px; max-width: 72ch;
