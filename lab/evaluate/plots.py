@@ -60,7 +60,7 @@ def write_svg(chart: Chart, path: Path) -> Path:
 
 
 def _draw(chart: Chart, axes: Axes) -> None:
-    from matplotlib.ticker import EngFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_title(chart.title, loc="left")
     axes.set_xlabel(chart.x_label)
@@ -73,13 +73,23 @@ def _draw(chart: Chart, axes: Axes) -> None:
         across = [x for x, _ in sorted(series.points)]
         up = [y for _, y in sorted(series.points)]
         axes.plot(across, up, color=colour, marker="o", label=series.name)
-    axes.set_ylim(0, chart.top)
+    axes.set_ylim(0, 1.02 * chart.top)  # whole markers at the top
     if chart.even:
         axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    else:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(color="#e7e5e4")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+
+
+def _short(value: float) -> str:
+    """How an axis shows a number: 0.05, 32K, 1M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
 
 
 def against_length(rows: Sequence[Row], score: str) -> Chart:
@@ -94,7 +104,7 @@ def against_length(rows: Sequence[Row], score: str) -> Chart:
 
 
 def against_size(rows: Sequence[Row], score: str) -> Chart:
-    """Score against the state's share of the KV cache, for the longest documents.
+    """Score against state size over KV cache size, for the longest documents.
 
     Memories that differ only after the @ are points of one line; conditions without a state are
     levels.
@@ -112,7 +122,7 @@ def against_size(rows: Sequence[Row], score: str) -> Chart:
             levels.append(Series(row.memory, level=value))
     lines = [Series(kind, tuple(points)) for kind, points in kinds.items()]
     title = f"{score} against state size, documents of {longest:,} tokens"
-    return Chart(title, "state as a share of the 16-bit KV cache", (*lines, *levels))
+    return Chart(title, "state size, as a fraction of the 16-bit KV cache", (*lines, *levels))
 
 
 def write_plots(rows: Sequence[Row], score: str, folder: Path) -> list[Path]:

@@ -48,7 +48,7 @@ class Validation:
                 for name, m, text in (
                     ("window", self._memory, probe.window),
                     ("page", self._page, probe.passage),
-                    ("strange", self._memory, probe.other),
+                    ("other", self._memory, probe.other),
                 )
             }
             for probe in self._probes

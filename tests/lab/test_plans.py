@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from app.cli.main import app
 from app.errors import InvalidSetting
 from app.settings import read_settings
 from lab.cli import bench, calibrate, evaluate, train
@@ -117,6 +118,22 @@ def test_old_names_are_understood_and_not_shown(folder: Path) -> None:
     shown = CliRunner().invoke(commands, ["try", "--help"]).stdout
     assert "--rate" in shown and "--pace" not in shown
     assert "attempt" not in CliRunner().invoke(commands, ["--help"]).stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate --made-to-answer",
+        "train reader --numbers 1",
+        "train retrieved",
+        "train teller",
+        "train infini --silence 0.1 --sharpen 1.5",
+    ],
+)
+def test_commands_and_flags_of_version_0_3_are_understood(command: str) -> None:
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 1  # not 2, wrong usage: only the data is missing
+    assert "--" in result.stderr and "No such" not in result.stderr
 
 
 @pytest.mark.parametrize(

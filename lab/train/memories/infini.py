@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,6 +89,11 @@ class InfiniRetrofit:
         strongest = (self._strength(text).topk(STRONGEST, -1).values for text in texts)
         signal = torch.stack([each.sum(-1).log() for each in strongest]).mean(0)
         return (noise - signal).clamp(min=QUIET).mean()
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Nothing: the update rule is the adapter's kind."""
+        return {}
 
     def _strength(self, windows: Sequence[KeyValues]) -> Tensor:
         """Of every token of the windows, [layers,G,T], above zero."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -65,6 +66,17 @@ class MelodiTraining:
                 torch.cat((state.bias, times)),
             )
         return state
+
+    def loudness(
+        self, filler: Sequence[Tensor], texts: Sequence[Sequence[Tensor]], tokens: float
+    ) -> Tensor:
+        """Zero: MELODI writes every window alike."""
+        return torch.zeros((), device=self._writer.device)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """The sizes of this memory."""
+        return {"config": asdict(self.learned.config)}
 
     def stacked(self, states: Sequence[Queue]) -> Queue:
         """States of one row each, equally long, as the rows of one."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -61,6 +61,15 @@ class Retrofit(Protocol[R, S]):
 
     def write(self, windows: Sequence[Repeated[R]], state: S) -> S:
         """Write windows one after the other into every row of a state; nothing is detached."""
+        ...
+
+    def loudness(self, filler: Sequence[R], texts: Sequence[Sequence[R]], tokens: float) -> Tensor:
+        """How strongly filler is written, compared with texts, []; 0 if all is written alike."""
+        ...
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What the adapter's notes say about this memory alone."""
         ...
 
     def stacked(self, states: Sequence[S]) -> S:

@@ -19,7 +19,6 @@ from lab.train.examples import Asked, Mix, Unit, draw_units
 from lab.train.loop import Unit as Thunk
 from lab.train.loop import UnitResult
 from lab.train.material import read_source
-from lab.train.memories.infini import InfiniRetrofit
 from lab.train.memories.retrofit import Judged, Passkeys, Repeated, Retrofit, judge_rows, pack_rows
 from lab.train.plans import RetrofitPlan
 from lab.train.runs.adapters import split_windows
@@ -81,7 +80,7 @@ class Episodes:
         states = [self._retrofit.write(windows, early) for windows in own]
         state = self._written(times - before, self._retrofit.stacked(states))
         judged = self._judge(asked, state, even=True)  # every digit has to be found
-        if not (write_penalty and isinstance(self._retrofit, InfiniRetrofit)):
+        if not write_penalty:
             return judged
         texts_read = [[window.read for window in windows] for windows in own]
         loud = self._retrofit.loudness(self._filler, texts_read, self.lengths.most)

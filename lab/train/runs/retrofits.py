@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from statistics import fmean
 from types import MappingProxyType
@@ -132,6 +132,4 @@ def _notes(
         "answers": answers.name if answers else None,
         "provenance": provenance(),
     }
-    if isinstance(retrofit.learned, MelodiRetrofit):
-        notes["config"] = asdict(retrofit.learned.config)
-    return notes
+    return notes | retrofit.notes

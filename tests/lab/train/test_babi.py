@@ -35,7 +35,7 @@ def split(text: str) -> list[tuple[int, int]]:
 def world(sentences: int = len(TOLD)) -> World:
     made = World()
     for sentence in TOLD[:sentences]:
-        made.tell(sentence)
+        made.follow(sentence)
     return made
 
 
@@ -52,7 +52,7 @@ def test_things_are_where_they_were_carried() -> None:
 
 def test_the_latest_gift_counts() -> None:
     made = world()
-    made.tell("John gave the football to Sue.")
+    made.follow("John gave the football to Sue.")
     answers = made.answers(5)
     assert answers["Who received the football?"] == "Sue"
     assert answers["What did Mary give to John?"] == "football"
