@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
+import torch
 from novels import KINDS, QUESTION, Shelf
 
 from app.answers import NOT_SUPPORTED, Answer
@@ -14,6 +15,7 @@ from app.errors import InvalidQuestion
 from app.state_reader import Scope
 from memory_models.errors import ModelError
 from memory_models.generate import Trace
+from memory_models.memories.slot_reading import SlotReading
 
 
 def ask(shelf: Shelf, kind: str, question: str = QUESTION, scope: Scope = Scope()) -> Answer:  # noqa: B008
@@ -194,3 +196,26 @@ def test_no_text_of_the_book_is_tokenised_to_answer(
     }
     assert len(sentences) > 10
     assert [t for t in encoded for sentence in sentences if sentence in t] == []
+
+
+def test_the_attention_of_every_step_is_counted_once(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the prompt and of each token that was fed, the last one included."""
+    events: list[str] = []
+    step, attended = SlotReading.step, SlotReading.attended
+
+    def watched_step(self: SlotReading, tokens: torch.Tensor, last: int) -> torch.Tensor:
+        events.append("step")
+        return step(self, tokens, last)
+
+    def watched_look(self: SlotReading, weights: Sequence[float]) -> dict[int, float]:
+        events.append("look")
+        return attended(self, weights)
+
+    monkeypatch.setattr(SlotReading, "step", watched_step)
+    monkeypatch.setattr(SlotReading, "attended", watched_look)
+    stream = shelf.libraries["adaptive"].ask(shelf.documents["adaptive"].id, QUESTION)
+    list(stream)
+    assert len(stream.trace.tokens) > 1
+    assert events == ["step", "look"] * (1 + len(stream.trace.tokens))
