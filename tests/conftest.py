@@ -40,6 +40,27 @@ CALIBRATION = {
 }
 
 
+WITHOUT_NUMBERS = tuple(
+    f"test_{name}" for name in ("cli", "kill", "papers", "store", "migration", "ui")
+)
+"""Beginnings of test modules of the product whose subject is not what is computed."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `numbers` what CI runs in bfloat16, too: the product's tests that use a backbone."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        computes = folder == "memory_models" or "tiny_backbone" in getattr(item, "fixturenames", ())
+        if folder != "lab" and computes and not item.path.name.startswith(WITHOUT_NUMBERS):
+            item.add_marker(pytest.mark.numbers)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for whole folders; a file or two is done before a second one has started."""
+    return 2 if all(Path(given).is_dir() for given in config.args) else 0
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """The machine is shared, and bits depend on the number of threads."""
