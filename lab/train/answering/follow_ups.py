@@ -49,8 +49,8 @@ OPENING = re.compile(r"(Who|What|Where|When|Why|How|Which)\b")
 BARE = frozenset({"Why", "Where", "When", "How"})
 EMPTY = frozenset(
     words(
-        """why what who how when where did do does was were is are had has have to of in on at and he
-        she it they him her his their them not for with from that"""
+        """why what who how when where did do does was were is are had has have to of in on at and
+        he she it they him her his their them not for with from that"""
     )
 )
 STEM = 4  # letters that two forms of a word share

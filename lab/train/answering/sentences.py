@@ -23,8 +23,8 @@ from lab.train.examples import (
     Unit,
     excerpt,
     scatter,
-    to_answer,
     to_abstain,
+    to_answer,
 )
 from memory_models.errors import BadData
 

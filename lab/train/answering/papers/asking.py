@@ -10,7 +10,7 @@ from lab.train.answering.papers.drawing import Drawing, Exhausted
 from lab.train.answering.papers.kinds import Ask, Kind
 from lab.train.answering.papers.wording import fields, fill
 from lab.train.answering.papers.writing import Placed, write_fact
-from lab.train.examples import Asked, Span, to_answer, to_abstain
+from lab.train.examples import Asked, Span, to_abstain, to_answer
 
 ASKED_OF_A_FACT = 2  # questions at most
 LONGEST_ANSWER = 14  # words
