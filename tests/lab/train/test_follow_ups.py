@@ -12,9 +12,11 @@ from lab.train.examples import Asked, Mix, to_answer
 from memory_models.errors import BadData
 
 STORY = (
-    "Vasilisa lived by the river. Vasilisa wept, for she had lost her ring, and she told her aunt. "
-    "The water was cold and grey, nobody came along the road until the evening, and then the bells "
-    "rang over the marsh and the wind rose. Ivan came home with his horse. Ivan said that he was hungry, and he sat down. "
+    "Vasilisa lived by the river. "
+    "Vasilisa wept, for she had lost her ring, and she told her aunt. "
+    "The water was cold and grey, nobody came along the road until the evening, "
+    "and then the bells rang over the marsh and the wind rose. "
+    "Ivan came home with his horse. Ivan said that he was hungry, and he sat down. "
     "The queen gave the fox a piece of bread. Then the fox ran into the wood. "
 )
 GOLD = (0, len(STORY))
@@ -49,9 +51,10 @@ def test_who_somebody_is_comes_from_the_noun_or_the_story() -> None:
 
 
 def test_pairs_come_as_the_form_asks_them_with_their_places() -> None:
+    passage = (STORY.index("Vasilisa wept"), len(STORY))
     asked = (
-        question("Where did Vasilisa live?", "by the river"),
-        question("Why did Vasilisa weep?", "she had lost her ring"),
+        Question("Whom did Vasilisa tell of the ring?", ("her aunt",), passage),
+        Question("Why did Vasilisa weep?", ("she had lost her ring",), passage),
     )
     record = Record("s", "", "train", STORY, asked)
 
@@ -63,7 +66,7 @@ def test_pairs_come_as_the_form_asks_them_with_their_places() -> None:
         [], lambda text: [(0, len(text))], Mix(), _AtTheStart(3)
     )
     assert unit is not None and len(unit.asked) == 4
-    follow = next(a for a in unit.asked if "lost her ring" in a.answer and "river" in a.question)
+    follow = next(a for a in unit.asked if "lost her ring" in a.answer and "aunt" in a.question)
     assert "Vasilisa weep" not in follow.question and follow.question.endswith("she weep?")
     assert follow.span is not None
     assert "lost her ring" in unit.windows[0][follow.span.start : follow.span.end]
