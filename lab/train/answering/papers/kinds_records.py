@@ -214,8 +214,8 @@ CONTACT = kind(
         """
         Whom should one call about {topic}?
         Who answers questions about {topic}?
-        Who deals with {topic}?
-        Whom do I ask about {topic}?
+        Who deals with {topic}?        Who do I call about {topic}?
+        Who should I ask about {topic}?
         """,
         "{who}",
     ),

@@ -93,10 +93,10 @@ ITEMS = entries(
     seals; ink cartridges; curtain rods; jars of honey; paint brushes; folding tables"""
 )
 FOODS = entries(
-    """flour; sugar; butter; milk; cream; rice; lentils; oats; honey; olive oil; grated
-    cheese; dried apricots; ground almonds; chopped parsley; yoghurt; cocoa; breadcrumbs;
-    vinegar; raisins; stock; minced beef; barley; coconut milk; white wine; sliced leeks;
-    mashed potato; chickpeas; walnuts; smoked fish; semolina"""
+    """flour; sugar; butter; milk; cream; rice; oatmeal; maple syrup; honey; olive oil; grated
+    cheese; apricot jam; almond paste; chopped parsley; yoghurt; cocoa; semolina flour;
+    vinegar; molasses; stock; minced beef; barley; coconut milk; white wine; tomato sauce;
+    mashed potato; chickpea flour; walnut oil; smoked fish; semolina"""
 )
 MEASURES = entries(
     """grams=50-900; millilitres=40-750; spoonfuls=2-9; cups=2-6; ounces=2-30; handfuls=2-5;

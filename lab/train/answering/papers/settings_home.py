@@ -71,8 +71,8 @@ HOUSE = setting(
 HALL = setting(
     "hall",
     roles="""churchwarden; organist; bell-ringer; parish clerk; hall keeper; treasurer; sexton;
-    flower arranger; minute-taker; youth leader; choir director; footpath officer; lollipop lady;
-    village archivist; harvest steward; postmistress""",
+    flower arranger; minute-taker; youth leader; choir director; footpath officer; crossing guard;
+    village archivist; harvest steward; postmaster""",
     bodies="""bell-ringers' guild; hall committee; flower committee; youth club; footpath group;
     choir; village archive""",
     actors="""hirers; villagers; children under ten; stallholders; choir members; outside groups;
@@ -196,8 +196,9 @@ CLUB = setting(
 
 FAMILY = setting(
     "family",
-    roles="""executor; family doctor; best man; godmother; vicar; notary; undertaker; nurse;
-    guardian; housekeeper; caterer; florist; maid of honour; photographer; solicitor; chauffeur""",
+    roles="""executor; family doctor; ring bearer; toastmaster; vicar; notary; undertaker; nurse;
+    guardian; housekeeper; caterer; florist; marriage witness; photographer; solicitor;
+    chauffeur""",
     bodies="""family council; memorial fund; burial society; wedding committee; family archive;
     graveside choir; reunion committee""",
     actors="""the grandchildren; the cousins; the lodger; the stepchildren; the godchildren;

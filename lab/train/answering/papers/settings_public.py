@@ -64,9 +64,9 @@ STAGE = setting(
 
 SCHOOL = setting(
     "school",
-    roles="""headmistress; form teacher; school nurse; caretaker's assistant; music teacher; bus
+    roles="""head teacher; form teacher; school nurse; caretaker's assistant; music teacher; bus
     driver; head of science; deputy head; librarian; class representative; swimming instructor;
-    dinner lady; exam officer; careers adviser; drama teacher; school secretary""",
+    canteen supervisor; exam officer; careers adviser; drama teacher; school secretary""",
     bodies="""chess team; parents' council; school orchestra; debating society; sixth form;
     gardening club; night school""",
     actors="""pupils; parents; sixth-formers; new pupils; pupils with a bus pass; former pupils;
@@ -182,9 +182,9 @@ CLINIC = setting(
 
 MUSEUM = setting(
     "museum",
-    roles="""curator; restorer; night watchman; museum educator; photographer; cloakroom attendant;
-    taxidermist; chairman of the trustees; registrar of loans; map librarian; bookbinder;
-    exhibition designer; cashier; geologist; guide for the blind; gallery owner""",
+    roles="""curator; restorer; night guard; museum educator; photographer; cloakroom attendant;
+    taxidermist; chair of the trustees; registrar of loans; map librarian; bookbinder; exhibition
+    designer; cashier; geologist; guide for the blind; gallery owner""",
     bodies="""friends of the museum; map society; planetarium club; costume circle; acquisitions
     committee; reading circle""",
     actors="""readers; school groups; photographers; members; day ticket holders; researchers;

@@ -68,7 +68,7 @@ OFFICE = setting(
     "office",
     roles="""managing director; receptionist; payroll clerk; data protection officer; head of
     sales; personnel officer; accountant; interpreter; fire marshal; chief engineer; archivist;
-    legal adviser; press spokesman; auditor; IT technician; purchasing agent""",
+    legal adviser; press spokesperson; auditor; IT technician; purchasing agent""",
     bodies="""works council; pension fund; audit committee; staff choir; canteen committee;
     training fund; chess circle""",
     actors="""employees; interns; contractors; part-time staff; managers; visitors; employees on
@@ -128,7 +128,7 @@ OFFICE = setting(
 
 FARM = setting(
     "farm",
-    roles="""farm manager; shepherd; dairyman; tractor driver; forester; miller; gamekeeper; vet;
+    roles="""farm manager; shepherd; dairy hand; tractor driver; forester; miller; gamekeeper; vet;
     cheesemaker; fruit picker; stable hand; blacksmith; water bailiff; stud groom; egg packer;
     cider maker""",
     bodies="""sheep breeders' society; wine cooperative; beekeepers' union; riding club; drainage
@@ -185,9 +185,9 @@ FARM = setting(
 
 TRAVEL = setting(
     "travel",
-    roles="""captain; first mate; purser; tour guide; ship's doctor; stationmaster; chief
-    stewardess; radio officer; harbour master; conductor; pilot; lighthouse keeper; ticket
-    inspector; quartermaster; mountain guide; signalman""",
+    roles="""captain; first mate; purser; tour guide; ship's doctor; stationmaster; chief steward;
+    radio officer; harbour master; conductor; pilot; lighthouse keeper; ticket inspector;
+    quartermaster; mountain guide; signal engineer""",
     bodies="""seamen's union; pilots' guild; hostel association; mountain rescue; railway society;
     ferry company; canal trust""",
     actors="""passengers; day visitors; cyclists; children travelling alone; crew members; foot
