@@ -365,7 +365,8 @@ VENUE = kind(
     This time the {event} is to be {spot}.
     For the {event}, everyone gathers {spot}.
     The {event} begins {spot}.
-    It is {spot} that the {event} takes place.    All is ready {spot}, where the {event} takes place.
+    It is {spot} that the {event} takes place.
+    All is ready {spot}, where the {event} takes place.
     """,
     ask(
         """

@@ -367,7 +367,8 @@ NOT_BUT = kind(
         Who is responsible for {topic}?
         To whom should one write about {topic}?
         Whom should I ask about {topic}?
-        Who deals with {topic}?        Who is in charge of {topic}?
+        Who deals with {topic}?
+        Who is in charge of {topic}?
         Who should I ask about {topic}?
         Who do I talk to about {topic}?
         """,

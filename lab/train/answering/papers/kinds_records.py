@@ -214,7 +214,8 @@ CONTACT = kind(
         """
         Whom should one call about {topic}?
         Who answers questions about {topic}?
-        Who deals with {topic}?        Who do I call about {topic}?
+        Who deals with {topic}?
+        Who do I call about {topic}?
         Who should I ask about {topic}?
         """,
         "{who}",

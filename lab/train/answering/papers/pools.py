@@ -94,7 +94,7 @@ ITEMS = entries(
 )
 FOODS = entries(
     """flour; sugar; butter; milk; cream; rice; oatmeal; maple syrup; honey; olive oil; grated
-    cheese; apricot jam; almond paste; chopped parsley; yoghurt; cocoa; semolina flour;
+    cheese; apricot jam; almond paste; chopped parsley; yoghurt; cocoa; rye flour;
     vinegar; molasses; stock; minced beef; barley; coconut milk; white wine; tomato sauce;
     mashed potato; chickpea flour; walnut oil; smoked fish; semolina"""
 )
