@@ -17,6 +17,7 @@ from typing import Protocol
 
 from lab.evaluate.cases.records import Question, Record
 from lab.evaluate.scores import normalize
+from lab.train.spans import answer_sentence, holder
 from memory_models.errors import BadData
 from memory_models.prompt import ABSTAINED
 
@@ -26,12 +27,30 @@ SENTENCE = re.compile(r"(?<=[.!?\"”])\s+")
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Characters of one of a unit's windows."""
+
+    start: int
+    end: int
+    window: int = 0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.start < self.end and self.window >= 0):
+            raise BadData(f"{self} is no span: 0 <= start < end and window >= 0 are needed.")
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """A question about a window, with the answer to learn."""
+    """A question about a window, with the answer to learn.
+
+    span: the sentence that answers it, where it is known; for an abstention, the sentence that
+    looks most as if it answered, if there is one.
+    """
 
     question: str
     answer: str
     abstained: bool = False
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +156,7 @@ def _of_record(
     strange += [
         q for q in record.questions if not q.answers and any(_inside(record, q, *r) for r in seen)
     ]
-    asked = _asked(inside, strange, source, record, mix, rng)
+    asked = _asked(inside, strange, source, record, mix, rng, seen)
     windows = tuple(record.text[a:b] for a, b in seen)
     return Unit(windows, asked, records=(record.id,))
 
@@ -150,7 +169,8 @@ def _page(record: Record, source: Source, mix: Mix, rng: random.Random) -> Unit 
     inside = [q for q in record.questions if q.answers and q.gold == (a, b)]
     strange = [q for q in record.questions if q.answers and _outside(q, a, b)]
     text = record.text[a:b]
-    return Unit((text,), _asked(inside, strange, source, record, mix, rng), is_page=True)
+    asked = _asked(inside, strange, source, record, mix, rng, [(a, b)])
+    return Unit((text,), asked, is_page=True)
 
 
 def _planted(
@@ -162,14 +182,23 @@ def _planted(
     for number in range(count):
         own = [fact.text for fact in facts[number::count]]
         windows.append(scatter(own, excerpt(book, rng), split, rng))
-    inside = [q for f in facts for q in f.questions if any(f.text in w for w in windows)]
+    held = [(fact, span) for fact in facts if (span := _planted_at(fact.text, windows))]
+    inside = [(q, span) for fact, span in held for q in fact.questions]
     others = [q for f in rng.sample(source.records, 4) if f not in facts for q in f.questions]
     if not inside:
         return None
     most = max(1, round(mix.unanswerable * len(inside)))
-    asked = [to_answer(q.question, rng.choice(q.answers)) for q in inside]
+    asked = [to_answer(q.question, rng.choice(q.answers), span) for q, span in inside]
     asked += [to_abstain(q.question) for q in others[:most]]
     return Unit(tuple(windows), tuple(asked), records=tuple(fact.id for fact in facts))
+
+
+def _planted_at(fact: str, windows: Sequence[str]) -> Span | None:
+    for number, window in enumerate(windows):
+        at = window.find(fact)
+        if at >= 0:
+            return Span(at, at + len(fact), number)
+    return None
 
 
 def excerpt(book: str, rng: random.Random, characters: int = 4000) -> str:
@@ -196,6 +225,7 @@ def _asked(
     record: Record,
     mix: Mix,
     rng: random.Random,
+    seen: Sequence[tuple[int, int]],
 ) -> tuple[Asked, ...]:
     answerable = rng.sample(list(inside), min(mix.questions, len(inside)))
     count = max(1, round(mix.unanswerable * len(answerable)))
@@ -203,19 +233,31 @@ def _asked(
     other = rng.choice(source.records)
     far = [q for q in other.questions if q.answers] if other.id != record.id else []
     far = rng.sample(far, min(len(far), count - len(near)))
-    asked = [to_answer(q.question, rng.choice(q.answers)) for q in answerable]
+    asked = [
+        to_answer(q.question, rng.choice(q.answers), _span(record.text, q, seen))
+        for q in answerable
+    ]
     return (*asked, *(to_abstain(q.question) for q in (*near, *far)))
 
 
-def to_answer(question: str, answer: str) -> Asked:
+def _span(text: str, question: Question, seen: Sequence[tuple[int, int]]) -> Span | None:
+    """The sentence that answers, in the windows' own characters."""
+    place = answer_sentence(text, question)
+    number = holder(place, seen)
+    if place is None or number is None:
+        return None
+    return Span(place[0] - seen[number][0], place[1] - seen[number][0], number)
+
+
+def to_answer(question: str, answer: str, span: Span | None = None) -> Asked:
     """A question with its answer, written as the product should write it."""
     answer = answer.strip()
-    return Asked(question.strip(), answer[:1].upper() + answer[1:])
+    return Asked(question.strip(), answer[:1].upper() + answer[1:], span=span)
 
 
-def to_abstain(question: str) -> Asked:
+def to_abstain(question: str, span: Span | None = None) -> Asked:
     """A question that the windows do not answer."""
-    return Asked(question.strip(), ABSTAINED, abstained=True)
+    return Asked(question.strip(), ABSTAINED, abstained=True, span=span)
 
 
 def sentence_start(text: str, near: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from lab.evaluate.cases.babi import TASKS
 from lab.evaluate.cases.records import Record, held_out, read_records
 from lab.train.answering.babi import read_tales
+from lab.train.answering.sentences import read_sentences
 from lab.train.examples import Material, Source, Split
 from lab.train.training_file import TrainingFile
 from lab.train.validation import Probe
@@ -23,6 +24,8 @@ def read_source(file: TrainingFile) -> Material:
     """
     if file.kind == "stories":
         return read_tales(file.path, file.weight, TASKS)
+    if file.kind == "sentences":
+        return read_sentences(file.path, file.weight, file.split)
     read = read_records(file.path, file.split, unanswerable=True)
     records = [r for r in read if any(q.answers for q in r.questions)]
     has_validation = any(r.split == "val" for r in read_records(file.path))

@@ -126,6 +126,12 @@ class AnswersPlan(QuestionPlan):
 
     KIND = ANSWERS
     stories: tuple[str, ...] = option((), kind="data", help="The same, bAbI stories to scatter.")
+    sentences: tuple[str, ...] = option(
+        (), kind="data", help="The same, sentences with short questions to plant."
+    )
+    papers: float = option(
+        0.0, minimum=0, help="Weight of made-up everyday papers: leases, minutes, letters."
+    )
     passkeys: float = option(
         0.0,
         minimum=0,
@@ -139,7 +145,7 @@ class AnswersPlan(QuestionPlan):
     @property
     def files(self) -> tuple[TrainingFile, ...]:
         """The files that are trained on."""
-        return _files(self.data, self.facts, self.stories)
+        return _files(self.data, self.facts, self.stories, self.sentences)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,10 +235,14 @@ class MelodiPlan(RetrofitPlan):
 
 
 def _files(
-    data: tuple[str, ...], facts: tuple[str, ...] = (), stories: tuple[str, ...] = ()
+    data: tuple[str, ...],
+    facts: tuple[str, ...] = (),
+    stories: tuple[str, ...] = (),
+    sentences: tuple[str, ...] = (),
 ) -> tuple[TrainingFile, ...]:
     return (
         *(training_file(text, "questions") for text in data),
         *(training_file(text, "facts") for text in facts),
         *(training_file(text, "stories") for text in stories),
+        *(training_file(text, "sentences") for text in sentences),
     )

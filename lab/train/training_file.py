@@ -8,7 +8,7 @@ from typing import Literal
 
 from app.errors import InvalidSetting
 
-Kind = Literal["questions", "facts", "stories"]
+Kind = Literal["questions", "facts", "stories", "sentences"]
 FILES = "FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT"
 
 
@@ -17,7 +17,8 @@ class TrainingFile:
     """A file of records, the split to train on, and how often it is drawn.
 
     kind: `questions` about its texts; `facts`, short texts to plant in windows of books;
-    `stories` of bAbI, to scatter over windows of a book.
+    `stories` of bAbI, to scatter over windows of a book; `sentences`, to plant with some of their
+    many short questions.
     """
 
     path: Path

@@ -18,8 +18,9 @@ from app.engine import Engine
 from lab.evaluate.cases.records import read_records
 from lab.provenance import provenance
 from lab.train.answering.answer_adapter import KeepRatios, unit_loss, write_windows
+from lab.train.answering.papers.source import Papers
 from lab.train.answering.passkeys import PasskeyUnits
-from lab.train.examples import Mix, Unit, draw_units
+from lab.train.examples import Material, Mix, Unit, draw_units
 from lab.train.loop import Progress, UnitResult, train
 from lab.train.loop import Unit as Thunk
 from lab.train.material import make_probes, read_source
@@ -91,7 +92,8 @@ def train_answers(engine: Engine, plan: AnswersPlan, on_step: OnStep = quiet) ->
     """Train the answer adapter, or continue in its folder, and write the best."""
     budget, lora = plan.budget, LoraConfig(plan.rank)
     lessons = Lessons(engine, engine.backbone.decoder, lora, plan.seed, plan.weights)
-    sources = [*map(read_source, plan.files), PasskeyUnits(plan.passkeys)]
+    sources: list[Material] = [*map(read_source, plan.files), PasskeyUnits(plan.passkeys)]
+    sources.append(Papers(plan.papers))
     books = [r.text for r in read_records(plan.books, "train")]
     split, mix = partial(split_windows, engine), Mix(together=TOGETHER)
 
@@ -106,6 +108,7 @@ def train_answers(engine: Engine, plan: AnswersPlan, on_step: OnStep = quiet) ->
         "abstain_below": ABSTAIN_BELOW,
         "data": [[file.path.name, file.weight] for file in plan.files],
         "passkeys": plan.passkeys,
+        "papers": plan.papers,
     }
     if PartialState().is_main_process:
         save_adapter(plan.adapter_file, Adapter(best_weights(plan.folder), notes))

@@ -130,7 +130,7 @@ def test_trained_adapters_are_used_once_they_are_installed(
     install(folder, codec_file)
     run_folder = tmp_path / "run"
     budget = ("--tokens", "1500", "--probes", "2", "--folder", run_folder)
-    notes = run_training("answers", *data, *held, *budget, *common)
+    notes = run_training("answers", "--papers", 1, *data, *held, *budget, *common)
     assert notes["kind"] == "answers"
     assert notes["tokens"] >= 1500 and notes["validation"]["window_f1"] >= 0
     plots = [ElementTree.parse(run_folder / f"{name}.svg") for name in ("loss", "validation")]
