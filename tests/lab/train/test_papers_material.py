@@ -13,9 +13,9 @@ from lab.evaluate.scores import normalize
 from lab.train.answering.papers.asking import Shown, ask_answerable
 from lab.train.answering.papers.drawing import Drawing, Exhausted
 from lab.train.answering.papers.kinds import Kind, ask, kind
-from lab.train.answering.papers.kinds_people import ROLE
+from lab.train.answering.papers.kinds_of_fact.people import ROLE
 from lab.train.answering.papers.names import Person
-from lab.train.answering.papers.settings_home import HOUSE
+from lab.train.answering.papers.settings.home import HOUSE
 from lab.train.answering.papers.sheets import KINDS, LURES, SETTINGS, SHEETS
 from lab.train.answering.papers.source import Papers
 from lab.train.answering.papers.wording import gerund, third_person, with_article

@@ -5,33 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.train.answering.papers import (
-    kinds_events,
-    kinds_family,
-    kinds_figures,
-    kinds_lures,
-    kinds_people,
-    kinds_records,
-    kinds_rules,
-)
 from lab.train.answering.papers.kinds import Kind
+from lab.train.answering.papers.kinds_of_fact import (
+    events,
+    family,
+    figures,
+    lures,
+    people,
+    records,
+    rules,
+)
 from lab.train.answering.papers.names import Style
 from lab.train.answering.papers.setting import Setting
-from lab.train.answering.papers.settings_home import CLUB, FAMILY, HALL, HOUSE, KITCHEN
-from lab.train.answering.papers.settings_public import CLINIC, MUSEUM, SCHOOL, STAGE
-from lab.train.answering.papers.settings_work import FARM, OFFICE, TRAVEL, WORKSHOP
+from lab.train.answering.papers.settings.home import CLUB, FAMILY, HALL, HOUSE, KITCHEN
+from lab.train.answering.papers.settings.public import CLINIC, MUSEUM, SCHOOL, STAGE
+from lab.train.answering.papers.settings.work import FARM, OFFICE, TRAVEL, WORKSHOP
 from lab.train.answering.papers.wording import entries
 from memory_models.errors import BadData
 
 Layout = Literal["prose", "lines", "clauses"]
 MODULES = (
-    kinds_people, kinds_family, kinds_records, kinds_figures, kinds_events, kinds_rules,
-    kinds_lures,
+    people, family, records, figures, events, rules,
+    lures,
 )  # fmt: skip
 KINDS: dict[str, Kind] = {
     kind.name: kind for part in MODULES for kind in vars(part).values() if isinstance(kind, Kind)
 }
-LURES = tuple(k for k in vars(kinds_lures).values() if isinstance(k, Kind))
+LURES = tuple(k for k in vars(lures).values() if isinstance(k, Kind))
 SETTINGS = (
     HOUSE, HALL, CLUB, FAMILY, KITCHEN, STAGE, SCHOOL, CLINIC, MUSEUM, WORKSHOP, OFFICE, FARM,
     TRAVEL,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.train.answering.papers.kinds import ask, each, kind
-from lab.train.answering.papers.kinds_people import WHO_IS
+from lab.train.answering.papers.kinds_of_fact.people import WHO_IS
 
 WHO_DOES = """
 Who has to {duty}?

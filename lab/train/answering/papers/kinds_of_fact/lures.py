@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lab.train.answering.papers.kinds import ask, kind
-from lab.train.answering.papers.kinds_figures import HOW_MUCH
-from lab.train.answering.papers.kinds_people import WHO_IS
-from lab.train.answering.papers.kinds_rules import MAY, MAY_ANYBODY
+from lab.train.answering.papers.kinds_of_fact.figures import HOW_MUCH
+from lab.train.answering.papers.kinds_of_fact.people import WHO_IS
+from lab.train.answering.papers.kinds_of_fact.rules import MAY, MAY_ANYBODY
 
 ROLE_UNNAMED = kind(
     "unnamed office",
