@@ -90,5 +90,5 @@ def test_one_record_in_eight_is_held_out_for_ever() -> None:
 def test_empty_sources_and_impossible_mixes_are_refused() -> None:
     with pytest.raises(BadData, match="no record"):
         Source((), 1.0)
-    with pytest.raises(BadData, match="no mix"):
+    with pytest.raises(BadData, match=r"^Mix\("):
         Mix(pages=1.5)
