@@ -261,7 +261,7 @@ def test_the_oldest_windows_drop_out_of_the_queue(backbone: Backbone) -> None:
 
 def test_what_does_not_fit_is_refused(backbone: Backbone) -> None:
     memory = RetrofitMemory(backbone.decoder, some_learned(backbone))
-    with pytest.raises(InvalidRequest, match="split it to 1 to 30"):
+    with pytest.raises(InvalidRequest, match="MELODI takes 1 to 30"):
         memory.write(some_tokens(backbone, 31, 1), memory.empty())
     with pytest.raises(InvalidRequest, match="take layer 1 up"):
         MelodiRetrofit(backbone.config, MelodiConfig(WINDOW, 4, 4, long_layer=0))
