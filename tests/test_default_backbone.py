@@ -12,7 +12,6 @@ from pathlib import Path
 import platformdirs
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
 
 from app.library import Library
 from app.settings import read_settings
@@ -56,6 +55,8 @@ def test_loads_in_under_three_seconds(folder: Path) -> None:
 
 
 def test_logits_equal_transformers(folder: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
     ours = backbones.load(folder, dtype=torch.float32)
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     tokens = torch.tensor([ours.tokenizer.encode(STORY)])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
@@ -60,6 +62,14 @@ class Served:
             assert time.monotonic() < deadline, "the background reader does not come on"
             time.sleep(0.05)
         return dict(added)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def certificates_once() -> Iterator[None]:
+    """Every request of httpx reads all certificates of the system, although nothing here is TLS."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 import pytest
 import torch
-import transformers
-from transformers import AutoModelForCausalLM
 
 from memory_models import backbone
 from memory_models.checkpoint import Checkpoint
@@ -26,25 +24,31 @@ SHAPE: dict[str, Any] = {
     "num_key_value_heads": 2,
     "max_position_embeddings": 256,
 }
-FAMILIES = {
-    "llama": transformers.LlamaConfig(**SHAPE, rms_norm_eps=1e-5),
-    "llama-tied": transformers.LlamaConfig(**SHAPE, tie_word_embeddings=True),
-    "llama-bias": transformers.LlamaConfig(**SHAPE, attention_bias=True),
-    "llama3-rope": transformers.LlamaConfig(
-        **SHAPE,
-        rope_parameters={
-            "rope_type": "llama3",
-            "rope_theta": 10000.0,
-            "factor": 4.0,
-            "low_freq_factor": 1.0,
-            "high_freq_factor": 4.0,
-            "original_max_position_embeddings": 64,
-        },
-    ),
-    "mistral": transformers.MistralConfig(**SHAPE, sliding_window=None),
-    "qwen2": transformers.Qwen2Config(**SHAPE),
-    "qwen3": transformers.Qwen3Config(**SHAPE, head_dim=16),
+LLAMA3_ROPE = {
+    "rope_type": "llama3",
+    "rope_theta": 10000.0,
+    "factor": 4.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
 }
+FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama": ("LlamaConfig", {"rms_norm_eps": 1e-5}),
+    "llama-tied": ("LlamaConfig", {"tie_word_embeddings": True}),
+    "llama-bias": ("LlamaConfig", {"attention_bias": True}),
+    "llama3-rope": ("LlamaConfig", {"rope_parameters": LLAMA3_ROPE}),
+    "mistral": ("MistralConfig", {"sliding_window": None}),
+    "qwen2": ("Qwen2Config", {}),
+    "qwen3": ("Qwen3Config", {"head_dim": 16}),
+}
+
+
+def configuration(family: str) -> Any:
+    """As transformers makes it, which takes seconds to import and is needed by few tests."""
+    import transformers
+
+    kind, changed = FAMILIES[family]
+    return getattr(transformers, kind)(**SHAPE, **changed)
 
 
 @pytest.fixture(params=FAMILIES, scope="module")
@@ -52,9 +56,11 @@ def checkpoint(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Any]:
     """A tiny random model of one family, saved as transformers saves it."""
+    from transformers import AutoModelForCausalLM
+
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp(request.param)
-    model = AutoModelForCausalLM.from_config(FAMILIES[request.param]).float().eval()
+    model = AutoModelForCausalLM.from_config(configuration(request.param)).float().eval()
     with torch.no_grad():
         for parameter in model.parameters():  # norms and biases away from one and zero too
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -115,14 +121,14 @@ def test_later_tokens_do_not_change_earlier_logits(checkpoint: tuple[Path, Any])
     ],
 )
 def test_what_would_not_be_exact_is_refused_by_name(change: dict[str, Any], named: str) -> None:
-    raw = {**FAMILIES["llama"].to_dict(), **change}
+    raw = {**configuration("llama").to_dict(), **change}
     with pytest.raises(UnsupportedModel, match=named):
         DecoderConfig.from_json(raw)
 
 
 @pytest.mark.parametrize("missing", list(SHAPE)[:5])
 def test_an_incomplete_configuration_is_refused_by_name(missing: str) -> None:
-    raw = FAMILIES["llama"].to_dict()
+    raw = configuration("llama").to_dict()
     for broken in ({k: v for k, v in raw.items() if k != missing}, {**raw, missing: None}):
         with pytest.raises(BrokenCheckpoint, match=rf"lacks {missing};"):
             DecoderConfig.from_json(broken)
@@ -130,7 +136,7 @@ def test_an_incomplete_configuration_is_refused_by_name(missing: str) -> None:
 
 def test_an_incomplete_rotary_scaling_is_refused_by_name() -> None:
     rope = {"rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0, "low_freq_factor": 1.0}
-    raw = {**FAMILIES["llama"].to_dict(), "rope_parameters": rope}
+    raw = {**configuration("llama").to_dict(), "rope_parameters": rope}
     with pytest.raises(
         BrokenCheckpoint, match="high_freq_factor, original_max_position_embeddings"
     ):

@@ -70,9 +70,8 @@ def test_changes_behind_a_name() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["melodi_s128_l64", "infini_delta"])
-def test_one_step_at_the_papers_size(name, request) -> None:
-    if "slow" not in request.config.option.markexpr:
-        pytest.skip("needs minutes and 5 GB; run with -m slow")
+def test_one_step_at_the_papers_size(name) -> None:
+    """Needs 5 GB."""
     size = SIZES["paper"]
     recipe = replace(size.recipe, rows=1, steps=1, windows=2)
     tokens = np.random.default_rng(0).integers(0, 32768, 2000).astype(np.uint16)
