@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -74,6 +75,7 @@ class AdapterFiles:
         self._sha256 = backbone.sha256
         self.own = backbone.folder / "adapters"
         self._shipped = files("assets") / "adapters" / backbone.sha256[:16]
+        _move_into_folders(self.own, self._sha256)
 
     def in_use(self, kind: str) -> str | None:
         """The name of the adapter of a kind that is in use, or None if there is none."""
@@ -125,7 +127,6 @@ class AdapterFiles:
 
     def _folders(self) -> Iterator[Path]:
         """The user's folder, then the one that ships."""
-        _move_into_folders(self.own, self._sha256)
         yield self.own
         with as_file(self._shipped) as shipped:
             yield shipped
@@ -153,7 +154,10 @@ def _write_index(folder: Path, index: dict[str, str]) -> None:
 
 
 def _move_into_folders(own: Path, sha256: str) -> None:
-    """Version 0.3 kept `<kind>.safetensors` (in use) next to older codecs: give each its place."""
+    """Version 0.3 kept `<kind>.safetensors` (in use) next to older codecs: give each its place.
+
+    The notes are copied first and removed last, so that a stop in between loses nothing.
+    """
     old = sorted(own.glob("*.safetensors")) if own.is_dir() else []
     for path in old:
         adapter = load_adapter(path, sha256)
@@ -162,5 +166,7 @@ def _move_into_folders(own: Path, sha256: str) -> None:
         in_use = OLD_KINDS.get(path.stem, path.stem) == kind
         if in_use and kind not in (index := _read_index(own)):
             _write_index(own, index | {kind: name})
-        path.with_suffix(".json").replace(own / kind / f"{name}.json")
+        notes = path.with_suffix(".json")
+        shutil.copyfile(notes, own / kind / f"{name}.json")
         path.replace(own / kind / f"{name}.safetensors")
+        notes.unlink()

@@ -109,3 +109,32 @@ def test_what_cannot_be_installed_or_used_is_refused(library: Library, tmp_path:
     with pytest.raises(BrokenCheckpoint, match="trained for backbone"):
         files.install(path)
     assert files.installed() == []
+
+
+@pytest.mark.parametrize("last", ["the notes' copy", "the weights"])
+def test_a_stop_while_an_adapter_is_moved_loses_nothing(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    folder = library.backbone.folder / "adapters"
+    path = gate_file(library, tmp_path, 0)
+    folder.mkdir()
+    for suffix in (".safetensors", ".json"):
+        path.with_suffix(suffix).rename(folder / f"{WRITE_GATE}{suffix}")
+    replace = Path.replace
+
+    def replaced(self: Path, target: Path) -> Path:
+        if self.suffix == ".safetensors" and last == "the notes' copy":
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    def kept(self: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replaced)
+        patch.setattr(Path, "unlink", kept)
+        with pytest.raises(KeyboardInterrupt):
+            AdapterFiles(library.backbone)
+    files = AdapterFiles(library.backbone)
+    name = files.in_use(WRITE_GATE)
+    assert name is not None and files.load(WRITE_GATE, name) is not None
