@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from app.adapters import ANSWERS
 from app.calibration import Calibration, read_calibration
 from app.errors import BookstateError, InvalidSetting
 from app.memory_config import parse_config
@@ -81,7 +82,7 @@ class Engine:
     @property
     def answers(self) -> str:
         """The name of the answer adapter in use, empty for none."""
-        return (self.trained.files.in_use("answers") or "") if self.settings.adapters else ""
+        return (self.trained.files.in_use(ANSWERS) or "") if self.settings.adapters else ""
 
     @property
     def calibration(self) -> Calibration:
@@ -98,9 +99,9 @@ class Engine:
 
     def abstention_of(self, memory: AnyMemory) -> Abstention | None:
         """The same for one memory; the threshold is fitted on adaptive states, others take 1/2."""
-        abstention = self.abstention
-        if abstention is None or not memory.has_answer_adapter or memory.kind == "adaptive":
-            return abstention if memory.has_answer_adapter else None
+        abstention = self.abstention if memory.has_answer_adapter else None
+        if abstention is None or memory.kind == "adaptive":
+            return abstention
         return replace(abstention, threshold=0.5)
 
     def changed(self, calibration: Calibration | None = None, **settings: object) -> Engine:

@@ -264,7 +264,10 @@ class Library:
         scope: Scope = Scope(),  # noqa: B008 - frozen
         decoding: Decoding | None = None,
     ) -> AnswerStream:
-        """Answer from the state; iterate the stream for text, then `answer()` for the rest."""
+        """Answer from the state; iterate the stream for text, then `answer()` for the rest.
+
+        Raises InvalidRequest or InvalidQuestion at once for a question that cannot be asked.
+        """
         document = self.store.document(document_id)
         tokenizer = self.backbone.tokenizer
         prompt = build_prompt(tokenizer, question)

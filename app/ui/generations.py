@@ -87,8 +87,6 @@ class Generations:
     def check(self, document_id: str, question: str, scope: Scope) -> None:
         """Raise InvalidQuestion for a question that would be refused, before anything is stored."""
         self._library.ask(document_id, question, scope)
-        reading = self._library.store.document(document_id).reading
-        scope.check(len(self._library.store.chapters(reading)))
 
     def start(
         self, document_id: str, question: str, scope: Scope, chat_id: int | None = None
