@@ -42,6 +42,11 @@ def build_prompt(tokenizer: Tokenizer, question: str, passage: str = "") -> Prom
     return Prompt(tokens, slice(len(before), len(before) + len(asked)))
 
 
+def follow_up(question: str, earlier: str, answer: str) -> str:
+    """A question after an earlier one and its answer, as one text to ask."""
+    return f"{earlier.strip()}{CUE} {answer.strip()}\nQuestion: {question.strip()}"
+
+
 def address_query(tokenizer: Tokenizer, question: str) -> list[int]:
     """The token ids of a question in the form that addressing is calibrated for."""
     return tokenizer.encode(f"Question: {question.strip()}")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 
 from lab.evaluate.cases.babi import TASKS
 from lab.evaluate.cases.records import Record, held_out, read_records
 from lab.train.answering.babi import read_tales
+from lab.train.answering.follow_ups import FollowUps
+from lab.train.answering.papers.source import Papers
 from lab.train.answering.sentences import read_sentences
-from lab.train.examples import Material, Source, Split
+from lab.train.examples import Material, Mix, Source, Split, Unit
 from lab.train.training_file import TrainingFile
 from lab.train.validation import Probe
 from memory_models.errors import BadData
@@ -32,6 +35,8 @@ def read_source(file: TrainingFile) -> Material:
     kept = [r for r in records if has_validation or not held_out(r.id)]
     if not kept:
         raise BadData(f"{file.path.name} has no record with questions to train on.")
+    if file.kind == "follow-ups":
+        return FollowUps(tuple(kept), file.weight)
     return Source(tuple(kept), file.weight, planted=file.kind == "facts")
 
 
@@ -65,3 +70,23 @@ def make_probes(records: Sequence[Record], split: Split, count: int, seed: int =
         if len(probes) == count:
             return probes
     raise BadData(f"Only {len(probes)} of {count} probes found; ask for fewer.")
+
+
+def make_paper_probes(books: Sequence[str], split: Split, count: int, seed: int = 1) -> list[Probe]:
+    """Questions about made-up papers, one for each of them; the passage is the sentence alone."""
+    papers, mix = Papers(1.0), Mix(pages=0.0)
+    units: list[Unit] = []
+    for number in itertools.count():
+        unit = papers.unit(books, split, mix, random.Random(f"probe/{seed}/{number}"))
+        if unit is not None:
+            units.append(unit)
+        if len(units) > count:
+            break
+    probes: list[Probe] = []
+    for unit, other in itertools.pairwise(units):
+        asked = next(a for a in unit.asked if a.span is not None and not a.abstained)
+        assert asked.span is not None
+        window = unit.windows[asked.span.window]
+        passage = window[asked.span.start : asked.span.end]
+        probes.append(Probe(asked.question, (asked.answer,), window, passage, other.windows[0]))
+    return probes

@@ -129,6 +129,9 @@ class AnswersPlan(QuestionPlan):
     sentences: tuple[str, ...] = option(
         (), kind="data", help="The same, sentences with short questions to plant."
     )
+    follow_ups: tuple[str, ...] = option(
+        (), kind="data", help="The same, stories whose questions can follow each other."
+    )
     papers: float = option(
         0.0, minimum=0, help="Weight of made-up everyday papers: leases, minutes, letters."
     )
@@ -139,13 +142,22 @@ class AnswersPlan(QuestionPlan):
         help="Weight of pass keys, codes and prices to find.",
     )
     tokens: int = option(500_000, minimum=1000, help="Tokens to train on in all.")
+    second_looks: float = option(
+        0.0, minimum=0, maximum=1, help="Fraction of units that see one sentence's slots only."
+    )
+    mixed: float = option(
+        0.0,
+        minimum=0,
+        maximum=1,
+        help="Fraction of the units with several windows that are answered window by window.",
+    )
     rank: int = option(16, minimum=1, help="Rank of the low-rank weights.")
-    probes: int = option(24, minimum=2, help="Questions to validate with.")
+    probes: int = option(24, minimum=2, help="Questions of each kind to validate with.")
 
     @property
     def files(self) -> tuple[TrainingFile, ...]:
         """The files that are trained on."""
-        return _files(self.data, self.facts, self.stories, self.sentences)
+        return _files(self.data, self.facts, self.stories, self.sentences, self.follow_ups)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,10 +251,12 @@ def _files(
     facts: tuple[str, ...] = (),
     stories: tuple[str, ...] = (),
     sentences: tuple[str, ...] = (),
+    follow_ups: tuple[str, ...] = (),
 ) -> tuple[TrainingFile, ...]:
     return (
         *(training_file(text, "questions") for text in data),
         *(training_file(text, "facts") for text in facts),
         *(training_file(text, "stories") for text in stories),
         *(training_file(text, "sentences") for text in sentences),
+        *(training_file(text, "follow-ups") for text in follow_ups),
     )

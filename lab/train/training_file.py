@@ -8,7 +8,7 @@ from typing import Literal
 
 from app.errors import InvalidSetting
 
-Kind = Literal["questions", "facts", "stories", "sentences"]
+Kind = Literal["questions", "facts", "stories", "sentences", "follow-ups"]
 FILES = "FILE, FILE:WEIGHT or FILE:WEIGHT:SPLIT"
 
 
@@ -18,7 +18,7 @@ class TrainingFile:
 
     kind: `questions` about its texts; `facts`, short texts to plant in windows of books;
     `stories` of bAbI, to scatter over windows of a book; `sentences`, to plant with some of their
-    many short questions.
+    many short questions; `follow-ups`, stories whose questions can follow each other.
     """
 
     path: Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,40 +33,53 @@ class Validation:
     """Asks each probe of a window's kept slots, of the whole passage and of another text."""
 
     def __init__(
-        self, memory: AdaptiveMemory, page: AdaptiveMemory, probes: Sequence[Probe]
+        self,
+        memory: AdaptiveMemory,
+        page: AdaptiveMemory,
+        probes: Mapping[str, Sequence[Probe]],
     ) -> None:
+        """probes: those of each kind, all kinds of the same weight."""
         self._memory = memory
         self._page = page
         self._probes = probes
 
     @cached_property
-    def _states(self) -> list[dict[str, Bundle]]:
+    def _states(self) -> list[tuple[str, Probe, dict[str, Bundle]]]:
         encode = self._memory.backbone.tokenizer.encode
         return [
-            {
-                name: m.write(torch.tensor(encode(text)[: m.window]), {}).left["slots"]
-                for name, m, text in (
-                    ("window", self._memory, probe.window),
-                    ("page", self._page, probe.passage),
-                    ("other", self._memory, probe.other),
-                )
-            }
-            for probe in self._probes
+            (
+                kind,
+                probe,
+                {
+                    name: m.write(torch.tensor(encode(text)[: m.window]), {}).left["slots"]
+                    for name, m, text in (
+                        ("window", self._memory, probe.window),
+                        ("page", self._page, probe.passage),
+                        ("other", self._memory, probe.other),
+                    )
+                },
+            )
+            for kind, probes in self._probes.items()
+            for probe in probes
         ]
 
     def __call__(self, adapted: Decoder) -> dict[str, float]:
-        """F1, first-token nats and abstentions by state; `score`: mean F1 of window and page."""
+        """F1, first-token nats and abstentions by kind and state.
+
+        `score`: the mean F1 of window and page, over all kinds.
+        """
         figures: dict[str, list[float]] = {}
-        for probe, states in zip(self._probes, self._states, strict=True):
-            for name, slots in states.items():
+        for kind, probe, states in self._states:
+            for state, slots in states.items():
+                name = f"{kind}_{state}"
                 answer, first = self._ask(probe, slots, adapted)
                 figures.setdefault(f"{name}_f1", []).append(token_f1(answer, probe.answers))
                 figures.setdefault(f"{name}_first_nats", []).append(first)
                 abstained = float(answer.startswith(ABSTAINED[:6]))
                 figures.setdefault(f"{name}_abstained", []).append(abstained)
         means = {name: mean(values) for name, values in figures.items()}
-        means["score"] = (means["window_f1"] + means["page_f1"]) / 2
-        return means
+        known = [means[f"{k}_{state}_f1"] for k in self._probes for state in ("window", "page")]
+        return means | {"score": mean(known)}
 
     def _ask(self, probe: Probe, slots: Bundle, adapted: Decoder) -> tuple[str, float]:
         memory = self._memory

@@ -150,16 +150,20 @@ def write_window(
     keep_ratio: float,
     code: SlotCode | None = None,
     place: int = 0,
+    visible: range | None = None,
 ) -> list[LayerSlate]:
     """Read a window once; keep the sink and some of its slots, coded and decoded by `code`.
 
-    The sink's first token is at `place`.
+    The sink's first token is at `place`. visible: the tokens whose slots are seen, all by default.
     """
     sequence = torch.tensor([*sink, *tokens], device=writer.device)
     slots, importance = read_scored(writer, sequence, gate, len(sink))
     kept = keep(importance, keep_ratio)
     if code is not None:
         slots = _as_coded(slots, kept, code)
+    if visible is not None:
+        kept[:, :, : visible.start] = False
+        kept[:, :, visible.stop :] = False
     whole = torch.ones(*kept.shape[:2], len(sink), dtype=torch.bool, device=kept.device)
     kept = torch.cat((whole, kept), dim=2)  # [layers,G,S]
     keys = writer.rope(slots.keys, torch.arange(sequence.shape[0], device=writer.device) + place)

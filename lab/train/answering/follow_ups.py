@@ -2,22 +2,24 @@
 
 Where both questions, or the first one's answer, name somebody, the second says "he", "she", "they"
 or "it" instead. Where the second one only asks "why" or "where" the same thing happened, that word
-is left. How the two are put to the model is not decided here: a `Form` makes questions of a pair.
+is left. The follow-up is put to the model as the product does: after the first question and its
+answer (`memory_models.prompt.follow_up`).
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from lab.evaluate.cases.records import Question, Record
 from lab.evaluate.scores import normalize
 from lab.train.answering.papers.wording import words
-from lab.train.examples import Asked, Mix, Span, Split, Unit, sentence_start, to_answer
+from lab.train.examples import Asked, Mix, Span, Split, Unit, sentence_start, to_abstain, to_answer
 from lab.train.spans import answer_sentence
 from memory_models.errors import BadData
+from memory_models.prompt import follow_up
 
 SHE = frozenset(
     words(
@@ -59,8 +61,7 @@ FEWEST_COUNTED = 3  # pronouns near a name that must agree on who it is
 AGREEMENT = 0.8
 NEAR = 120  # characters behind a name, where its pronouns are counted
 MOST_PAIRS = 6
-Form = Callable[["Pair"], tuple[Asked, ...]]
-"""What is asked of a window for a pair: the product's prompt for follow-ups, once there is one."""
+UNANSWERED = 0.4  # pairs about other parts of the story, for each pair about the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,12 @@ class Pair:
     first: Asked
     second: Asked
     whole: str
+
+    @property
+    def asked(self) -> Asked:
+        """The second question after the first one and its answer."""
+        question = follow_up(self.second.question, self.first.question, self.first.answer)
+        return replace(self.second, question=question)
 
     def __post_init__(self) -> None:
         if self.second.question == self.whole:
@@ -82,14 +89,13 @@ class FollowUps:
 
     records: tuple[Record, ...]
     weight: float
-    form: Form
 
     def __post_init__(self) -> None:
         if not self.records:
             raise BadData("A source of follow-ups has no story; check the file and the split.")
 
     def unit(self, books: Sequence[str], split: Split, mix: Mix, rng: random.Random) -> Unit | None:
-        """One window of a story with pairs about its passages, as `form` asks them."""
+        """One window of a story with pairs about its passages, and some about other passages."""
         record = rng.choice(self.records)
         start = sentence_start(record.text, rng.randrange(max(1, min(1500, len(record.text) // 2))))
         ranges = [(start + a, start + b) for a, b in split(record.text[start:])]
@@ -99,9 +105,17 @@ class FollowUps:
             pairs = list(pairs_of(record, inside, rng, a))
             if pairs:
                 chosen = rng.sample(pairs, min(len(pairs), MOST_PAIRS))
-                asked = tuple(asked for pair in chosen for asked in self.form(pair))
-                return Unit((record.text[a:b],), asked, records=(record.id,))
+                asked = [asked for pair in chosen for asked in (pair.first, pair.asked)]
+                outside = [q for q in record.questions if q.gold and _is_outside(q.gold, a, b)]
+                others = list(pairs_of(record, outside, rng))
+                count = min(len(others), max(1, round(UNANSWERED * len(chosen))))
+                asked += [to_abstain(pair.asked.question) for pair in rng.sample(others, count)]
+                return Unit((record.text[a:b],), tuple(asked), records=(record.id,))
         return None
+
+
+def _is_outside(place: tuple[int, int], start: int, end: int) -> bool:
+    return place[1] <= start or place[0] >= end
 
 
 def pairs_of(

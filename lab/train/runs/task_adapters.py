@@ -30,7 +30,7 @@ from lab.train.loop import train
 from lab.train.material import read_source
 from lab.train.plans import RagPlan, SummariesPlan
 from lab.train.runs.adapters import OnStep, quiet, split_windows
-from lab.train.runs.answer_adapter import CODED, Lessons, best_weights, training_notes
+from lab.train.runs.answer_adapter import CODED, Lessons, Shares, best_weights, training_notes
 from memory_models.adapter import Adapter, LoraConfig, save_adapter, to_float8
 
 PROBES = 24  # units to validate with
@@ -87,7 +87,7 @@ def _train(
 
     def each(sources: Sequence[Material], seed: int, first: int) -> Iterator[Thunk]:
         drawn = draw_units(sources, drawing.books, split, Mix(), seed, first)
-        return lessons.each(drawn, first, seed, KeepRatios(), CODED)
+        return lessons.each(drawn, first, seed, KeepRatios(), Shares(CODED))
 
     judged = list(itertools.islice(each(drawing.validation, VALIDATED, 0), PROBES))
     progress = train(

@@ -8,7 +8,7 @@ import pytest
 
 from lab.evaluate.cases.records import Question, Record
 from lab.train.answering.follow_ups import FollowUps, Pair, pairs_of, pronoun_of, shortened
-from lab.train.examples import Asked, Mix, to_answer
+from lab.train.examples import Mix, to_answer
 from memory_models.errors import BadData
 
 STORY = (
@@ -50,24 +50,18 @@ def test_who_somebody_is_comes_from_the_noun_or_the_story() -> None:
     assert pronoun_of("Olga", STORY) is None
 
 
-def test_pairs_come_as_the_form_asks_them_with_their_places() -> None:
+def test_a_follow_up_is_asked_after_the_first_question_and_its_answer() -> None:
     passage = (STORY.index("Vasilisa wept"), len(STORY))
     asked = (
         Question("Whom did Vasilisa tell of the ring?", ("her aunt",), passage),
         Question("Why did Vasilisa weep?", ("she had lost her ring",), passage),
     )
     record = Record("s", "", "train", STORY, asked)
-
-    def form(pair: Pair) -> tuple[Asked, ...]:
-        joined = f"{pair.first.question} {pair.first.answer}. {pair.second.question}"
-        return (pair.first, to_answer(joined, pair.second.answer, pair.second.span))
-
-    unit = FollowUps((record,), 1.0, form).unit(
-        [], lambda text: [(0, len(text))], Mix(), _AtTheStart(3)
-    )
+    unit = FollowUps((record,), 1.0).unit([], lambda text: [(0, len(text))], Mix(), _AtTheStart(3))
     assert unit is not None and len(unit.asked) == 4
     follow = next(a for a in unit.asked if "lost her ring" in a.answer and "aunt" in a.question)
     assert "Vasilisa weep" not in follow.question and follow.question.endswith("she weep?")
+    assert follow.question.startswith("Whom did Vasilisa tell of the ring?\nAnswer: Her aunt\nQ")
     assert follow.span is not None
     assert "lost her ring" in unit.windows[0][follow.span.start : follow.span.end]
 

@@ -130,9 +130,12 @@ def test_trained_adapters_are_used_once_they_are_installed(
     install(folder, codec_file)
     run_folder = tmp_path / "run"
     budget = ("--tokens", "1500", "--probes", "2", "--folder", run_folder)
-    notes = run_training("answers", "--papers", 1, *data, *held, *budget, *common)
+    ways = ("--papers", 1, "--second-looks", 0.5, "--mixed", 1)
+    notes = run_training("answers", *ways, *data, *held, *budget, *common)
     assert notes["kind"] == "answers"
-    assert notes["tokens"] >= 1500 and notes["validation"]["window_f1"] >= 0
+    known = notes["validation"]
+    assert notes["tokens"] >= 1500 and known["stories_window_f1"] >= 0
+    assert known["papers_page_f1"] >= 0 and known["score"] >= 0
     plots = [ElementTree.parse(run_folder / f"{name}.svg") for name in ("loss", "validation")]
     assert all(plot.getroot().tag.endswith("svg") for plot in plots)
     alone, halves = run_folder / "answers.safetensors", tmp_path / "halves.safetensors"

@@ -27,7 +27,7 @@ OF_SETTING = {
     "duty": "duties", "deed": "deeds", "step": "steps",
 }  # fmt: skip
 SHARED = {"office": "role", "town": "destination"}  # slots that draw from the pool of another
-REPEATED = frozenset({"weekday", "ordinal"})  # may be drawn twice, as no question is about them
+REPEATED = frozenset({"weekday", "ordinal", "side"})  # may be drawn twice: no question asks for it
 DATES = ("{d} {m}", "{d} {m} {y}", "{m} {d}", "{m} {d}, {y}", "the {o} of {m}", "{w} {d} {m}")
 TIMES = ("{h}:{q:02d}", "{t}.{q:02d} {half}", "{t}:{q:02d} {half}", "{words}")
 
@@ -114,6 +114,12 @@ class Drawing:
         if self.pair is not None and self.pair.one not in self._used["party"]:
             return self.pair
         return Pair(*self.rng.choice(pools.PAIRS).split("="))
+
+    def _draw_side(self, index: str, found: Mapping[str, Any]) -> str:
+        """One of the paper's two parties, by its role; other parties where it names none."""
+        if self.pair is None:
+            self.pair = Pair(*self.rng.choice(pools.PAIRS).split("="))
+        return self.rng.choice(self.pair)
 
     def _draw_home(self, index: str, found: Mapping[str, Any]) -> str:
         return draw_address(self.rng)

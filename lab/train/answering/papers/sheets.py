@@ -80,7 +80,8 @@ SHEETS = (
         """parties; parties; notice; when a fee is due; when a fee is due; fee; refund under a
         condition; no refund; permission under a condition; prohibition with an exception;
         prohibition; definition; consequence; fine; acting for someone; duty for all;
-        permission; limit; address of a party""",
+        permission of a party; prohibition for a party; prohibition for a party with an
+        exception; permission; limit; address of a party""",
         (HOUSE, FARM, OFFICE, WORKSHOP, STAGE, HALL, TRAVEL),
     ),
     _sheet(

@@ -126,6 +126,82 @@ MUST_NOT_EXCEPT = kind(
     ),
 )
 
+SIDE_MAY = """
+May the {side} {act}?
+Is the {side} allowed to {act}?
+Can the {side} {act}?
+Is the {side} entitled to {act}?
+Does the {side} have the right to {act}?
+"""
+
+SIDE_MAY_IF = kind(
+    "permission of a party",
+    "rules",
+    """
+    The {side} may {act} {proviso}.
+    {proviso}, the {side} may {act}.
+    The {side} is allowed to {act} {proviso}.
+    The {side} can {act}, but only {proviso}.
+    {act:ing} is open to the {side} {proviso}.
+    The {side} is entitled to {act} {proviso}.
+    Only {proviso} may the {side} {act}.
+    It is agreed that the {side} may {act} {proviso}.
+    The {side} has the right to {act} {proviso}.
+    If the {side} wishes to {act}, this is allowed {proviso}.
+    {act:ing} by the {side} is permitted {proviso}.
+    Nothing in this paper keeps the {side} from {act:ing} {proviso}.
+    """,
+    ask(SIDE_MAY, "Yes, {proviso}", "act"),
+    ask(
+        """
+        On what condition may the {side} {act}?
+        Under what condition is the {side} allowed to {act}?
+        """,
+        "{proviso}",
+        "act",
+    ),
+)
+
+SIDE_MUST_NOT = kind(
+    "prohibition for a party",
+    "rules",
+    """
+    The {side} may not {act}.
+    The {side} is not allowed to {act}.
+    The {side} must not {act}.
+    The {side} shall not {act}.
+    {act:ing} is not permitted to the {side}.
+    The {side} has no right to {act}.
+    It is agreed that the {side} does not {act}.
+    The {side} agrees not to {act}.
+    The {side} is not entitled to {act}.
+    Under no circumstances may the {side} {act}.
+    {act:ing} by the {side} is a breach of this paper.
+    The {side} undertakes never to {act}.
+    """,
+    ask(SIDE_MAY, "No", "act"),
+)
+
+SIDE_MUST_NOT_EXCEPT = kind(
+    "prohibition for a party with an exception",
+    "rules",
+    """
+    The {side} may not {act} {exception}.
+    The {side} is not allowed to {act} {exception}.
+    The {side} must not {act} {exception}.
+    {exception}, the {side} shall not {act}.
+    The {side} has no right to {act} {exception}.
+    {act:ing} is not permitted to the {side} {exception}.
+    The {side} agrees not to {act} {exception}.
+    It is agreed that the {side} may not {act}, {exception}.
+    {exception}, the {side} is not entitled to {act}.
+    {act:ing} by the {side} is forbidden {exception}.
+    The {side} undertakes not to {act} {exception}.
+    The {side} cannot {act}, {exception}.
+    """,
+    ask(SIDE_MAY, "No, {exception}", "act"),
+)
+
 ONLY_SOME = kind(
     "permission for some",
     "rules",
