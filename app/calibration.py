@@ -11,40 +11,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from app.confidence import Confidence, Looks
 from app.errors import BookstateError
 from memory_models.address import Head
 from memory_models.backbone import Backbone
 from memory_models.decoder import DecoderConfig
 
 CALIBRATION = "calibration.json"
-OLD_FIELDS = {"support": "answerability", "declining": "abstain_below"}  # of Confidence
-
-
-@dataclass(frozen=True, slots=True)
-class Confidence:
-    """A logistic model of an answer's likelihoods; `bookstate calibrate` fits it."""
-
-    bias: float
-    gain: float
-    log_prob: float
-    threshold: float  # below it, an answer counts as not supported
-    answerability: float = 0.0
-    abstain_below: float = 0.0  # an answer adapter abstains below this answerability
-
-    @classmethod
-    def uncalibrated(cls) -> Confidence:
-        """One half at no gain, until `bookstate calibrate` has measured this backbone."""
-        return cls(bias=0.0, gain=1.0, log_prob=0.0, threshold=0.5)
-
-    @classmethod
-    def of_answer_adapter(cls) -> Confidence:
-        """The answer adapter's own answerability, until it is calibrated."""
-        return cls(0.0, 0.0, 0.0, threshold=0.5, answerability=1.0, abstain_below=0.5)
-
-    @classmethod
-    def from_json(cls, raw: dict[str, float]) -> Confidence:
-        """Inverse of `asdict`, also for older field names."""
-        return cls(**{OLD_FIELDS.get(name, name): value for name, value in raw.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +27,7 @@ class Calibration:
     address_heads: tuple[Head, ...]
     confidence: Confidence
     measured: bool
+    looks: Looks = Looks()  # noqa: RUF009 - frozen
 
 
 def read_calibration(backbone: Backbone, answers: str = "") -> Calibration:
@@ -95,7 +69,8 @@ def parse_calibration(raw: dict[str, Any], answers: str, source: str) -> Calibra
         fits = raw.get("adapter_confidence", raw.get("reader_confidence", {}))
         fitted = fits.get(answers)
         confidence = Confidence.from_json(fitted) if fitted else Confidence.of_answer_adapter()
-        return Calibration(heads, confidence, measured=fitted is not None)
+        looks = Looks(**raw.get("adapter_looks", {}).get(answers, {}))
+        return Calibration(heads, confidence, fitted is not None, looks)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BookstateError(
             f"The calibration of {source} cannot be read ({error!r}); run `bookstate calibrate` "

@@ -283,6 +283,7 @@ class Library:
             self._states.scope_note(document, memory, scope),
             self.engine.abstention_of(memory),
             document.reading.id,
+            self.engine.calibration.looks,
         )
 
     def scope_note(self, document: Document, scope: Scope) -> str:

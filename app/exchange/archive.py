@@ -32,7 +32,7 @@ from app.exchange.manifest import (
     unpack,
 )
 from app.exchange.state_checks import StateCheck
-from app.storage.store import Document, Reading, Store, Summary, state_heading
+from app.storage.store import Document, Message, Reading, Store, Summary, state_heading
 
 MOST_MEMBERS = 200_000
 MOST_MANIFEST_BYTES = 256 << 20
@@ -271,11 +271,6 @@ def _store_activity(store: Store, document: Document, manifest: Manifest) -> Non
             continue
         chat_id = store.start_chat(document.id, chat.title, chat.created_at)
         for message in chat.messages:
-            store.say(
-                chat_id,
-                **{
-                    **message.model_dump(),
-                    "sources": list(message.sources),
-                    "evidence": [e.model_dump() for e in message.evidence],
-                },
-            )
+            raw = message.model_dump()
+            lists = {name: list(raw[name]) for name in ("sources", "evidence", "items")}
+            store.say(chat_id, Message(**raw | lists))

@@ -69,6 +69,14 @@ class EvidenceEntry(Strict):
     weight: Annotated[float, Field(ge=0, le=1)]
 
 
+class ItemEntry(Strict):
+    """One answer of a thorough list: how often it was found, and where."""
+
+    answer: str
+    count: Positive
+    evidence: tuple[EvidenceEntry, ...]
+
+
 class MessageEntry(Strict):
     """One message of a chat, with the sources and the evidence of an answer."""
 
@@ -78,6 +86,10 @@ class MessageEntry(Strict):
     sources: tuple[dict[str, str | int | float | bool | None], ...]
     evidence: tuple[EvidenceEntry, ...] = ()  # exports of version 0.3 have none
     created_at: Time
+    word: Literal["", "sure", "likely", "guess"] = ""  # these four: exports of before have none
+    about: str = ""
+    reading_id: Short = ""
+    items: tuple[ItemEntry, ...] = ()
 
 
 class ChatEntry(Strict):

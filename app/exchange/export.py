@@ -121,6 +121,7 @@ def _manifest(
                     **asdict(message),
                     "sources": tuple(message.sources),
                     "evidence": tuple(message.evidence),
+                    "items": tuple(message.items),
                 }
                 for message in store.messages(chat.id)
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.errors import UnknownDocument
@@ -12,6 +12,8 @@ from app.storage.records import Document
 
 BOOK = 0
 """The chapter number under which the whole book's summary is stored."""
+
+JSON_COLUMNS = ("sources", "evidence", "items")  # of messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,14 @@ class Message:
 
     role: str
     text: str
-    confidence: float | None
-    sources: list[dict[str, Any]]
-    evidence: list[dict[str, Any]]  # empty for answers of before there was any
-    created_at: str
+    confidence: float | None = None
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    evidence: list[dict[str, Any]] = field(default_factory=list)  # best sentence first
+    created_at: str = ""  # now, where it is empty
+    word: str = ""  # sure, likely or guess; empty for answers of before there was any
+    about: str = ""  # the earlier question that this one follows
+    reading_id: str = ""  # of the state that answered; empty where it is not known
+    items: list[dict[str, Any]] = field(default_factory=list)  # of a thorough answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,26 +149,10 @@ class ActivityStore(DatabaseFile):
         with self.writing():
             self._table("chats").delete(chat_id)
 
-    def say(
-        self,
-        chat_id: int,
-        role: str,
-        text: str,
-        confidence: float | None = None,
-        sources: list[dict[str, Any]] | None = None,
-        evidence: list[dict[str, Any]] | None = None,
-        created_at: str | None = None,
-    ) -> None:
+    def say(self, chat_id: int, message: Message) -> None:
         """Append one message to a chat. Raises UnknownDocument once the chat was deleted."""
-        row = {
-            "chat_id": chat_id,
-            "role": role,
-            "text": text,
-            "confidence": confidence,
-            "sources": json.dumps(sources or [], ensure_ascii=False),
-            "evidence": json.dumps(evidence or [], ensure_ascii=False),
-            "created_at": created_at or now(),
-        }
+        row = asdict(message) | {"chat_id": chat_id, "created_at": message.created_at or now()}
+        row |= {name: json.dumps(row[name], ensure_ascii=False) for name in JSON_COLUMNS}
         with self.writing():
             if not self._table("chats").count_where("id = ?", [chat_id]):
                 raise UnknownDocument(f"The chat {chat_id} has been deleted; begin another one.")
@@ -171,14 +161,11 @@ class ActivityStore(DatabaseFile):
     def messages(self, chat_id: int) -> list[Message]:
         """A chat's messages in order."""
         rows = self.db.query(
-            "SELECT role, text, confidence, sources, evidence, created_at FROM messages "
-            "WHERE chat_id = ? ORDER BY id",
+            "SELECT role, text, confidence, sources, evidence, created_at, word, about, "
+            "reading_id, items FROM messages WHERE chat_id = ? ORDER BY id",
             [chat_id],
         )
-        return [
-            Message(**row | {name: json.loads(row[name]) for name in ("sources", "evidence")})
-            for row in rows
-        ]
+        return [Message(**row | {n: json.loads(row[n]) for n in JSON_COLUMNS}) for row in rows]
 
     # Summaries
 

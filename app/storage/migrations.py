@@ -58,6 +58,12 @@ def _evidence_of_messages(db: Database) -> None:
     db.execute("ALTER TABLE messages ADD COLUMN evidence TEXT NOT NULL DEFAULT '[]'")
 
 
+@migrations(name="0005_what_messages_used")
+def _what_messages_used(db: Database) -> None:
+    for name, default in (("word", "''"), ("about", "''"), ("reading_id", "''"), ("items", "'[]'")):
+        db.execute(f"ALTER TABLE messages ADD COLUMN {name} TEXT NOT NULL DEFAULT {default}")
+
+
 _INITIAL = """
 CREATE TABLE documents (
     id TEXT PRIMARY KEY,

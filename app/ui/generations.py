@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from threading import Condition, Lock, Thread
-from typing import Any
 
 from app.answers import Answer, AnswerStream
 from app.errors import REFUSALS
 from app.library import Library
 from app.state_reader import Scope
+from app.storage.store import Message
 
 NOTHING_SAID = "(Stopped before the first word.)"
 TITLE_LENGTH = 60
@@ -30,6 +30,7 @@ class Generation:
         self.answer: Answer | None = None
         self.error = ""
         self.note = ""  # what must be said with the answer
+        self.reading_id = ""  # of the state that answers
         self._changed = Condition()
         self._done = False
         self._stop = False
@@ -95,9 +96,10 @@ class Generations:
         document = self._library.store.document(document_id)
         stream = self._library.ask(document_id, question, scope)
         if chat_id is not None:
-            self._library.store.say(chat_id, "user", question.strip())
+            self._library.store.say(chat_id, Message("user", question.strip()))
         generation = Generation(document.id, chat_id)
         generation.note = stream.note
+        generation.reading_id = stream.reading_id
         with self._lock:
             self._running.append(generation)
         Thread(
@@ -175,12 +177,18 @@ class Generations:
     def _keep(self, generation: Generation) -> None:
         if generation.chat_id is None:
             return
-        said: dict[str, Any] = {"text": generation.error or generation.text}
-        if generation.answer is not None:
-            shown = generation.answer.to_dict()
-            said = {
-                "text": generation.answer.answer,
-                **{name: shown[name] for name in ("confidence", "sources", "evidence")},
-            }
-        if said["text"]:
-            self._library.store.say(generation.chat_id, "assistant", **said)
+        made = generation.answer
+        message = Message("assistant", generation.error or generation.text)
+        if made is not None:
+            shown = made.to_dict()
+            message = Message(
+                "assistant",
+                made.answer,
+                made.confidence,
+                shown["sources"],
+                shown["evidence"],
+                word=made.confidence_word,
+                reading_id=generation.reading_id,
+            )
+        if message.text:
+            self._library.store.say(generation.chat_id, message)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from app.answers import NOT_FOUND, confidence_word
+from app.answers import NOT_FOUND
 from app.cli.progress import pace_text
 from app.library import ReadProgress
 from app.storage.store import BOOK, Document, Job, Message, Reading, Summary
@@ -113,7 +113,7 @@ def bubble(message: Message) -> str:
     if message.text == NOT_FOUND:
         quotes = "".join(_quote(e, "") for e in message.evidence[:QUOTES])
         return f"{text} The passages that come closest:{quotes}"
-    word = WORDS[confidence_word(message.confidence or 0.0)]
+    word = WORDS[message.word or "guess"]
     place = escape(pages(message.evidence[0]))
     first = _quote(message.evidence[0], message.text)
     return f'{text} <span class="bs-sure">({word}, {place})</span>{first}'
@@ -155,7 +155,6 @@ def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
 def _confidence(confidence: float) -> str:
     return (
         f'<div class="bs-confidence"><b>Confidence {confidence:.0%}</b> '
-        f"({confidence_word(confidence)})"
         '<span class="bs-bar bs-short">'
         f'<span style="width:{100 * confidence:.0f}%"></span></span></div>'
     )

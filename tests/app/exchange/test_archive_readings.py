@@ -16,7 +16,7 @@ from app.errors import InvalidArchive
 from app.exchange.archive import import_document
 from app.exchange.export import export_document
 from app.library import Library
-from app.storage.store import Store, Summary
+from app.storage.store import Message, Store, Summary
 
 DATA = Path(__file__).parent / "data"
 APPENDED, INFINI = DATA / "version_0_3.bookstate", DATA / "version_0_3_infini.bookstate"
@@ -119,7 +119,7 @@ def test_another_reading_joins_the_document_that_is_here(
     out, also = tmp_path / "melodi.zip", tmp_path / "adaptive.zip"
     store = library.store
     chat = store.start_chat(document.id, "Shared", "2026-01-01T00:00:00+00:00")
-    store.say(chat, "user", QUESTION)
+    store.say(chat, Message("user", QUESTION))
     store.save_summary(document, Summary(1, "Chapter 1", "Mine."))
     second = library.add(novel(), "novel.md", memory="melodi").document
     store.start_chat(document.id, "Only there", "2026-01-02T00:00:00+00:00")
