@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from app.confidence import Confidence, Looks
+from app.answering.confidence import Confidence, Looks
 from app.errors import BookstateError
 from memory_models.address import Head
 from memory_models.backbone import Backbone

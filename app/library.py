@@ -20,10 +20,10 @@ from itertools import islice
 
 from filelock import FileLock, Timeout
 
-from app.answers import Answer, AnswerStream, Evidence, Source
+from app.answering.answers import Answer, AnswerStream, Evidence, Source
+from app.answering.evidence import OpenedText, joined
 from app.engine import Engine
 from app.errors import Busy, InvalidSetting, NotReady
-from app.evidence import OpenedText, joined
 from app.memory_config import config_json
 from app.register import File, Plan, Register, checked_title
 from app.settings import Settings

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.events import api
 
-from app.answers import Answer
+from app.answering.answers import Answer
 from app.cli.documents_json import document_json
 from app.errors import REFUSALS
 from app.library import Stopped

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from threading import Condition, Lock, Thread
 
-from app.answers import Answer, AnswerStream
+from app.answering.answers import Answer, AnswerStream
 from app.errors import REFUSALS
 from app.library import Library
 from app.state_reader import Scope

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from app.confidence import Confidence
+from app.answering.confidence import Confidence
 from lab.evaluate.cases.case import Case, Window
 from lab.evaluate.harness import Outcome
 from lab.evaluate.scores import contains

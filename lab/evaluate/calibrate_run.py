@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from app.answering.confidence import Confidence
 from app.calibration import CALIBRATION, calibration_json, parse_calibration
-from app.confidence import Confidence
 from app.engine import Engine
 from app.errors import InvalidSetting
 from app.library import OnProgress, ReadProgress, quiet

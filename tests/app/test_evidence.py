@@ -11,8 +11,8 @@ import torch
 from novels import QUESTION, Shelf
 from torch import Tensor
 
-from app.confidence import Looks
-from app.evidence import MOST, OpenedText, Sentence, joined, rank_sentences
+from app.answering.confidence import Looks
+from app.answering.evidence import MOST, OpenedText, Sentence, joined, rank_sentences
 from app.trained import AdaptedDecoder, TrainedParts
 from memory_models.generate import Mixture
 from memory_models.memories.slot_reading import SlotReading

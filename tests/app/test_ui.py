@@ -18,7 +18,7 @@ import pytest
 from novels import QUESTION, novel, read_novel
 from torch import Tensor
 
-from app.answers import Answer
+from app.answering.answers import Answer
 from app.errors import AlreadyServed, InvalidSetting, NotReady
 from app.library import Library
 from app.settings import Settings

@@ -1,9 +1,9 @@
 """One answer: two looks at the state, the stream of text, and what can be said about it afterwards.
 
 The first look opens the segments that the question addresses. Its attention says which sentences
-answer (`app/evidence.py`). The second look sees only the best sentence's kept slots and some tokens
-around them, so that what stands side by side in a segment is not confused. It answers unless it is
-much less sure than the first one that there is an answer.
+answer (`app/answering/evidence.py`). The second look sees only the best sentence's kept slots and
+some tokens around them, so that what stands side by side in a segment is not confused. It answers
+unless it is much less sure than the first one that there is an answer.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 from torch import Tensor
 
-from app.confidence import Confidence, Looks, Signals, Word, word_shares
-from app.evidence import MOST, OpenedText, Sentence, rank_sentences
+from app.answering.confidence import Confidence, Looks, Signals, Word, word_shares
+from app.answering.evidence import MOST, OpenedText, Sentence, rank_sentences
 from memory_models.generate import (
     Abstention,
     Decoding,
