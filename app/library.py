@@ -21,6 +21,7 @@ from itertools import islice
 from filelock import FileLock, Timeout
 
 from app.answering.answers import Answer, AnswerStream, Evidence, Source
+from app.answering.conversation import Turn, question_prompt
 from app.answering.evidence import OpenedText, joined
 from app.engine import Engine
 from app.errors import Busy, InvalidSetting, NotReady
@@ -33,7 +34,6 @@ from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
 from memory_models.generate import Decoding
 from memory_models.memory import from_bytes, to_bytes
-from memory_models.prompt import build_prompt
 from memory_models.recall import AnyMemory
 
 log = logging.getLogger(__name__)
@@ -263,18 +263,21 @@ class Library:
         question: str,
         scope: Scope = Scope(),  # noqa: B008 - frozen
         decoding: Decoding | None = None,
+        after: Turn | None = None,
     ) -> AnswerStream:
         """Answer from the state; iterate the stream for text, then `answer()` for the rest.
 
-        Raises InvalidRequest or InvalidQuestion at once for a question that cannot be asked.
+        after: the turn that the question follows. Raises InvalidRequest or InvalidQuestion at once
+        for a question that cannot be asked.
         """
         document = self.store.document(document_id)
         tokenizer = self.backbone.tokenizer
-        prompt = build_prompt(tokenizer, question)
-        memory = self.memory_of(document)
+        prompt = question_prompt(tokenizer, question, after)
+        memory, windows = self.memory_of(document), self.settings.windows
+        earlier = after.text if after else ""
         return AnswerStream(
             tokenizer,
-            lambda: self._states.open(document, memory, question, scope, self.settings.windows),
+            lambda: self._states.open(document, memory, question, scope, windows, earlier),
             lambda segments: self._texts(document.reading, segments),
             question,
             prompt,
@@ -284,6 +287,7 @@ class Library:
             self.engine.abstention_of(memory),
             document.reading.id,
             self.engine.calibration.looks,
+            after,
         )
 
     def scope_note(self, document: Document, scope: Scope) -> str:

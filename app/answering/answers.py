@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from app.answering.confidence import Confidence, Looks, Signals, Word, word_shares
+from app.answering.conversation import Turn
 from app.answering.evidence import MOST, OpenedText, Sentence, rank_sentences
 from memory_models.generate import (
     Abstention,
@@ -102,6 +103,7 @@ class AnswerStream:
         abstention: Abstention | None = None,
         reading_id: str = "",
         looks: Looks = Looks(),  # noqa: B008 - frozen
+        after: Turn | None = None,
     ) -> None:
         self.reading_id = reading_id  # of the state that answers
         self.note = note  # what a person must know about the part of the book that was asked
@@ -114,6 +116,7 @@ class AnswerStream:
         self._confidence = confidence
         self._abstention = abstention
         self._how = looks
+        self.after = after  # the turn that the question follows
         self._started = perf_counter()
         self._first_token_seconds = 0.0
         self._mass: dict[int, float] = {}
@@ -177,7 +180,13 @@ class AnswerStream:
     def _rank(self, pointed: Mapping[int, Tensor], weights: Mapping[int, float]) -> None:
         """Find the sentences that the first look points at; weights: of the rows, by segment."""
         texts = self._read_texts(sorted(pointed))
-        self.sentences = rank_sentences(self._question, texts, pointed, self._tokenizer)
+        self.sentences = rank_sentences(
+            self._question,
+            texts,
+            pointed,
+            self._tokenizer,
+            self.after.text if self.after else "",
+        )
         by_segment = {text.segment: text.text for text in texts}
         best = self.sentences[:MOST]
         self._shown = [by_segment[s.segment][s.start : s.end] for s in best]

@@ -11,7 +11,7 @@ question has, is called a guess whatever its probability.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
@@ -136,7 +136,7 @@ def word_shares(answer: str, question: str, sentences: Sequence[str]) -> dict[st
     shown = _stems(word for text in sentences for word in words_of(text))
 
     def share(known: set[str]) -> float:
-        return sum(word[:STEM] in known for word in said) / len(said)
+        return sum(_stem(word) in known for word in said) / len(said)
 
     return {
         "quoted": share(best),
@@ -152,5 +152,10 @@ def words_of(text: str) -> list[str]:
     return [word for word in _WORD.findall(text.lower()) if word not in COMMON]
 
 
-def _stems(words: Any) -> set[str]:
-    return {word[:STEM] for word in words}
+def _stems(words: Iterable[str]) -> set[str]:
+    return {_stem(word) for word in words}
+
+
+def _stem(word: str) -> str:
+    """The beginning of a word; a number whole."""
+    return word if any(c.isdigit() for c in word) else word[:STEM]
