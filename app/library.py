@@ -290,6 +290,10 @@ class Library:
             after,
         )
 
+    def question_tokens(self, question: str) -> int:
+        """How long a question is; `ask` refuses one of more than `LONGEST_QUESTION`."""
+        return self.backbone.tokenizer.count(question.strip())
+
     def scope_note(self, document: Document, scope: Scope) -> str:
         """What a person must know where more than the chapter is opened, else empty."""
         return self._states.scope_note(document, self.memory_of(document), scope)
