@@ -1,4 +1,4 @@
-"""Asking: a chat about the open document, streamed, with the places where the memory looked."""
+"""The chat tab: questions about the open document, and where in it the answers come from."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from app.ui.inputs import choice_list
 from app.ui.session import MODEL, Session, private
 from app.ui.texts import NOT_OPEN, bubble, chapter_choices, evidence_html, note
 
-WHOLE, ONLY, UP_TO = "whole book", "only chapter", "up to chapter"
-FAILED = "The answer could not be made; the server's log says why."
-PLACEHOLDER = "Ask something that the book says."
+WHOLE, ONLY, UP_TO = "the whole book", "one chapter", "the book up to a chapter"
+FAILED = "The answer failed because of an internal error; ask again. The server's log has details."
+PLACEHOLDER = "Ask a question about this book."
 
 
 class ChatTab:
@@ -69,7 +69,7 @@ class ChatTab:
             self._stop = gr.Button("Stop", scale=1, min_width=80, interactive=False)
         with gr.Row(equal_height=True):
             self._part = gr.Radio(
-                [WHOLE, ONLY, UP_TO], value=WHOLE, label="Ask about the", scale=3, min_width=280
+                [WHOLE, ONLY, UP_TO], value=WHOLE, label="Ask about", scale=3, min_width=280
             )
             self._chapter = choice_list("Chapter", visible=False, scale=3, min_width=220)
 
@@ -121,11 +121,11 @@ class ChatTab:
         return [*view, chapter, WHOLE]
 
     def open_chat(self, document_id: str | None, chat_id: int | None) -> list[Any]:
-        """A stored chat as it was."""
+        """Show a stored chat."""
         return self._show(document_id, chat_id)
 
     def new_chat(self, document_id: str | None) -> list[Any]:
-        """An empty page; it is stored with its first question."""
+        """Show an empty chat; it is stored when its first question is asked."""
         return self._show(document_id, None)
 
     def delete(self, document_id: str | None, chat_id: int | None) -> list[Any]:
@@ -171,7 +171,7 @@ class ChatTab:
     def point(
         self, document_id: str | None, chat_id: int | None, event: gr.SelectData
     ) -> list[Any]:
-        """The evidence of the answer that was clicked."""
+        """Show the evidence of the answer that was clicked."""
         messages = self._session.library.store.messages(chat_id) if chat_id is not None else []
         index = event.index[0] if isinstance(event.index, list | tuple) else event.index
         if not 0 <= index < len(messages) or messages[index].role != "assistant":
@@ -210,7 +210,7 @@ class ChatTab:
             first = False
 
     def follow(self, chat_id: int | None) -> Iterator[list[Any]]:
-        """Watch the answer that is being made for a chat, if there is one."""
+        """Show the answer that is being generated for a chat, if there is one."""
         generation = self._session.generations.running(chat_id)
         if generation is None or chat_id is None:
             yield [*[gr.skip()] * 3, gr.update(interactive=False), ""]
@@ -233,5 +233,5 @@ class ChatTab:
         yield [self._bubbles(messages), *evidence, gr.update(interactive=False), said]
 
     def stop(self, chat_id: int | None) -> None:
-        """End the generation; what was said so far is kept."""
+        """Stop generating; the text so far is kept."""
         self._session.generations.stop_chat(chat_id)
