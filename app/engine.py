@@ -54,7 +54,7 @@ def no_progress(*_: object) -> None:
 
 
 class Engine:
-    """What reads and answers: backbone, calibration and adapters, and the memories made of these."""
+    """What reads and answers: backbone, calibration, adapters, and memories made of these."""
 
     def __init__(
         self,
@@ -253,8 +253,8 @@ def load_backbone(settings: Settings, progress: Progress) -> Backbone:
     if not backbones.is_present(folder):
         if settings.backbone != "default":
             raise ModelNotFound(
-                f"Backbone {settings.backbone!r} is neither a folder with a config.json nor a model "
-                f"that was fetched; run `bookstate models pull {settings.backbone}`."
+                f"Backbone {settings.backbone!r} is neither a folder with a config.json nor a "
+                f"fetched model; run `bookstate models pull {settings.backbone}`."
             )
         backbones.fetch_default(folder, progress)
     return backbones.load(folder, dtype=backbones.dtype_named(settings.dtype))

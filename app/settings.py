@@ -110,7 +110,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> Path:
-        """The SQLite file that holds everything but models."""
+        """The SQLite file that holds the library."""
         return self.home / "bookstate.db"
 
     @property
