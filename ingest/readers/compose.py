@@ -60,6 +60,12 @@ def title_from(name: str, *candidates: str | None) -> str:
     return " ".join(clean(stem).split())[:_LONGEST_NAME] or "Untitled"
 
 
+def only_heading(marks: Sequence[Mark]) -> str | None:
+    """The heading of level 1 if there is exactly one, for it is then the document's title."""
+    titles = [mark.title for mark in marks if mark.level == 1]
+    return titles[0] if len(titles) == 1 else None
+
+
 def compose(draft: Draft) -> Book:
     """The Book of a draft. Raises EmptyDocument for a text that is only white space."""
     text = draft.text

@@ -8,7 +8,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from ingest.book import Book
 from ingest.readers.charset import decode
-from ingest.readers.compose import Draft, compose, title_from
+from ingest.readers.compose import Draft, compose, only_heading, title_from
 from ingest.readers.markup import MarkupText, parse
 
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
@@ -21,12 +21,11 @@ def read_html(data: bytes, name: str) -> Book:
     tree = parse(markup, xml=bool(_XHTML.search(markup[:1024])))
     flow = MarkupText()
     flow.add(tree)
-    titles = [mark.title for mark in flow.headings if mark.level == 1]
     return compose(
         Draft(
             "html",
             flow.text(),
-            title_from(name, _title(tree), titles[0] if len(titles) == 1 else None),
+            title_from(name, _title(tree), only_heading(flow.headings)),
             _author(tree),
             marks=flow.headings,
             pages=flow.pages if len(flow.pages) > 1 else (),
