@@ -36,14 +36,14 @@ def read_html(data: bytes, name: str) -> Book:
 def declared_charset(data: bytes) -> str | None:
     """The encoding that a meta element or XML declaration in the first 4 KiB names.
 
-    It is UTF-8 where the declaration cannot be true, as in the HTML standard: where it is written
-    in single bytes but names UTF-16 or UTF-32, or names an unknown encoding.
+    As in the HTML standard, it is UTF-8 if the declaration cannot be true: if it is written in
+    single bytes but names UTF-16 or UTF-32, or if it names an unknown encoding.
     """
     match = _DECLARED.search(data[:4096])
     if match is None:
         return None
     named = match[1].decode("ascii", errors="replace").lower()
-    # Browsers read these as Windows-1252, and the pages that name them mean it.
+    # As in browsers: pages that name one of these are in fact in Windows-1252.
     if named in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"):
         return "cp1252"
     return named if _reads_itself(match[0], named) else "utf-8"

@@ -1,4 +1,4 @@
-"""Markdown files: the text stays as written; headings outside code fences start chapters."""
+"""Markdown files: the text is not changed; headings outside code fences start chapters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTML to text: blocks become paragraphs; headings, anchors and page breaks get their offsets."""
+"""HTML to text: blocks become paragraphs; headings, anchors and page breaks become offsets."""
 
 from __future__ import annotations
 
