@@ -180,7 +180,7 @@ class Engine:
 
     @property
     def _answering_decoder(self) -> Decoder | None:
-        """The decoder with the answer adapter, where there is one and adapters are in use."""
+        """The decoder with the answer adapter, if there is one and adapters are switched on."""
         adapted = self.trained.answers() if self.settings.adapters else None
         return adapted.decoder if adapted else None
 

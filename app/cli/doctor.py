@@ -37,7 +37,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, bool, str]]:
 
     from memory_models.backbone import best_device, best_dtype, dtype_named
 
-    database = _database_check(settings.database)  # makes the folder where there is none
+    database = _database_check(settings.database)  # creates the folder if it is missing
     yield "data folder", settings.home.is_dir(), str(settings.home)
     yield database
     device = best_device()

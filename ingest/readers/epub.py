@@ -106,7 +106,7 @@ def _spine(archive: Archive, package: Element, items: dict[str, _Item]) -> list[
 
 
 def _refuse_locked(archive: Archive, paths: set[str]) -> None:
-    """Raise ProtectedDocument where one of ``paths`` is encrypted; encrypted fonts are allowed."""
+    """Raise ProtectedDocument if one of ``paths`` is encrypted; encrypted fonts are allowed."""
     if _ENCRYPTION not in archive.names:
         return
     for entry in archive.xml(_ENCRYPTION).iter():

@@ -128,7 +128,7 @@ def _sheets(reader: PdfReader) -> list[list[str]]:
 
 
 def _refuse_pictures(sheets: list[list[str]]) -> None:
-    """Raise NoTextLayer where the pages have hardly any letters."""
+    """Raise NoTextLayer if the pages have hardly any letters."""
     letters = sum(character.isalnum() for sheet in sheets for line in sheet for character in line)
     scanned = len(sheets) > 4 and letters < _FEWEST_LETTERS * len(sheets)
     if letters == 0 or scanned:
@@ -145,7 +145,7 @@ def _damaged(why: str) -> DamagedDocument:
 
 
 def _marks(reader: PdfReader, text: str, starts: list[int], ends: list[int]) -> list[Mark]:
-    """Marks at the places of the outline's entries; [] where all of them point to one page."""
+    """Marks at the places of the outline's entries; [] if all of them point to one page."""
     none: list[tuple[str, int, int]] = []
     entries = _attempt(lambda: _outline(reader), none)
     pages = {page for _, page, _ in entries}
