@@ -1,9 +1,9 @@
-"""States of readings, blob by blob, apart from everything that a person would browse.
+"""States of readings, stored as blobs.
 
-Per segment there are `slots` and `address` (what the segment left behind), then one `carry` (what
-the next segment needs) and `snapshot`s of the carry at chapter ends. `checkpoint` writes new blobs
-and the number of segments done in one transaction, so a killed process leaves a whole prefix of
-the document and nothing else.
+For each segment there are the parts `slots` and `address` (what the memory keeps of the segment).
+There is one `carry` (what the next segment needs), and a `snapshot` of the carry at the end of each
+chapter. `checkpoint` writes new blobs and the number of segments read in one transaction, so that
+after a killed process the state is complete up to the last checkpoint and holds nothing else.
 """
 
 from __future__ import annotations
