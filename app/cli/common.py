@@ -36,7 +36,9 @@ DocumentId = Annotated[
     ),
 ]
 Password = Annotated[str | None, typer.Option("--password", help="Password of an encrypted PDF.")]
-Existing = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+Existing = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="Path of the file.")
+]
 
 
 @contextmanager
