@@ -1,7 +1,7 @@
-"""What was measured on a backbone: its addressing heads, and how confidence is computed.
+"""The calibration of a backbone: its addressing heads, and how confidence is computed.
 
-`calibration.json` lies next to a backbone's weights; the default backbone's ships in
-`assets/calibration`.
+It is stored as `calibration.json` next to the backbone's weights. The default backbone's is part of
+the package, in `assets/calibration`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CALIBRATION = "calibration.json"
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was measured on a backbone; `measured` is False where it is a guess."""
+    """A backbone's calibration; `measured` is False if it is only a guess."""
 
     address_heads: tuple[Head, ...]
     confidence: Confidence
@@ -31,10 +31,10 @@ class Calibration:
 
 
 def read_calibration(backbone: Backbone, answers: str = "") -> Calibration:
-    """The backbone's own calibration, else the one that ships for its weights, else a guess.
+    """The calibration in the backbone's folder, else the package's for its weights, else a guess.
 
     answers: name of the answer adapter in use, empty for the plain backbone. Confidence is
-    calibrated for each.
+    calibrated for each of them separately.
     """
     raw = calibration_json(backbone)
     if raw is not None:
@@ -45,7 +45,7 @@ def read_calibration(backbone: Backbone, answers: str = "") -> Calibration:
 
 
 def calibration_json(backbone: Backbone) -> dict[str, Any] | None:
-    """The backbone's own calibration file, or the one that ships for the same weights."""
+    """The calibration file in the backbone's folder, or the package's for the same weights."""
     own = backbone.folder / CALIBRATION
     shipped = files("assets") / "calibration" / f"{backbone.sha256[:16]}.json"
     for file in (own, shipped):
@@ -61,7 +61,7 @@ def calibration_json(backbone: Backbone) -> dict[str, Any] | None:
 
 
 def parse_calibration(raw: dict[str, Any], answers: str, source: str) -> Calibration:
-    """What a calibration file says for an answer adapter, or (empty name) the plain backbone."""
+    """The calibration of an answer adapter, or for an empty name that of the plain backbone."""
     try:
         heads = tuple((int(layer), int(head)) for layer, head in raw["address_heads"])
         if not answers:
@@ -79,10 +79,10 @@ def parse_calibration(raw: dict[str, Any], answers: str, source: str) -> Calibra
 
 
 def guessed_heads(config: DecoderConfig) -> tuple[Head, ...]:
-    """One query head of every key/value head of two layers at three fifths of the depth.
+    """One query head for each key/value head, in two layers at three fifths of the depth.
 
-    The addressing heads of the backbones measured so far are there; `bookstate calibrate` finds
-    the real ones.
+    The backbones measured so far have their addressing heads there; `bookstate calibrate` finds
+    the exact ones.
     """
     middle = min(config.layers - 1, round(0.58 * config.layers))
     layers = sorted({middle, min(config.layers - 1, middle + 1)})

@@ -1,4 +1,4 @@
-"""Asking: a chat about the open document, streamed, with the places where the memory looked."""
+"""The chat tab: questions about the open document, and where in it the answers come from."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from app.ui.texts import (
 )
 from memory_models.prompt import LONGEST_QUESTION
 
-WHOLE, ONLY, UP_TO = "whole book", "only chapter", "up to chapter"
-FAILED = "The answer could not be made; the server's log says why."
+WHOLE, ONLY, UP_TO = "the whole book", "one chapter", "the book up to a chapter"
+FAILED = "The answer failed because of an internal error; ask again. The server's log has details."
 VISITORS = 16  # pages that watch answers at the same time
 WORDS_A_TOKEN = 0.75
-PLACEHOLDER = "Ask something that the book says."
+PLACEHOLDER = "Ask a question about this book."
 
 
 class ChatTab:
@@ -89,7 +89,7 @@ class ChatTab:
         self._topic = [row, about, self._every]
         with gr.Row(equal_height=True):
             self._part = gr.Radio(
-                [WHOLE, ONLY, UP_TO], value=WHOLE, label="Ask about the", scale=3, min_width=280
+                [WHOLE, ONLY, UP_TO], value=WHOLE, label="Ask about", scale=3, min_width=280
             )
             self._chapter = choice_list("Chapter", visible=False, scale=3, min_width=220)
 
@@ -164,11 +164,11 @@ class ChatTab:
         return [*view, chapter, WHOLE]
 
     def open_chat(self, document_id: str | None, chat_id: int | None) -> list[Any]:
-        """A stored chat as it was."""
+        """Show a stored chat."""
         return self._show(document_id, chat_id)
 
     def new_chat(self, document_id: str | None) -> list[Any]:
-        """An empty page; it is stored with its first question."""
+        """Show an empty chat; it is stored when its first question is asked."""
         return self._show(document_id, None)
 
     def delete(self, document_id: str | None, chat_id: int | None) -> list[Any]:
@@ -218,7 +218,7 @@ class ChatTab:
     def point(
         self, document_id: str | None, chat_id: int | None, event: gr.SelectData
     ) -> list[Any]:
-        """The evidence of the answer that was clicked."""
+        """Show the evidence of the answer that was clicked."""
         messages = self._session.library.store.messages(chat_id) if chat_id is not None else []
         index = event.index[0] if isinstance(event.index, list | tuple) else event.index
         if not 0 <= index < len(messages) or messages[index].role != "assistant":
@@ -306,7 +306,7 @@ class ChatTab:
         return note(f"This question is too long; leave out about {words} words.", "warning")
 
     def stop(self, chat_id: int | None) -> None:
-        """End the generations of a chat; what was said so far is kept."""
+        """Stop generating; the text so far is kept."""
         self._session.generations.stop_chat(chat_id)
 
 

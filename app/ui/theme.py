@@ -1,4 +1,4 @@
-"""How it looks: bundled or system fonts only, so that no page load asks another host."""
+"""Colours and fonts of the page. Fonts are bundled or the system's, so nothing is fetched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.ui.texts import EXPLANATION, SENTENCE
 
 
 def theme() -> Base:
-    """Quiet colours on paper."""
+    """The page's Gradio theme: muted colours on a paper-like background."""
     return Base(
         primary_hue="teal",
         secondary_hue="teal",

@@ -392,7 +392,7 @@ class TestLibraryTab:
         tab.read_on(document.id)
         session.library.read(document.reading.id)
         file = write(tmp_path / "up", "a.md", novel())
-        assert "read before" in tab.add(str(file), "", "", "adaptive")[-1]
+        assert "already been read" in tab.add(str(file), "", "", "adaptive")[-1]
 
     def test_jobs_are_looked_up_once_for_all_rows(
         self, session: Session, picker: Any, monkeypatch: pytest.MonkeyPatch

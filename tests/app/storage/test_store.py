@@ -175,7 +175,9 @@ def test_a_locked_database_is_refused_in_words(
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "odd.db"
     file.write_bytes(b"This is a letter, not a database. " * 100)
-    with pytest.raises(StoreFailed, match=r"odd\.db is damaged or no database .* move it away"):
+    with pytest.raises(
+        StoreFailed, match=r"odd\.db is damaged or is not a database .* move it away"
+    ):
         Store(file)
 
 
