@@ -29,7 +29,8 @@ from app.register import File, Plan, Register, checked_title
 from app.settings import Settings
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document, Reading, Store
-from app.thorough import OnRows, ThoroughAnswer, ask_thoroughly
+from app.thorough import OnRows, ask_thoroughly
+from app.thorough.items import ThoroughAnswer
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
 from memory_models.generate import Decoding

@@ -7,7 +7,7 @@ from app.cli.common import emit, err, say
 from app.cli.progress import counting_bar
 from app.library import Library
 from app.state_reader import Scope
-from app.thorough import ThoroughAnswer
+from app.thorough.items import ThoroughAnswer
 
 
 def print_thorough(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.library import Library, OnProgress, ReadProgress, quiet
-from app.thorough import ThoroughAnswer
+from app.thorough.items import ThoroughAnswer
 from lab.bench.bench import long_text
 from lab.evaluate.cases.listed import KINDS, ListedKind, scatter
 from lab.evaluate.scores import bootstrap, contains, mean

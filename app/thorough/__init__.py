@@ -11,19 +11,18 @@ the order of the document.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from app.answers import NOT_FOUND, Answer, Evidence
 from app.errors import InvalidQuestion
-from app.evidence import MOST, OpenedText, Sentence, rank_sentences
+from app.evidence import OpenedText, Sentence, rank_sentences
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document
+from app.thorough.items import Place, ThoroughAnswer, normalized, thorough_answer
 from memory_models.generate import Abstention, Decoding, Mixture, Trace, answerabilities, generate
 from memory_models.memory import Bundle, Reading, Span
 from memory_models.prompt import build_prompt
@@ -34,60 +33,11 @@ if TYPE_CHECKING:
 
 ROWS = 8  # segments asked at once, each as a row of its own
 POSSIBLE = 0.2  # probability of answering from which a segment gets a second look
-STRONG = 0.9  # support from which an answer is relied on
 WEAK = 0.5  # support from which it is listed, and from which a segment's rest is looked at
 MARGIN = 8  # tokens around the best sentence that the second look sees; more of them mix up names
-NAMED = 12  # items that the short answer names
-ARTICLES = frozenset(("a", "an", "the"))
 
 OnRows = Callable[[int, int], None]
 """Called with how many segments have been asked, and how many there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What one segment answered, and the sentence that it is from."""
-
-    answer: str
-    support: float  # how sure the segment is to answer
-    evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One answer and all places of the document that give it, in order."""
-
-    answer: str
-    count: int
-    evidence: list[Evidence]
-
-
-@dataclass(frozen=True, slots=True)
-class ThoroughAnswer:
-    """A short answer like any other, and the list that it is made from."""
-
-    answer: Answer
-    items: list[Item]  # in the order in which the document first gives them
-    asked: int  # segments
-
-    @property
-    def places(self) -> int:
-        """How many places of the document the items are from."""
-        return sum(item.count for item in self.items)
-
-    @property
-    def chapters(self) -> int:
-        """How many chapters those places are in."""
-        return len({place.chapter for item in self.items for place in item.evidence})
-
-    @property
-    def guessed(self) -> bool:
-        """True where no place is sure to answer."""
-        return not self.answer.supported
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: those of every answer, and the items."""
-        return {**self.answer.to_dict(), "items": [asdict(item) for item in self.items]}
 
 
 def quiet(*_: object) -> None:
@@ -134,18 +84,19 @@ class _Asking:
         """Ask all segments of the scope, a batch at a time; holds the slots of one batch only."""
         segments = self._states.inside(self._document, scope)
         places: list[Place] = []
-        best = 0.0
+        likeliest = 0.0
         on_progress(0, len(segments))
         for first in range(0, len(segments), ROWS):
             part = segments[first : first + ROWS]
             slots = self._states.slots(self._document, self._memory, part)
             for segment, possible in self._possible(slots).items():
-                best = max(best, possible)
+                likeliest = max(likeliest, possible)
                 if possible >= POSSIBLE:
                     on_progress(first, len(segments))
                     places += self._places(segment, slots[segment])
             on_progress(first + len(part), len(segments))
-        return self._answer(places, len(segments), best)
+        seconds = perf_counter() - self._started
+        return thorough_answer(places, len(segments), likeliest, seconds)
 
     def _possible(self, slots: Mapping[int, Bundle]) -> dict[int, float]:
         """How probably each of these segments answers, at the first look."""
@@ -204,68 +155,9 @@ class _Asking:
             return None
         return Place(answer, mixture.answerability, found[0])
 
-    def _answer(self, places: Sequence[Place], asked: int, best: float) -> ThoroughAnswer:
-        items = joined_items(places)
-        strongest = max((place.support for place in places), default=0.0)
-        confidence = sum(p.support for p in places) / len(places) if places else best
-        ranked = sorted(places, key=lambda p: (-p.support, p.evidence.start))
-        seconds = round(perf_counter() - self._started, 4)
-        answer = Answer(
-            answer=told(items, sure=strongest >= STRONG),
-            confidence=round(confidence, 4),
-            confidence_word=_word(strongest, confidence),
-            supported=strongest >= STRONG,
-            notice="",
-            sources=[],
-            evidence=[place.evidence for place in ranked[:MOST]],
-            first_token_seconds=seconds,
-            seconds=seconds,
-        )
-        return ThoroughAnswer(answer, items, asked)
-
-
-def _word(strongest: float, confidence: float) -> str:
-    """How far a list can be relied on: a guess where nothing in it is strong."""
-    if strongest < STRONG:
-        return "guess"
-    return "sure" if confidence >= STRONG else "likely"
-
 
 def _around(span: Span, sentence: Sentence) -> list[Span]:
     """What is left of a span before and behind a sentence."""
     before = Span(span.segment, span.first, sentence.first)
     behind = Span(span.segment, sentence.last, span.last)
     return [rest for rest in (before, behind) if rest.first < rest.last]
-
-
-def normalized(answer: str) -> str:
-    """An answer without case, articles and punctuation: equal ones are the same answer."""
-    words = re.findall(r"\w+", answer.casefold())
-    return " ".join(word for word in words if word not in ARTICLES)
-
-
-def joined_items(places: Sequence[Place]) -> list[Item]:
-    """Equal answers as one item; items and their evidence in the order of the document."""
-    together: dict[str, list[Place]] = {}
-    for place in sorted(places, key=lambda p: p.evidence.start):
-        together.setdefault(normalized(place.answer), []).append(place)
-    return [
-        Item(same[0].answer, len(same), [place.evidence for place in same])
-        for same in together.values()
-    ]
-
-
-def told(items: Sequence[Item], *, sure: bool) -> str:
-    """The short answer: how many answers there are in how many places, and the first of them."""
-    if not items:
-        return NOT_FOUND
-    places = sum(item.count for item in items)
-    counts = f"{_counted(len(items), 'answer')} in {_counted(places, 'place')}"
-    names = [f"{i.answer} ({i.count})" if i.count > 1 else i.answer for i in items[:NAMED]]
-    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
-    lead = "Found" if sure else "I found nothing certain, but guess"
-    return f"{lead} {counts}: {', '.join(names)}{more}."
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
