@@ -22,7 +22,9 @@ from filelock import FileLock, Timeout
 
 from app.answering.answers import Answer, AnswerStream, Evidence, Source
 from app.answering.conversation import Turn, question_prompt
-from app.answering.evidence import OpenedText, joined
+from app.answering.evidence import OpenedText, Sentence, joined
+from app.answering.items import ThoroughAnswer
+from app.answering.thorough import OnRows, ask_thoroughly
 from app.engine import Engine
 from app.errors import Busy, InvalidSetting, NotReady
 from app.memory_config import config_json
@@ -294,6 +296,19 @@ class Library:
         """How long a question is; `ask` refuses one of more than `LONGEST_QUESTION`."""
         return self.backbone.tokenizer.count(question.strip())
 
+    def ask_thoroughly(
+        self,
+        document_id: str,
+        question: str,
+        scope: Scope = Scope(),  # noqa: B008 - frozen
+        on_progress: OnRows = quiet,
+    ) -> ThoroughAnswer:
+        """Ask every segment of the scope and list what they answer; may take minutes.
+
+        Raises what `ask` raises, and InvalidQuestion for a state that has no segments to ask.
+        """
+        return ask_thoroughly(self, document_id, question, scope, on_progress)
+
     def scope_note(self, document: Document, scope: Scope) -> str:
         """What a person must know where more than the chapter is opened, else empty."""
         return self._states.scope_note(document, self.memory_of(document), scope)
@@ -307,7 +322,7 @@ class Library:
             texts = self.store.some_segments(reading, heaviest)
             pages = {p for s in texts.values() for p in (s.page_first, s.page_last)}
             labels = self.store.page_labels(reading, pages)
-            evidence = self._evidence(reading, stream)
+            evidence = self.evidence(reading, joined(stream.sentences))
         sources = [
             Source(
                 segment=number,
@@ -327,9 +342,8 @@ class Library:
         found = self.store.some_segments(reading, segments)
         return [OpenedText(n, found[n].start, found[n].text) for n in segments]
 
-    def _evidence(self, reading: Reading, stream: AnswerStream) -> list[Evidence]:
-        """The best sentences with their places in the document."""
-        best = joined(stream.sentences)
+    def evidence(self, reading: Reading, best: Sequence[Sentence]) -> list[Evidence]:
+        """Sentences with their places in the document."""
         if not best:
             return []
         segments = self.store.some_segments(reading, {s.segment for s in best})

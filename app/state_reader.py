@@ -69,17 +69,21 @@ class StateReader:
         whole document is read, for every scope, and UnknownDocument once it was deleted.
         """
         with self._store.reading():
-            self._store.check_reading(document.reading)
-            chapters = self._store.segment_chapters(document.reading)
-            scope.check(max(chapters))
-            inside = [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
-            if not document.ready:
-                raise NotReady(
-                    f"{document.how_far}; run `bookstate ingest` on the file again to finish."
-                )
+            inside = self.inside(document, scope)
             if memory.opens == "windows":
                 return self._addressed(document, memory, question, earlier, inside, windows)
             return self._carried(document, memory, scope, inside)
+
+    def inside(self, document: Document, scope: Scope) -> list[int]:
+        """The segments inside a scope, in order; raises as `open` does."""
+        self._store.check_reading(document.reading)
+        chapters = self._store.segment_chapters(document.reading)
+        scope.check(max(chapters))
+        if not document.ready:
+            raise NotReady(
+                f"{document.how_far}; run `bookstate ingest` on the file again to finish."
+            )
+        return [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
 
     def slots(
         self, document: Document, memory: WindowMemory, segments: list[int]

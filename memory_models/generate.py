@@ -202,6 +202,13 @@ def generate(
         mixture.advance(token)
 
 
+def answerabilities(reading: Reading, prompt: Sequence[int], abstention: Abstention) -> list[float]:
+    """Each row's own probability of answering, not abstaining, once it has read the prompt."""
+    logits = reading.step(torch.tensor(prompt), last=1)[:-1, -1]  # [C,V]
+    abstains = logits.log_softmax(-1)[:, abstention.token].exp()
+    return [1 - probability for probability in abstains.tolist()]
+
+
 def generate_each(
     reading: Reading,
     prompt: Sequence[int],

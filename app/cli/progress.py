@@ -96,3 +96,10 @@ def training_bar(console: Console, label: str) -> Iterator[Callable[[int, int, f
     finally:
         if tasks:
             bar.stop()
+
+
+@contextmanager
+def counting_bar(console: Console, label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for (done, total); appears with the first step."""
+    with training_bar(console, label) as on_step:
+        yield lambda done, total: on_step(done, total, 0.0)

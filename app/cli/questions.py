@@ -13,6 +13,7 @@ import typer
 from app.answering.answers import Answer
 from app.cli.common import Backbone, DocumentId, Json, emit, err, opened, say
 from app.cli.progress import reading_bar
+from app.cli.thorough import print_thorough
 from app.errors import InvalidQuestion
 from app.library import Library
 from app.state_reader import Scope
@@ -31,18 +32,26 @@ def ask(
     ] = None,
     chapter: Annotated[int | None, typer.Option(help="Only this chapter.")] = None,
     as_of_chapter: Annotated[int | None, typer.Option(help="The book up to here.")] = None,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Ask every page and list all answers; slow.")
+    ] = False,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
     """Answer a question from a document's state."""
     if (question is None) == (questions is None):
         raise typer.BadParameter("give either a QUESTION or --questions FILE")
+    if thorough and question is None:
+        raise typer.BadParameter("--thorough takes one QUESTION, not a file of them")
     with opened(backbone) as library:
         scope = Scope(chapter=chapter, as_of_chapter=as_of_chapter)
         if questions is not None:
             _ask_file(library, document_id, questions, scope, as_json=as_json)
             return
         assert question is not None
+        if thorough:
+            print_thorough(library, document_id, question, scope, as_json=as_json)
+            return
         stream = library.ask(document_id, question, scope)
         for piece in stream:
             if not as_json:

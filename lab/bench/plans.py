@@ -61,3 +61,13 @@ class SummariesPlan:
 
     data: Path = option(kind="data", help="Stories with summaries by people.")
     stories: int = option(5, minimum=1, help="Stories to summarize, of those not trained on.")
+
+
+@dataclass(frozen=True, slots=True)
+class ThoroughPlan:
+    """`bench thorough`."""
+
+    books: Path = option(kind="data", help=BOOKS)
+    tokens: int = option(130_000, minimum=1000, help="Length of the document.")
+    facts: int = option(20, minimum=1, help="Facts of each of three kinds.")
+    seed: int = option(0, minimum=0, help="Chooses values, wordings and places of the facts.")
