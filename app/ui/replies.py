@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.ui.generations import Generation
 
 NOTHING_SAID = "(Stopped before the first word.)"
+NOT_TAUGHT = "This model was not taught {}; ask in English for an answer."
 GREETING = (
     "Hello. Ask something that “{title}” says, for example who somebody is, when something "
     "happens, or why. You can also say “Summarise the book”, “What happens in chapter 2?” or "
@@ -60,7 +61,10 @@ class Replies:
             return self._every_page(document, generation)
         stream = self._library.ask(document.id, wish.question, wish.scope, after=after)
         generation.note = stream.note
-        if intent.kind == "passages":
+        language = self._not_taught(generation)
+        if language is not None:
+            generation.note = f"{NOT_TAUGHT.format(language)} {stream.note}".strip()
+        if intent.kind == "passages" or language is not None:
             return self._passages(document, generation, stream)
         return self._answer(document, generation, stream)
 

@@ -448,6 +448,15 @@ class TestChatTab:
         said = last[0][1]["content"]
         assert reply in said and ("blockquote" in said) == ("passages" in reply)
 
+    def test_a_language_that_was_not_taught_gets_passages(
+        self, session: Session, picker: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        document = read_novel(session.library)
+        monkeypatch.setattr("app.answering.language.TAUGHT", {"tiny": ("English",)})
+        typed = "Wie heißt der Fährmann?"
+        _, last = ask(ChatTab(session, picker), document.id, None, typed, WHOLE, None)
+        assert "not taught German" in last[-1] and "blockquote" in last[0][1]["content"]
+
     def test_a_summary_can_be_asked_for(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
         tab = ChatTab(session, picker)
