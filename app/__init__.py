@@ -1,7 +1,8 @@
-"""The product: library, command line, web UI."""
+"""The product: library, command line, web page."""
 
 import os
 
-# OpenMP's threads would spin while they wait for one another; on a machine that does anything else
-# meanwhile, that made a first answer take 18 to 45 seconds instead of 6. Read when torch is loaded.
+# By default OpenMP's threads use the CPU even while they wait for each other. On a machine that was
+# also doing other work, a first answer then took 18 to 45 seconds instead of 6. torch reads this
+# variable when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

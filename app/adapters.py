@@ -1,10 +1,10 @@
-"""Trained adapters of one backbone as files, found by what they contain.
+"""The files of trained adapters of one backbone, named by a hash of their weights.
 
-An adapter lies as `<kind>/<hash>.safetensors` with its notes in `<hash>.json`; the hash is that of
-its weights. `index.json` says which one of a kind is in use. What ships lies under
-`assets/adapters/<backbone hash>`, what a user installs under `<backbone folder>/adapters`, whose
-index counts before ours. Nothing is ever overwritten: a state names the adapters that it was
-written with and finds them again, whichever is in use by then.
+An adapter is stored as `<kind>/<hash>.safetensors`, with its notes in `<hash>.json`. `index.json`
+says which adapter of each kind is in use. Adapters of the package are in
+`assets/adapters/<backbone hash>`; those that a user installs are in `<backbone folder>/adapters`,
+whose index takes precedence. No file is ever overwritten: a state names the adapters that it was
+made with and still finds them when others are in use.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Installed:
     kind: str
     name: str  # hash of its weights
     in_use: bool
-    ships: bool
+    ships: bool  # part of the package, not installed by the user
 
 
 def adapter_name(adapter: Adapter) -> str:
-    """The hash of an adapter's weights, by which states name it."""
+    """The hash of an adapter's weights, which serves as its name."""
     return hashlib.sha256(to_bytes(adapter.weights)).hexdigest()[:16]
 
 
@@ -63,13 +63,14 @@ def kind_of(adapter: Adapter) -> str:
     kind = OLD_KINDS.get(kind, kind)
     if kind not in KINDS:
         raise BrokenCheckpoint(
-            f"The adapter's notes name the kind {kind!r}; known are {', '.join(KINDS)}."
+            f"The adapter's notes say that its kind is {kind!r}, which must be one of "
+            f"{', '.join(KINDS)}; train it again."
         )
     return kind
 
 
 class AdapterFiles:
-    """The adapters of one backbone: the user's own, then those that ship."""
+    """The adapters of one backbone: those that the user installed, then those of the package."""
 
     def __init__(self, backbone: Backbone) -> None:
         self._sha256 = backbone.sha256
@@ -106,7 +107,7 @@ class AdapterFiles:
         ]
 
     def install(self, path: Path) -> Installed:
-        """Copy an adapter file (its notes lie next to it) into the user's folder and use it."""
+        """Copy an adapter, with the notes next to it, into the user's folder and use it."""
         adapter = load_adapter(path, self._sha256)
         kind, name = kind_of(adapter), adapter_name(adapter)
         if self.load(kind, name) is None:
@@ -114,19 +115,19 @@ class AdapterFiles:
         return self.use(kind, name)
 
     def use(self, kind: str, name: str) -> Installed:
-        """Use an installed adapter for what is read and answered from now on."""
+        """Use an installed adapter from now on, to read and to answer."""
         known = [one.name for one in self.installed() if one.kind == kind]
         found = [one for one in known if one.startswith(name)]
         if len(found) != 1:
             raise InvalidSetting(
-                f"{len(found)} installed adapters of kind {kind!r} have a name that begins with "
-                f"{name!r}; choose from {', '.join(known) or 'none'}."
+                f"{len(found)} installed adapters of kind {kind!r} have a hash that begins with "
+                f"{name!r}, but it must be exactly one; choose from {', '.join(known) or 'none'}."
             )
         _write_index(self.own, _read_index(self.own) | {kind: found[0]})
         return next(one for one in self.installed() if (one.kind, one.name) == (kind, found[0]))
 
     def _folders(self) -> Iterator[Path]:
-        """The user's folder, then the one that ships."""
+        """The user's folder, then the package's."""
         yield self.own
         with as_file(self._shipped) as shipped:
             yield shipped
@@ -154,9 +155,10 @@ def _write_index(folder: Path, index: dict[str, str]) -> None:
 
 
 def _move_into_folders(own: Path, sha256: str) -> None:
-    """Version 0.3 kept `<kind>.safetensors` (in use) next to older codecs: give each its place.
+    """Move the files of version 0.3 to where this version looks for them.
 
-    The notes are copied first and removed last, so that a stop in between loses nothing.
+    Version 0.3 stored the adapter in use as `<kind>.safetensors`, and older codecs next to it. The
+    notes are copied first and removed last, so that nothing is lost if the program is killed.
     """
     old = sorted(own.glob("*.safetensors")) if own.is_dir() else []
     for path in old:

@@ -1,7 +1,7 @@
-"""What was measured on a backbone: its addressing heads, and how confidence is computed.
+"""The calibration of a backbone: its addressing heads, and how confidence is computed.
 
-`calibration.json` lies next to a backbone's weights; the default backbone's ships in
-`assets/calibration`.
+It is stored as `calibration.json` next to the backbone's weights. The default backbone's is part of
+the package, in `assets/calibration`.
 """
 
 from __future__ import annotations
@@ -11,56 +11,30 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from app.answering.confidence import Confidence, Looks
 from app.errors import BookstateError
 from memory_models.address import Head
 from memory_models.backbone import Backbone
 from memory_models.decoder import DecoderConfig
 
 CALIBRATION = "calibration.json"
-OLD_FIELDS = {"support": "answerability", "declining": "abstain_below"}  # of Confidence
-
-
-@dataclass(frozen=True, slots=True)
-class Confidence:
-    """A logistic model of an answer's likelihoods; `bookstate calibrate` fits it."""
-
-    bias: float
-    gain: float
-    log_prob: float
-    threshold: float  # below it, an answer counts as not supported
-    answerability: float = 0.0
-    abstain_below: float = 0.0  # an answer adapter abstains below this answerability
-
-    @classmethod
-    def uncalibrated(cls) -> Confidence:
-        """One half at no gain, until `bookstate calibrate` has measured this backbone."""
-        return cls(bias=0.0, gain=1.0, log_prob=0.0, threshold=0.5)
-
-    @classmethod
-    def of_answer_adapter(cls) -> Confidence:
-        """The answer adapter's own answerability, until it is calibrated."""
-        return cls(0.0, 0.0, 0.0, threshold=0.5, answerability=1.0, abstain_below=0.5)
-
-    @classmethod
-    def from_json(cls, raw: dict[str, float]) -> Confidence:
-        """Inverse of `asdict`, also for older field names."""
-        return cls(**{OLD_FIELDS.get(name, name): value for name, value in raw.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was measured on a backbone; `measured` is False where it is a guess."""
+    """A backbone's calibration; `measured` is False if it is only a guess."""
 
     address_heads: tuple[Head, ...]
     confidence: Confidence
     measured: bool
+    looks: Looks = Looks()  # noqa: RUF009 - frozen
 
 
 def read_calibration(backbone: Backbone, answers: str = "") -> Calibration:
-    """The backbone's own calibration, else the one that ships for its weights, else a guess.
+    """The calibration in the backbone's folder, else the package's for its weights, else a guess.
 
     answers: name of the answer adapter in use, empty for the plain backbone. Confidence is
-    calibrated for each.
+    calibrated for each of them separately.
     """
     raw = calibration_json(backbone)
     if raw is not None:
@@ -71,7 +45,7 @@ def read_calibration(backbone: Backbone, answers: str = "") -> Calibration:
 
 
 def calibration_json(backbone: Backbone) -> dict[str, Any] | None:
-    """The backbone's own calibration file, or the one that ships for the same weights."""
+    """The calibration file in the backbone's folder, or the package's for the same weights."""
     own = backbone.folder / CALIBRATION
     shipped = files("assets") / "calibration" / f"{backbone.sha256[:16]}.json"
     for file in (own, shipped):
@@ -87,7 +61,7 @@ def calibration_json(backbone: Backbone) -> dict[str, Any] | None:
 
 
 def parse_calibration(raw: dict[str, Any], answers: str, source: str) -> Calibration:
-    """What a calibration file says for an answer adapter, or (empty name) the plain backbone."""
+    """The calibration of an answer adapter, or for an empty name that of the plain backbone."""
     try:
         heads = tuple((int(layer), int(head)) for layer, head in raw["address_heads"])
         if not answers:
@@ -95,7 +69,8 @@ def parse_calibration(raw: dict[str, Any], answers: str, source: str) -> Calibra
         fits = raw.get("adapter_confidence", raw.get("reader_confidence", {}))
         fitted = fits.get(answers)
         confidence = Confidence.from_json(fitted) if fitted else Confidence.of_answer_adapter()
-        return Calibration(heads, confidence, measured=fitted is not None)
+        looks = Looks(**raw.get("adapter_looks", {}).get(answers, {}))
+        return Calibration(heads, confidence, fitted is not None, looks)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BookstateError(
             f"The calibration of {source} cannot be read ({error!r}); run `bookstate calibrate` "
@@ -104,10 +79,10 @@ def parse_calibration(raw: dict[str, Any], answers: str, source: str) -> Calibra
 
 
 def guessed_heads(config: DecoderConfig) -> tuple[Head, ...]:
-    """One query head of every key/value head of two layers at three fifths of the depth.
+    """One query head for each key/value head, in two layers at three fifths of the depth.
 
-    The addressing heads of the backbones measured so far are there; `bookstate calibrate` finds
-    the real ones.
+    The backbones measured so far have their addressing heads there; `bookstate calibrate` finds
+    the exact ones.
     """
     middle = min(config.layers - 1, round(0.58 * config.layers))
     layers = sorted({middle, min(config.layers - 1, middle + 1)})

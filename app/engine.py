@@ -35,26 +35,26 @@ from memory_models.recall import AnyMemory, RecurrentMemory
 
 MEMORY_NOTES = {
     "adaptive": "Keeps what matters of each part of a book and finds the parts that a question is "
-    "about. Works for books of any length; the state grows with the book.",
-    "melodi": "Short-term summaries and a long-term queue of 128 segments; a few megabytes.",
-    "infini": "One matrix a head, the same size for any length of book; about 1.5 MB.",
+    "about. Works for books of any length, and grows with the book.",
+    "melodi": "Keeps a short summary of each of the last 128 parts of a book; a few megabytes.",
+    "infini": "Keeps about 1.5 MB, however long the book is.",
 }
 UNTRAINED = (
-    "No trained adapter for this memory is installed yet: it reads and answers, but its answers "
-    "carry little of the document. Use adaptive for real work."
+    "No trained adapter for this memory is installed, so its answers will have little to do with "
+    "the document. Use the adaptive memory for real work."
 )
 FITTED = (
-    "This memory was fitted to the backbone in an hour or two: it finds pass keys, but its answers "
-    "carry little of the document. Use adaptive for real work."
+    "This memory was trained for only an hour or two. It finds pass keys in a long text, but other "
+    "answers will have little to do with the document. Use the adaptive memory for real work."
 )
 
 
 def no_progress(*_: object) -> None:
-    """Progress that nobody watches."""
+    """A progress callback that does nothing."""
 
 
 class Engine:
-    """What reads and answers: backbone, calibration, adapters, and the memories made of them."""
+    """What reads and answers: backbone, calibration, adapters, and memories made of these."""
 
     def __init__(
         self,
@@ -62,26 +62,26 @@ class Engine:
         on_fetch: Progress = no_progress,
         calibration: Calibration | None = None,
     ) -> None:
-        """calibration: in place of the one that is stored, as while a new one is being fitted."""
+        """calibration: used instead of the stored one, for example while a new one is fitted."""
         self.settings = settings
         self._on_fetch = on_fetch
         self._calibration = calibration
 
     @cached_property
     def backbone(self) -> Backbone:
-        """The backbone, loaded (and at the very first time fetched) when it is first needed."""
+        """The backbone: loaded when it is first needed, and fetched before if it is missing."""
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
         return load_backbone(self.settings, self._on_fetch)
 
     @cached_property
     def trained(self) -> TrainedParts:
-        """The trained parts that are installed, whether settings use them or not."""
+        """The installed trained parts, even if the settings switch them off."""
         return TrainedParts(self.backbone)
 
     @property
     def answers(self) -> str:
-        """The name of the answer adapter in use, empty for none."""
+        """The name of the answer adapter in use; empty if there is none."""
         return (self.trained.files.in_use(ANSWERS) or "") if self.settings.adapters else ""
 
     @property
@@ -91,14 +91,14 @@ class Engine:
 
     @property
     def abstention(self) -> Abstention | None:
-        """How the answer adapter abstains, where there is one."""
+        """When the answer adapter abstains; None without an answer adapter."""
         adapted = self.trained.answers() if self.settings.adapters else None
         if adapted is None:
             return None
         return Abstention(adapted.abstain_token, self.calibration.confidence.abstain_below)
 
     def abstention_of(self, memory: AnyMemory) -> Abstention | None:
-        """The same for one memory; the threshold is fitted on adaptive states, others take 1/2."""
+        """The same for one memory. The threshold is fitted for adaptive states; others use 0.5."""
         abstention = self.abstention if memory.has_answer_adapter else None
         if abstention is None or memory.kind == "adaptive":
             return abstention
@@ -119,16 +119,16 @@ class Engine:
 
     @property
     def kept(self) -> Preset:
-        """What new adaptive states keep."""
+        """The share of slots that new adaptive states keep, and the bits of each number."""
         coded = self.settings.adapters and self.trained.codec() is not None
         return self.settings.kept(coded=coded)
 
     def new_memory(self, kind: str) -> AnyMemory:
-        """A memory of the given kind, as new readings get it."""
+        """A memory of the given kind for a new reading."""
         return self.new_adaptive() if kind == "adaptive" else self.new_recurrent(kind)
 
     def new_adaptive(self, heads: tuple[Head, ...] | None = None) -> AdaptiveMemory:
-        """An adaptive memory; `heads` in place of the calibrated ones."""
+        """An adaptive memory; `heads` replaces the calibrated addressing heads."""
         gate = self.trained.write_gate() if self.settings.adapters else None
         codec = self.trained.codec()
         keep_ratio, slot_bits = self.kept
@@ -149,10 +149,10 @@ class Engine:
             return self._new_infini()
         if kind == "melodi":
             return self._new_melodi()
-        raise BookstateError(f"Memory {kind!r} is not known; choose adaptive, melodi or infini.")
+        raise BookstateError(f"There is no memory {kind!r}; choose adaptive, melodi or infini.")
 
     def stored_memory(self, kind: str, config: str) -> AnyMemory:
-        """The memory that made a stored state, from the configuration stored with it."""
+        """The memory that made a stored state, built from the configuration stored with it."""
         parsed = parse_config(kind, config)
         if isinstance(parsed, AdaptiveConfig):
             return self.adaptive(parsed)
@@ -170,7 +170,7 @@ class Engine:
         )
 
     def caution(self, kind: str) -> str:
-        """What to say before somebody relies on a memory of this kind; empty for the default."""
+        """A warning to show before a memory of this kind is used; empty for the default."""
         if kind == "adaptive":
             return ""
         if not self.settings.adapters:
@@ -180,7 +180,7 @@ class Engine:
 
     @property
     def _answering_decoder(self) -> Decoder | None:
-        """The decoder with the answer adapter, where there is one and adapters are in use."""
+        """The decoder with the answer adapter, if there is one and adapters are switched on."""
         adapted = self.trained.answers() if self.settings.adapters else None
         return adapted.decoder if adapted else None
 
@@ -199,7 +199,7 @@ class Engine:
         trained = self.trained.infini(config.update, config.maps)
         if trained is None:
             raise BookstateError(
-                f"This state is written with the Infini adapter {config.maps}, which is not "
+                f"This document was read with the Infini adapter {config.maps}, which is not "
                 "installed; install it or read the document again."
             )
         return InfiniMemory(decoder, trained.gates, config, self._answering_decoder)
@@ -218,7 +218,7 @@ class Engine:
             fitted = self.trained.melodi(config.maps)
             if fitted is None:
                 raise BookstateError(
-                    f"This state is written with the MELODI adapter {config.maps}, which is not "
+                    f"This document was read with the MELODI adapter {config.maps}, which is not "
                     "installed; install it or read the document again."
                 )
             return RetrofitMemory(decoder, fitted.learned, self._answering_decoder)
@@ -228,7 +228,7 @@ class Engine:
         return MelodiMemory(decoder, mixers.to(decoder.device), config)
 
     def check_backbone(self, sha256: str, name: str, title: str) -> None:
-        """Raise InvalidSetting unless a state was written with the backbone that is loaded."""
+        """Raise InvalidSetting if a state was made with another backbone than the loaded one."""
         if sha256 != self.backbone.sha256:
             raise InvalidSetting(
                 f"{title!r} was read with the backbone {name!r} ({sha256[:12]}), but "
@@ -238,7 +238,7 @@ class Engine:
 
 
 def backbone_folder(settings: Settings) -> Path:
-    """Where the chosen backbone is, present or not."""
+    """The folder of the chosen backbone, which may not exist yet."""
     if settings.backbone == "default":
         return settings.models / DEFAULT_BACKBONE.name
     given = Path(settings.backbone).expanduser()
@@ -248,13 +248,13 @@ def backbone_folder(settings: Settings) -> Path:
 
 
 def load_backbone(settings: Settings, progress: Progress) -> Backbone:
-    """The chosen backbone; the default one is fetched first where it is not there yet."""
+    """Load the chosen backbone; the default one is fetched first if it is missing."""
     folder = backbone_folder(settings)
     if not backbones.is_present(folder):
         if settings.backbone != "default":
             raise ModelNotFound(
-                f"Backbone {settings.backbone!r} is neither a folder with a config.json nor "
-                f"pulled; run `bookstate models pull {settings.backbone}`."
+                f"Backbone {settings.backbone!r} is neither a folder with a config.json nor a "
+                f"fetched model; run `bookstate models pull {settings.backbone}`."
             )
         backbones.fetch_default(folder, progress)
     return backbones.load(folder, dtype=backbones.dtype_named(settings.dtype))

@@ -1,4 +1,7 @@
-"""What the product refuses, in one sentence a person can act on; the CLI and the UI show it."""
+"""The product's errors. Each message says in one sentence what is wrong and what to do.
+
+The command line and the web page show these messages.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,15 @@ from memory_models.errors import ModelError
 
 
 class BookstateError(Exception):
-    """Root of everything that the product refuses."""
+    """Base class of the product's errors."""
 
 
 class UnknownDocument(BookstateError):
-    """No document, or more than one, goes by the given id."""
+    """No document has the given id or title, or more than one has, or it was deleted."""
 
 
 class NotReady(BookstateError):
-    """A document that has not been read to its end."""
+    """The document has not been read to its end yet."""
 
 
 class StoreFailed(BookstateError):
@@ -23,7 +26,7 @@ class StoreFailed(BookstateError):
 
 
 class OriginalNotKept(BookstateError):
-    """A document whose files were not kept, so that it cannot be read again from them."""
+    """The document cannot be read again because its files were not stored."""
 
 
 class Busy(BookstateError):
@@ -31,23 +34,23 @@ class Busy(BookstateError):
 
 
 class AlreadyServed(BookstateError):
-    """Another server works in this data folder."""
+    """Another server is using this data folder."""
 
 
 class InvalidArchive(BookstateError):
-    """An exported file that is damaged, foreign or does not fit this library."""
+    """A file to import is damaged, was not exported by bookstate, or conflicts with the library."""
 
 
 class LabNotInstalled(BookstateError):
-    """A command of the laboratory without the packages it needs."""
+    """The packages that a command of the lab needs are not installed."""
 
 
 class InvalidSetting(BookstateError):
-    """A setting outside its limits."""
+    """A setting has a value that is not allowed."""
 
 
 class InvalidQuestion(BookstateError):
-    """A question that is empty, too long or about a chapter that is not there."""
+    """A question is empty, too long or about a chapter that does not exist."""
 
 
 REFUSALS = (
@@ -57,4 +60,4 @@ REFUSALS = (
     InvalidBookError,
     WindowTooSmallError,
 )
-"""Everything that is refused with a reason, by us or by what we stand on; edges catch these."""
+"""All errors with a message for the user; the command line and the web server catch these."""

@@ -20,22 +20,22 @@ from itertools import islice
 
 from filelock import FileLock, Timeout
 
-from app.answers import Answer, AnswerStream, Evidence, Source
+from app.answering.answers import Answer, AnswerStream, Evidence, Source
+from app.answering.conversation import Turn, question_prompt
+from app.answering.evidence import OpenedText, Sentence, joined
+from app.answering.items import ThoroughAnswer
+from app.answering.thorough import OnRows, ask_thoroughly
 from app.engine import Engine
 from app.errors import Busy, InvalidSetting, NotReady
-from app.evidence import OpenedText, Sentence, joined
 from app.memory_config import config_json
 from app.register import File, Plan, Register, checked_title
 from app.settings import Settings
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document, Reading, Store
-from app.thorough import OnRows, ask_thoroughly
-from app.thorough.items import ThoroughAnswer
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
 from memory_models.generate import Decoding
 from memory_models.memory import from_bytes, to_bytes
-from memory_models.prompt import build_prompt
 from memory_models.recall import AnyMemory
 
 log = logging.getLogger(__name__)
@@ -265,18 +265,21 @@ class Library:
         question: str,
         scope: Scope = Scope(),  # noqa: B008 - frozen
         decoding: Decoding | None = None,
+        after: Turn | None = None,
     ) -> AnswerStream:
         """Answer from the state; iterate the stream for text, then `answer()` for the rest.
 
-        Raises InvalidRequest or InvalidQuestion at once for a question that cannot be asked.
+        after: the turn that the question follows. Raises InvalidRequest or InvalidQuestion at once
+        for a question that cannot be asked.
         """
         document = self.store.document(document_id)
         tokenizer = self.backbone.tokenizer
-        prompt = build_prompt(tokenizer, question)
-        memory = self.memory_of(document)
+        prompt = question_prompt(tokenizer, question, after)
+        memory, windows = self.memory_of(document), self.settings.windows
+        earlier = after.text if after else ""
         return AnswerStream(
             tokenizer,
-            lambda: self._states.open(document, memory, question, scope, self.settings.windows),
+            lambda: self._states.open(document, memory, question, scope, windows, earlier),
             lambda segments: self._texts(document.reading, segments),
             question,
             prompt,
@@ -285,6 +288,8 @@ class Library:
             self._states.scope_note(document, memory, scope),
             self.engine.abstention_of(memory),
             document.reading.id,
+            self.engine.calibration.looks,
+            after,
         )
 
     def ask_thoroughly(
@@ -299,6 +304,10 @@ class Library:
         Raises what `ask` raises, and InvalidQuestion for a state that has no segments to ask.
         """
         return ask_thoroughly(self, document_id, question, scope, on_progress)
+
+    def question_tokens(self, question: str) -> int:
+        """How long a question is; `ask` refuses one of more than `LONGEST_QUESTION`."""
+        return self.backbone.tokenizer.count(question.strip())
 
     def scope_note(self, document: Document, scope: Scope) -> str:
         """What a person must know where more than the chapter is opened, else empty."""

@@ -1,4 +1,4 @@
-"""Configurations of memories, to and from the JSON that is stored with a state."""
+"""Configurations of memories, converted to and from the JSON that is stored with a state."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ CONFIGS: dict[str, type[MemoryConfig]] = {
 
 
 def config_json(config: DataclassInstance) -> str:
-    """Canonical JSON of a configuration."""
+    """A configuration as JSON with sorted keys."""
     return json.dumps(asdict(config), sort_keys=True)
 
 
 def parse_config(memory: str, text: str) -> MemoryConfig:
-    """Inverse of `config_json`, also for the names that older states use.
+    """Inverse of `config_json`; also accepts the field names of older versions.
 
     Raises BrokenState for anything that is not a configuration of this memory.
     """
     if memory not in CONFIGS:
-        raise BrokenState(f"Memory {memory!r} is not known; it is one of {', '.join(CONFIGS)}.")
+        raise BrokenState(
+            f"There is no memory {memory!r}, only {', '.join(CONFIGS)}; use the version of "
+            "bookstate that made this state."
+        )
     try:
         named = json.dumps(read_config(memory, text))
         adapter: TypeAdapter[MemoryConfig] = TypeAdapter(CONFIGS[memory])

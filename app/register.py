@@ -1,7 +1,7 @@
-"""From a file to a reading that is still to be made: of a new document, or of one that is here.
+"""Registers files: stores a document and a reading that is still to be made.
 
-A file that is here already is parsed again only when `PARSER_VERSION` was raised since. Where that
-gives the same text, the readings that there are stay current.
+The document may be new or already in the library. A known file is parsed again only if
+`PARSER_VERSION` has been raised since; if that gives the same text, existing readings stay valid.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that was given, with what opens it."""
+    """A file that was added, with its password if it has one."""
 
     name: str
     data: bytes
@@ -49,7 +49,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a document is to be read: by which memory, configured how, over which backbone."""
+    """How a document is to be read: by which memory and configuration, with which backbone."""
 
     memory: str
     memory_config: str
@@ -57,13 +57,13 @@ class Plan:
     backbone: Backbone
 
     def split(self, book: Book) -> tuple[Segment, ...]:
-        """The segments in which the memory reads a book."""
+        """Cut a book into the segments that the memory reads."""
         from ingest.segments import split_book  # its splitter takes a second to import
 
         return split_book(book, self.backbone.tokenizer.count, self.window)
 
     def matches(self, reading: Reading) -> bool:
-        """True for a reading that was made, or is being made, in this way."""
+        """True if a reading was made, or is being made, in this way."""
         return (
             reading.memory == self.memory
             and reading.backbone_sha256 == self.backbone.sha256
@@ -72,16 +72,16 @@ class Plan:
 
 
 class Register:
-    """Puts files and readings on the list of one store, to be read as planned."""
+    """Stores documents, and readings of them that are still to be made as planned."""
 
     def __init__(self, store: Store, plan: Plan) -> None:
         self._store = store
         self._plan = plan
 
     def file(self, file: File, title: str) -> tuple[Document, bool]:
-        """The document of a file with its planned reading, and whether that was known already.
+        """The document of a file with the planned reading, and whether that reading existed before.
 
-        title: of a new document, empty for what the file says. Raises UnreadableDocument.
+        title: of a new document; empty for the file's own title. Raises UnreadableDocument.
         """
         sha256 = file.sha256
         found = self._document_of(sha256)
@@ -90,16 +90,16 @@ class Register:
             segments = self._plan.split(book)
             with self._store.writing():
                 found = self._document_of(sha256)
-                if found is None:  # nor has another process added it while this one parsed
+                if found is None:  # no other process has added it while this one was parsing
                     return self._add(file, sha256, title or book.title, book, segments), False
         if 0 not in self._store.kept_originals(found.id):
             self._store.add_source(found.id, sha256, storable(file.name), file.data)
         return self._again(found, file.password, strict=False)
 
     def again(self, document: Document, password: str | None) -> tuple[Document, bool]:
-        """A document that is here with its planned reading, and whether that was known already.
+        """A stored document with the planned reading, and whether that reading existed before.
 
-        Raises OriginalNotKept, UnreadableDocument.
+        Raises OriginalNotKept or UnreadableDocument.
         """
         text_id, _ = self._store.newest_text(document.id)
         kept = self._store.kept_originals(document.id)
@@ -107,15 +107,15 @@ class Register:
         if missing is not None:
             command = "append" if missing else "ingest"
             raise OriginalNotKept(
-                f"{document.title!r} was added by a version of bookstate that did not keep the "
-                f"files themselves; give the file again with `bookstate {command}`."
+                f"{document.title!r} was added by a version of bookstate that did not store the "
+                f"file itself; give the file again with `bookstate {command}`."
             )
         return self._again(document, password, strict=True)
 
     def extend(
         self, document: Document, file: File, book: Book, segments: Sequence[Segment]
     ) -> None:
-        """Put another file behind what a reading has read."""
+        """Add another file to the end of a reading's text."""
         from ingest.readers import PARSER_VERSION
 
         with self._store.writing():
@@ -126,7 +126,7 @@ class Register:
             self._store.extend_reading(document.reading, book, segments, source, PARSER_VERSION)
 
     def _document_of(self, sha256: str) -> Document | None:
-        """The document that begins with a file: one that was read as planned, else the newest."""
+        """The document that begins with this file; one that was read as planned is preferred."""
         found = self._store.documents_of_file(sha256)
         for document in found:
             if any(self._plan.matches(reading) for reading in self._store.readings(document.id)):
@@ -136,7 +136,7 @@ class Register:
     def _add(
         self, file: File, sha256: str, title: str, book: Book, segments: Sequence[Segment]
     ) -> Document:
-        """Store a new document, which is called by the id of its first reading."""
+        """Store a new document; its id is that of its first reading."""
         from ingest.readers import PARSER_VERSION
 
         moment, store = now(), self._store
@@ -195,7 +195,7 @@ class Register:
         )
 
     def _text(self, document: Document, password: str | None, *, strict: bool) -> DocumentText:
-        """The document's text by the present readers, or as it is where they cannot make it."""
+        """The text as today's parsers give it, or as stored if they cannot parse the files."""
         from ingest.readers import PARSER_VERSION
 
         text_id, parser = self._store.newest_text(document.id)
@@ -219,15 +219,15 @@ class Register:
         return replace(text, parser=PARSER_VERSION)
 
     def _free_id(self, sha256: str, document_id: str = "") -> str:
-        """An id for a reading, and for its document where that is new."""
+        """An id for a reading, and for its document if that is new."""
         plan, store = self._plan, self._store
         for found in reading_ids(sha256, plan.memory, plan.memory_config, plan.backbone.sha256):
             own = found == document_id or not store.is_document(found)
             if own and not store.is_reading(found):
                 return found
         raise InvalidSetting(
-            f"There are {MOST_SAME_READINGS} readings of this file that were made in the same way; "
-            "remove some of them first."
+            f"This file already has {MOST_SAME_READINGS} readings that were made in the same way, "
+            "which is the limit; delete some of them first."
         )
 
     def _reading(
@@ -258,14 +258,14 @@ class Register:
 
 
 def checked_title(title: str) -> str:
-    """A title as it is stored. Raises InvalidSetting for one that cannot be."""
+    """The title without surrounding spaces. Raises InvalidSetting if it cannot be stored."""
     stripped = title.strip()
     if not stripped:
-        raise InvalidSetting("The new title is blank; give the document a name.")
+        raise InvalidSetting("The new title is blank; enter at least one character.")
     if len(stripped) > LONGEST_TITLE:
         raise InvalidSetting(
-            f"The title has {len(stripped):,} characters, at most {LONGEST_TITLE:,} are kept; "
-            "give a shorter one."
+            f"The title has {len(stripped):,} characters and the limit is {LONGEST_TITLE:,}; "
+            "choose a shorter one."
         )
     if storable(stripped) != stripped:
         raise InvalidSetting(f"The title {stripped!a:.80} is not UTF-8 text; type it again.")
@@ -273,5 +273,8 @@ def checked_title(title: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Bytes of a file's name that are not UTF-8 come as lone surrogates, which SQLite refuses."""
+    """The text without lone surrogates, which SQLite cannot store.
+
+    Python uses them for the bytes of a file name that are not UTF-8.
+    """
     return SURROGATES.sub("\ufffd", text)

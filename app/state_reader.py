@@ -8,12 +8,13 @@ from threading import Lock
 
 from torch import Tensor
 
+from app.answering.conversation import EARLIER_WEIGHT
 from app.errors import InvalidQuestion, NotReady
 from app.storage.store import Document, Store
 from memory_models.address import AddressBook
 from memory_models.errors import BrokenState
 from memory_models.memory import Bundle, Reading, from_bytes
-from memory_models.recall import AnyMemory, RecurrentMemory, WindowMemory
+from memory_models.recall import AnyMemory, RecurrentMemory, WindowMemory, combined
 
 OPEN_BOOKS = 4
 
@@ -60,16 +61,17 @@ class StateReader:
         question: str,
         scope: Scope,
         windows: int,
+        earlier: str = "",
     ) -> Reading:
         """A reading of the state for the question, `windows` of it where it has windows.
 
-        Raises NotReady until the whole document is read, for every scope, and UnknownDocument
-        once it was deleted.
+        earlier: the turn that the question follows, which counts less. Raises NotReady until the
+        whole document is read, for every scope, and UnknownDocument once it was deleted.
         """
         with self._store.reading():
             inside = self.inside(document, scope)
             if memory.opens == "windows":
-                return self._addressed(document, memory, question, inside, windows)
+                return self._addressed(document, memory, question, earlier, inside, windows)
             return self._carried(document, memory, scope, inside)
 
     def inside(self, document: Document, scope: Scope) -> list[int]:
@@ -103,12 +105,16 @@ class StateReader:
         document: Document,
         memory: WindowMemory,
         question: str,
+        earlier: str,
         inside: list[int],
         windows: int,
     ) -> Reading:
         book = self._address_book(document, memory)
         memory.check_address(book)
-        ranked = memory.rank(question, book, book.rows(frozenset(inside)))
+        rows = book.rows(frozenset(inside))
+        ranked = memory.rank(question, book, rows)
+        if earlier:
+            ranked = combined(ranked, memory.rank(earlier, book, rows), EARLIER_WEIGHT)
         chosen = memory.choose(ranked, windows)
         slots = self.slots(document, memory, list(chosen.segments))
         return memory.recall(slots, chosen.prior, rows=chosen.rows)

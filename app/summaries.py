@@ -1,9 +1,10 @@
-"""Summaries from the state: segments -> chapter -> book; each is stored and not made twice.
+"""Summaries from the state: of segments, then chapters, then the book. Each is stored.
 
-Every segment of a chapter is opened from its own slots and summed up in a sentence; together these
-are the chapter's summary. The chapters' summaries are then read through the same memory as a text
-of their own and summed up likewise, until the whole is short enough for a book. A recurrent memory
-(Infini, MELODI) has no segments to open: its state of the chapter is asked directly.
+Each segment of a chapter is opened from its own slots and summarised in one sentence; together
+these sentences are the chapter's summary. For the book, the chapters' summaries are read through
+the same memory as if they were a text, and summarised again until the result is short enough. A
+recurrent memory (Infini, MELODI) has no segments to open, so its state at the end of the chapter is
+asked for a summary.
 """
 
 from __future__ import annotations
@@ -31,25 +32,25 @@ from memory_models.prompt import ABSTAINED, TELL, build_prompt
 from memory_models.recall import RecurrentMemory, WindowMemory
 from memory_models.tokenizer import Tokenizer
 
-REQUEST = "What happens in the text above? Who does what?"  # of a backbone without an adapter
+REQUEST = "What happens in the text above? Who does what?"  # for a backbone without an adapter
 LEAD = "In this part, "  # without these words an untrained model writes a review
 WINDOW_TOKENS = 64
 WHOLE_TOKENS = 160
-BOOK_TOKENS = 1024  # to which a book's summary is shortened
-NO_REPEAT = 6  # tokens in a row: longer than most names
+BOOK_TOKENS = 1024  # most tokens of a book's summary
+NO_REPEAT = 6  # tokens in a row that may not occur twice; longer than most names
 END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
-NAME = re.compile(r"\b[^\W\d_]{2,}")  # if its first letter is a capital
+NAME = re.compile(r"\b[^\W\d_]{2,}")  # a name if its first letter is a capital
 TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St", "Miss", "Sir", "Lady", "Lord"))
-ROWS = 4  # segments summed up at once, each with a second row that sees no memory
-CONTRAST = 0.5  # against what is said without memory; docs/experiments/summaries.md
+ROWS = 4  # segments summarised at once, each with a second row that sees no memory
+CONTRAST = 0.5  # weight of what the model would say without memory; docs/experiments/summaries.md
 REFUSAL = ABSTAINED.rstrip(".").lower()
 
 
 class Summarizer:
-    """Makes and keeps summaries of the documents of one library.
+    """Makes and stores summaries of the documents of one library.
 
-    `watch` is called at every token and before every segment; raising from it stops the summary.
-    `again` makes each summary once more and replaces the stored one.
+    `watch` is called before every token and every segment; if it raises, the summary stops. With
+    `again`, each summary is made again and replaces the stored one.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Summarizer:
         self._adapted = library.engine.trained.summaries() if library.settings.adapters else None
 
     def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
-        """Every chapter's summary in order, made where it is missing."""
+        """The summaries of all chapters, in order; missing ones are made."""
         count = len(self._library.store.chapters(document.reading))
         started = perf_counter()
         for number in range(1, count + 1):
@@ -98,7 +99,7 @@ class Summarizer:
     def _check_ready(self, document: Document) -> None:
         self._library.store.check_reading(document.reading)
         if not document.ready:
-            raise NotReady(f"{document.how_far}; finish reading it before it is summarised.")
+            raise NotReady(f"{document.how_far}; finish reading it, then summarise it.")
 
     def _known(self, document: Document, number: int) -> Summary | None:
         if self._again and (document.id, number) not in self._made:
@@ -121,13 +122,13 @@ class Summarizer:
         return " ".join(filter(None, self._windows(document, memory, inside)))
 
     def windows(self, document: Document, segments: Sequence[int]) -> list[str]:
-        """A summary of each of these segments; made every time, never stored."""
+        """A summary of each of these segments; they are not stored."""
         self._check_ready(document)
         memory = self._library.memory_of(document)
         if memory.opens != "windows":
             raise InvalidRequest(
-                f"A state of memory {memory.kind!r} cannot be opened segment by segment; use the "
-                "adaptive memory."
+                f"A state of the memory {memory.kind!r} cannot be opened segment by segment; read "
+                "the document with the adaptive memory."
             )
         return self._windows(document, memory, segments)
 
@@ -135,7 +136,7 @@ class Summarizer:
     def _decoder(self) -> Decoder:
         """The decoder with the summary adapter, or the plain backbone.
 
-        The answer adapter would not do: it is trained to answer in a few words.
+        The answer adapter is not used, because it is trained to answer in a few words.
         """
         return self._adapted.decoder if self._adapted else self._library.backbone.decoder
 
@@ -149,7 +150,7 @@ class Summarizer:
         return texts
 
     def _each(self, memory: WindowMemory, slots: Mapping[int, Bundle]) -> list[str]:
-        """Each segment summed up in whole sentences; empty where the model abstains."""
+        """A summary of each segment in whole sentences; empty if the model abstains."""
         tokenizer = self._tokenizer
         if self._adapted is not None:
             prompt = build_prompt(tokenizer, TELL).tokens
@@ -165,7 +166,7 @@ class Summarizer:
         return ["" if REFUSAL in text.lower() else text for text in texts]
 
     def _shortened(self, text: str) -> str:
-        """The text summed up until it is short enough or does not get shorter."""
+        """Summarise a text until it is short enough or does not get shorter."""
         while self._tokenizer.count(text) > BOOK_TOKENS:
             shorter = self._summed_up(text)
             if len(shorter) >= len(text):
@@ -174,11 +175,11 @@ class Summarizer:
         return text
 
     def _summed_up(self, text: str) -> str:
-        """Read a text through the memory and sum up its segments."""
+        """Read a text through the memory and summarise its segments."""
         memory = self._whole_memory()
         spans = list(split_text(text, self._tokenizer.count, memory.window))
         texts: list[str] = []
-        for first in range(0, len(spans), ROWS):  # holds no more states than it sums up at once
+        for first in range(0, len(spans), ROWS):  # only the states of one batch are in memory
             part = [text[start:end] for start, end in spans[first : first + ROWS]]
             texts += self._each(memory, {n: self._read(memory, t) for n, t in enumerate(part)})
         return "\n".join(filter(None, texts))
@@ -188,14 +189,14 @@ class Summarizer:
         return memory.write(torch.tensor(self._tokenizer.encode(text)), {}).left["slots"]
 
     def _whole_memory(self) -> AdaptiveMemory:
-        """Adaptive MELODI that keeps every slot: these states are small and thrown away."""
+        """Adaptive MELODI that keeps every slot: these states are small and are not stored."""
         config = self._library.engine.new_adaptive().config
         return self._library.engine.adaptive(
             replace(config, keep_ratio=1.0, slot_bits=16, codec="")
         )
 
     def _request(self) -> list[int]:
-        """The prompt that asks an untrained backbone to sum up, with the answer's first words."""
+        """The prompt for a backbone without an adapter, with the first words of the summary."""
         return [*self._tokenizer.user_turn(REQUEST), *self._tokenizer.encode(LEAD)]
 
     def _from_carry(self, document: Document, memory: RecurrentMemory, scope: Scope) -> str:
@@ -222,15 +223,16 @@ class _Watched:
         self._watch = watch
 
     def step(self, tokens: Tensor, last: int) -> Tensor:
-        """As the reading's own."""
+        """Call `watch`, then the reading's own `step`."""
         self._watch()
         return self._reading.step(tokens, last)
 
 
 def named_again(tokenizer: Tokenizer, said: Sequence[int]) -> list[int]:
-    """Tokens that would begin a name that the current sentence has already used.
+    """Tokens that would begin a name that is already in the current sentence.
 
-    Covers every prefix of the name, so that a misspelt form is ruled out too; titles may repeat.
+    This covers every prefix of the name, so that misspelt forms are ruled out as well. Titles such
+    as "Mr" may be repeated.
     """
     sentence = END.split(tokenizer.decode(said))[-1]
     names = {word for word in NAME.findall(sentence) if word[0].isupper()} - TITLES
@@ -240,7 +242,7 @@ def named_again(tokenizer: Tokenizer, said: Sequence[int]) -> list[int]:
 
 
 def whole_sentences(text: str) -> str:
-    """The text up to its last sentence end, or all of it where there is none."""
+    """The text up to the end of its last complete sentence; all of it if there is none."""
     text = " ".join(text.split())
     ends = [match.end() for match in END.finditer(text)]
     return text[: ends[-1]] if ends else text

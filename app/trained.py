@@ -1,4 +1,4 @@
-"""Adapter files opened as modules of one backbone, each once for as long as its content is used."""
+"""Opens adapter files as modules of one backbone; each file is opened only once."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ class TrainedMelodi:
 class TrainedParts:
     """The trained parts of one backbone.
 
-    Each is None where none is installed. A part is looked up by the name that is in use at the
-    moment, so that one installed in this process is used from then on. With `name`, the part that
-    a stored state was written with.
+    A method returns None if no such part is installed. The part in use is looked up at every call,
+    so that a newly installed one is used at once. With `name`, a method returns the part of that
+    name, for a state that was made with it.
     """
 
     def __init__(self, backbone: Backbone) -> None:
@@ -74,7 +74,7 @@ class TrainedParts:
         return self._part(WRITE_GATE, name, self._open_gate)
 
     def addresser(self) -> Addresser | None:
-        """The module that weighs a question's tokens when segments are ranked."""
+        """The module that weights a question's tokens when segments are ranked."""
         return self._part(ADDRESSER, "", self._open_addresser)
 
     def codec(self, name: str = "") -> SlotCodec | None:
@@ -86,7 +86,7 @@ class TrainedParts:
         return self._part(f"infini-{update}", name, self._open_infini)
 
     def melodi(self, name: str = "") -> TrainedMelodi | None:
-        """MELODI's retrofit."""
+        """MELODI's long-term memory, fitted to this backbone."""
         return self._part(MELODI, name, self._open_melodi)
 
     def answers(self) -> AdaptedDecoder | None:
@@ -94,11 +94,11 @@ class TrainedParts:
         return self._part(ANSWERS, "", self._open_answers)
 
     def summaries(self) -> AdaptedDecoder | None:
-        """The decoder with the summary adapter, trained over the answer adapter in use."""
+        """The decoder with the summary adapter on top of the answer adapter in use."""
         return self._over_answers(SUMMARIES)
 
     def rag(self) -> AdaptedDecoder | None:
-        """The decoder trained to answer from retrieved passages; only comparisons use it."""
+        """The decoder that answers from retrieved passages; only comparisons use it."""
         return self._over_answers(RAG)
 
     def _part(self, kind: str, name: str, open_part: Callable[[str, Adapter], T]) -> T | None:

@@ -1,7 +1,8 @@
-"""The worker: one thread that works off the jobs table.
+"""The worker: one thread that processes the jobs table.
 
-Jobs live in the database, so a closed tab, a stopped server or a killed process loses nothing: at
-start-up a job that was running is queued again and goes on from its last checkpoint.
+Jobs are stored in the database, so nothing is lost when a tab is closed, a server is stopped or a
+process is killed. At start-up, a job that was running is queued again and continues from its last
+checkpoint.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from app.storage.store import Job
 
 log = logging.getLogger(__name__)
 
-BUSY_SECONDS = 5.0  # before a document that another process reads is looked at again
+BUSY_SECONDS = 5.0  # until a document that another process is reading is tried again
 
 
 class Worker:
@@ -35,7 +36,7 @@ class Worker:
         self.progress: dict[str, ReadProgress] = {}  # by reading
 
     def start(self) -> None:
-        """Queue again what an earlier process left running, and begin."""
+        """Queue the jobs that an earlier process left running, and start the thread."""
         for job in self._library.store.jobs("running"):
             self._library.store.set_job(job.id, status="queued")
         for job in self._library.store.jobs("cancelling"):
@@ -43,13 +44,13 @@ class Worker:
         self._thread.start()
 
     def stop(self, timeout: float | None = 30) -> None:
-        """End after the present segment; the job stays queued."""
+        """Stop after the segment that is being read; its job stays queued."""
         self._stop.set()
         self._wake.set()
         self._thread.join(timeout)
 
     def wake(self) -> None:
-        """Look at the table now instead of at the next poll."""
+        """Look for jobs now instead of at the next poll."""
         self._wake.set()
 
     def _run(self) -> None:
@@ -59,12 +60,12 @@ class Worker:
                 if job is not None:
                     self._work(job)
                     continue
-            except StoreFailed as error:  # not even the failure could be stored; try again later
+            except StoreFailed as error:  # the database cannot be used; try again later
                 log.error("The worker waits: %s", error)
             self._pause()
 
     def _next(self) -> Job | None:
-        """The first queued job whose document is not known to be read by another process."""
+        """The first queued job whose document, as far as known, no other process is reading."""
         moment = monotonic()
         self._busy_until = {job: end for job, end in self._busy_until.items() if end > moment}
         waiting = self._library.store.jobs("queued")
@@ -82,7 +83,7 @@ class Worker:
         def on_progress(progress: ReadProgress) -> None:
             self.progress[job.reading_id] = progress
             if self._stop.is_set() or store.job_status(job.id) != "running":
-                raise Stopped  # also where the document, and its job with it, was deleted
+                raise Stopped  # also if the document was deleted, and its job with it
             store.set_job(job.id, tokens_per_second=progress.tokens_per_second)
 
         try:
@@ -96,7 +97,7 @@ class Worker:
         except REFUSALS as error:
             log.warning("Reading %s failed: %s", job.document_id, error)
             store.set_job(job.id, status="failed", error=str(error))
-        except Exception as error:  # of this document alone: the next ones can still be read
+        except Exception as error:  # concerns only this document: the next ones can still be read
             log.exception("Reading %s failed", job.document_id)
             store.set_job(job.id, status="failed", error=_explained(error))
         else:
@@ -106,15 +107,16 @@ class Worker:
 
 
 def _explained(error: Exception) -> str:
-    """What a person can do about an error that nobody foresaw."""
+    """What a user can do about an unexpected error."""
     what = str(error).strip().partition("\n")[0]
     memory = ("out of memory", "can't allocate memory", "not enough memory")  # torch's words
     if isinstance(error, MemoryError) or any(words in what for words in memory):
         return (
-            "The memory of this computer was not enough to read on. Close other programs or choose "
-            "a smaller backbone, then read it again: it goes on where it stopped."
+            "This computer ran out of memory. Close other programs or choose a smaller backbone, "
+            "then read the document again: reading continues where it stopped."
         )
     return (
         f"An internal error stopped the reading ({type(error).__name__}: {what[:200]}). Read it "
-        "again: it goes on where it stopped. If that fails too, report what the server's log says."
+        "again: reading continues where it stopped. If that fails too, report this error with the "
+        "server's log."
     )

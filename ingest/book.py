@@ -1,4 +1,4 @@
-"""A document that has been read: one text, divided into chapters, pages and segments.
+"""A parsed document: one text, divided into chapters, pages and segments.
 
 All offsets are indices into ``Book.text`` (Unicode code points); ranges exclude their end.
 """
@@ -14,7 +14,7 @@ FORMATS = ("pdf", "epub", "docx", "html", "markdown", "text")
 
 
 class UnreadableDocument(Exception):
-    """A document that cannot be read; the message is one sentence that says why and what to do."""
+    """The file cannot be read; the message says in one sentence why, and what to do."""
 
 
 class NeedsPassword(UnreadableDocument):
@@ -73,8 +73,8 @@ class Span(Protocol):
 class Chapter:
     """A chapter: its title and its part of the text.
 
-    made_up: the document has no chapters itself; its text was cut into equal parts. Raises
-    InvalidBookError where the part is empty or the title blank.
+    made_up: the document has no chapters of its own; its text was cut into equal parts. Raises
+    InvalidBookError if the part is empty or the title blank.
     """
 
     title: str
@@ -92,8 +92,8 @@ class Chapter:
 class Page:
     """A page: ``number`` is its position in the document, from 1; ``label`` is what is printed.
 
-    A label may be "xii" or "37", and may differ from the number. Raises InvalidBookError where the
-    page is empty or its number below 1.
+    A label may be "xii" or "37", and may differ from the number. Raises InvalidBookError if the
+    page is empty or its number is below 1.
     """
 
     number: int
@@ -109,12 +109,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A document that has been read.
+    """A parsed document.
 
     Chapters partition ``text`` exactly and in order, and so do pages. No page or chapter is empty,
-    so a blank page has no entry and page numbers may have gaps. ``paged`` is True where the pages
-    are the document's own, and False where they are standard pages of about 1,800 characters.
-    Raises InvalidBookError where any of this does not hold.
+    so a blank page has no entry and page numbers may have gaps. ``paged`` is True if the pages are
+    the document's own, and False if they are standard pages of about 1,800 characters. Raises
+    InvalidBookError if any of this does not hold.
     """
 
     title: str
@@ -155,7 +155,7 @@ class Segment:
     """A part of one chapter that a memory reads at once; it has ``tokens`` tokens.
 
     ``index`` counts the book's segments from 0, ``chapter`` is an index into ``Book.chapters``, and
-    ``page_first`` and ``page_last`` are values of ``Page.number``. Raises InvalidBookError where a
+    ``page_first`` and ``page_last`` are values of ``Page.number``. Raises InvalidBookError if a
     value is out of range.
     """
 
@@ -175,8 +175,8 @@ class Segment:
             )
         if not 1 <= self.page_first <= self.page_last:
             raise InvalidBookError(
-                f"a segment's pages are {self.page_first} to {self.page_last}; they must count up "
-                "from at least 1"
+                f"a segment's pages are {self.page_first} to {self.page_last}; the first must be "
+                "at least 1, and the last not before the first"
             )
 
 

@@ -26,8 +26,8 @@ FRONT_MATTER = "Front matter"
 # All in characters, but for _FEW.
 _PART_CHARACTERS = 28_000  # of an invented part; about 5,000 English words
 _LONG_CHAPTER = 60_000  # longer chapters suggest that finer headings were missed
-_TRIVIAL = 200  # up to this, text before the first heading is no front matter
-_DENSEST = 300  # the least text per chapter that is believed
+_TRIVIAL = 200  # text before the first heading is front matter only if it is longer
+_DENSEST = 300  # with less text per chapter, the headings found are not chapters
 _FEW = 8  # up to this many chapters may be denser
 _LIST_GAP = 160  # headings closer than this stand in a list, such as a table of contents
 
@@ -88,7 +88,7 @@ def _convincing(text: str, marks: Sequence[Mark]) -> bool:
         return False
     if len(marks) >= 2:
         return True
-    # A single heading is a chapter only where it opens a short text.
+    # A single heading is a chapter only if it opens a short text.
     return len(marks) == 1 and len(text) <= _PART_CHARACTERS and marks[0].start <= _TRIVIAL
 
 
@@ -168,7 +168,7 @@ def _letters(text: str) -> int:
 
 
 def _joined(outer: str, inner: str) -> str:
-    """The titles as "Outer: Inner", or only the longer one where it contains the other."""
+    """The titles as "Outer: Inner", or only the longer one if it contains the other."""
     if inner.casefold() in outer.casefold():
         return outer
     if outer.casefold() in inner.casefold():
@@ -311,7 +311,7 @@ def _capitals(text: str, spans: list[tuple[int, int]], known: list[Heading]) -> 
 
 
 def _with_subtitle(text: str, heading: Heading, following: dict[int, tuple[int, int]]) -> str:
-    """The heading's title, with the chapter's name where that is the next paragraph."""
+    """The heading's title, with the chapter's name if that is the next paragraph."""
     bare = heading.number is not None and len(heading.title.split()) <= 3
     if not bare or heading.start not in following:
         return heading.title

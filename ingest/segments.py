@@ -1,4 +1,4 @@
-"""Cut a book into segments: whole sentences that fill a model's window as well as they can."""
+"""Cut a book into segments: as many whole sentences as fit a model's window."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def split_book(book: Book, count_tokens: Count, window: int) -> tuple[Segment, .
     ``count_tokens`` returns the number of tokens of a text. Counts need not be additive, so each
     segment's own text is counted. Segments partition each chapter exactly. Each ends at the end of
     a sentence, unless one sentence is longer than the window. Raises ValueError for a window below
-    1 and WindowTooSmallError where a single character does not fit.
+    1, and WindowTooSmallError if a single character does not fit.
     """
     _check_window(window)
     segments: list[Segment] = []
@@ -88,7 +88,10 @@ def _pieces(text: str, count: Count, window: int) -> list[int]:
         end += len(piece)
         ends.append(end)
     if end != len(text):
-        raise InvalidBookError(f"the splitter kept {end} of {len(text)} characters; report it")
+        raise InvalidBookError(
+            f"the text splitter returned {end} of {len(text)} characters; this is a bug, please "
+            "report it"
+        )
     return ends
 
 
@@ -162,7 +165,7 @@ class _Filler:
         return self.count(self.text[start:end])
 
     def _longest(self, start: int, ends: Sequence[int]) -> tuple[int, int] | None:
-        """(end, tokens) for the last of ``ends`` that fits the window, as a few probes find it."""
+        """(end, tokens) of the last of ``ends`` that fits the window, found with a few probes."""
         low, high = -1, len(ends)
         best: tuple[int, int] | None = None
         goal = start + self.window * self.rate

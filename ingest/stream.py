@@ -18,7 +18,7 @@ from memory_models.memory import Bundle, Memory, detach, to_bytes
 
 
 class Readable(Protocol):
-    """What streaming needs to know of a segment."""
+    """What streaming needs to know about a segment."""
 
     @property
     def number(self) -> int: ...

@@ -91,13 +91,21 @@ def lora_weights(adapted: Decoder) -> dict[str, Tensor]:
 def load_lora(adapted: Decoder, weights: Mapping[str, Tensor]) -> None:
     """Copy trained factors into a decoder made by `with_lora`.
 
-    Raises BrokenCheckpoint where the names are not those of this decoder.
+    Raises BrokenCheckpoint if names or shapes are not those of this decoder.
     """
     own = lora_weights(adapted)
-    if own.keys() != weights.keys():
+    if different := sorted(own.keys() ^ weights.keys()):
         raise BrokenCheckpoint(
-            "The adapter's layers are not those of this backbone; train it again for this backbone."
+            "The adapter's layers are not those of this backbone "
+            f"({len(different)} tensors are only in one of them, such as {different[0]}); train it "
+            "again for this backbone."
         )
+    for name, value in own.items():
+        if weights[name].shape != value.shape:
+            raise BrokenCheckpoint(
+                f"The adapter's {name} has shape {tuple(weights[name].shape)}, but it must be "
+                f"{tuple(value.shape)} for this backbone and rank; train it again with these."
+            )
     with torch.no_grad():
         for name, value in own.items():
             value.copy_(weights[name])

@@ -23,18 +23,23 @@ class Prompt:
     question: slice
 
 
-def build_prompt(tokenizer: Tokenizer, question: str, passage: str = "") -> Prompt:
+def build_prompt(
+    tokenizer: Tokenizer,
+    question: str,
+    passage: str = "",
+    limit: int | None = LONGEST_QUESTION,
+) -> Prompt:
     """The user turn that asks `question`, up to where the assistant's answer begins.
 
     passage: text placed before the instruction; only evaluation uses it, to show the page itself.
-    Raises InvalidRequest for an empty question or one of more than 512 tokens.
+    limit: most tokens of the question. Raises InvalidRequest for an empty question or a longer one.
     """
     asked = tokenizer.encode(question.strip())
     if not asked:
         raise InvalidRequest("The question is empty; ask something.")
-    if len(asked) > LONGEST_QUESTION:
+    if limit is not None and len(asked) > limit:
         raise InvalidRequest(
-            f"The question has {len(asked)} tokens and the limit is {LONGEST_QUESTION}; shorten it."
+            f"The question has {len(asked)} tokens and the limit is {limit}; shorten it."
         )
     lead = f"{passage}\n\n{INSTRUCTION}\nQuestion: " if passage else f"{INSTRUCTION}\nQuestion: "
     before = [*tokenizer.chat.opening, *tokenizer.encode(lead)]

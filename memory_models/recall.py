@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from memory_models.address import AddressBook
@@ -24,6 +25,14 @@ class Ranked(NamedTuple):
 
     segments: tuple[int, ...]
     scores: Tensor  # [len(segments)]
+
+
+def combined(ranked: Ranked, other: Ranked, weight: float) -> Ranked:
+    """The same segments ranked by their score plus `weight` times their score in `other`."""
+    more = dict(zip(other.segments, other.scores.tolist(), strict=True))
+    added = ranked.scores + weight * torch.tensor([more[s] for s in ranked.segments])
+    best = added.sort(descending=True, stable=True)
+    return Ranked(tuple(ranked.segments[n] for n in best.indices.tolist()), best.values)
 
 
 class Chosen(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Protocol
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer as FastTokenizer
 
-from memory_models.errors import BrokenCheckpoint, UnsupportedModel
+from memory_models.errors import BrokenCheckpoint
 
 
 class Vocabulary(Protocol):
@@ -207,15 +207,18 @@ class Tokenizer:
 
 
 def _detect_chat_format(vocabulary: Vocabulary) -> ChatFormat:
-    for markup in _CHAT_FORMATS:
-        if all(vocabulary.control(piece) is not None for piece in markup.controls):
-            return ChatFormat(
-                name=markup.name,
-                opening=_ids(vocabulary, markup.opening, markup.controls),
-                closing=_ids(vocabulary, markup.closing, markup.controls),
-                stops=frozenset(i for i in map(vocabulary.control, markup.stops) if i is not None),
-            )
-    raise UnsupportedModel("No chat format fits this tokenizer; use another backbone.")
+    """The first format whose control tokens the vocabulary has; "plain", the last, needs none."""
+    markup = next(
+        markup
+        for markup in _CHAT_FORMATS
+        if all(vocabulary.control(piece) is not None for piece in markup.controls)
+    )
+    return ChatFormat(
+        name=markup.name,
+        opening=_ids(vocabulary, markup.opening, markup.controls),
+        closing=_ids(vocabulary, markup.closing, markup.controls),
+        stops=frozenset(i for i in map(vocabulary.control, markup.stops) if i is not None),
+    )
 
 
 def _ids(

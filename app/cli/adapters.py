@@ -1,4 +1,4 @@
-"""`bookstate adapters`: the trained adapters of a backbone: list them, install one, choose one."""
+"""`bookstate adapters`: lists, installs and chooses trained adapters of a backbone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import typer
 from app.adapters import KINDS, Installed
 from app.cli.common import Backbone, Existing, Json, emit, opened, say
 
-commands = typer.Typer(help="Trained adapters of the backbone.", no_args_is_help=True)
+commands = typer.Typer(
+    help="List, install and choose trained adapters of the backbone.", no_args_is_help=True
+)
 
-Kind = Annotated[str, typer.Argument(metavar="KIND", help=", ".join(KINDS))]
-Name = Annotated[str, typer.Argument(metavar="HASH", help="The beginning of its hash.")]
+Kind = Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")]
+Name = Annotated[
+    str, typer.Argument(metavar="HASH", help="The adapter's hash; its beginning is enough.")
+]
 
 
 @commands.command(name="list")
@@ -32,7 +36,7 @@ def list_adapters(backbone: Backbone = None, as_json: Json = False) -> None:
 def install(file: Existing, backbone: Backbone = None, as_json: Json = False) -> None:
     """Install an adapter that `bookstate train` wrote, and use it from now on.
 
-    Adapters that stored documents were read with stay installed.
+    Documents that were read with earlier adapters still work: those stay installed.
     """
     with opened(backbone) as library:
         _show(library.engine.trained.files.install(file), as_json=as_json)
@@ -40,7 +44,7 @@ def install(file: Existing, backbone: Backbone = None, as_json: Json = False) ->
 
 @commands.command()
 def use(kind: Kind, name: Name, backbone: Backbone = None, as_json: Json = False) -> None:
-    """Use another installed adapter of this kind."""
+    """Choose which installed adapter of a kind is used from now on."""
     with opened(backbone) as library:
         _show(library.engine.trained.files.use(kind, name), as_json=as_json)
 

@@ -1,4 +1,4 @@
-"""What every command shares: options, output, and the one place that turns refusals into exits."""
+"""What all commands share: options, output, and the place where errors become exit codes."""
 
 from __future__ import annotations
 
@@ -21,19 +21,29 @@ from app.storage.store import Document
 
 err = Console(stderr=True, highlight=False)
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Backbone = Annotated[
-    str | None, typer.Option("--backbone", help="Folder or pulled name of a Llama-family model.")
+    str | None,
+    typer.Option(
+        "--backbone", help="Model to use: a folder, or the name of one that `models pull` fetched."
+    ),
 ]
 DocumentId = Annotated[
-    str, typer.Argument(metavar="ID", help="Beginning of a document's or reading's id, or a title.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A document's title, or the id of a document or a reading; its beginning is enough.",
+    ),
 ]
-Existing = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+Password = Annotated[str | None, typer.Option("--password", help="Password of an encrypted PDF.")]
+Existing = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="Path of the file.")
+]
 
 
 @contextmanager
 def opened(backbone: str | None = None, **flags: Any) -> Iterator[Library]:
-    """A library for one command, whose refusals are one line."""
+    """Open the library for one command; an expected error is printed in one line."""
     with refusing():
         settings = read_settings(backbone=backbone, **flags)
         with fetch_bar(err) as on_fetch:
@@ -46,7 +56,7 @@ def opened(backbone: str | None = None, **flags: Any) -> Iterator[Library]:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turns every typed refusal into one line and exit code 1."""
+    """Print an expected error in one line and exit with code 1."""
     try:
         yield
     except REFUSALS as error:
@@ -55,18 +65,19 @@ def refusing() -> Iterator[None]:
 
 
 def emit(value: Any) -> None:
-    """One JSON value on one line of standard output."""
+    """Print a value as JSON, on one line of standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
 def say(text: str) -> None:
-    """A line for people on standard output."""
+    """Print a line for people on standard output."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def show_document(library: Library, document: Document, *, as_json: bool) -> None:
+    """Print a document as JSON or in one line."""
     if as_json:
         emit(shown_json(library, document))
     else:

@@ -37,7 +37,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, bool, str]]:
 
     from memory_models.backbone import best_device, best_dtype, dtype_named
 
-    database = _database_check(settings.database)  # makes the folder where there is none
+    database = _database_check(settings.database)  # creates the folder if it is missing
     yield "data folder", settings.home.is_dir(), str(settings.home)
     yield database
     device = best_device()
@@ -45,12 +45,13 @@ def _checks(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield "device", True, f"{device}, {dtype}, {torch.get_num_threads()} threads"
     folder = backbone_folder(settings)
     if not is_present(folder):
-        yield "backbone", False, f"{folder.name} is not here; run `bookstate models pull default`"
+        yield "backbone", False, f"{folder.name} is missing; run `bookstate models pull default`"
         return
     engine = Engine(settings)
     yield "backbone", True, f"{engine.backbone.name} {engine.backbone.sha256[:12]}"
     measured = engine.calibration.measured
-    yield "calibration", measured, "measured" if measured else "guessed; run `bookstate calibrate`"
+    missing = "not measured, so guessed values are used; run `bookstate calibrate`"
+    yield "calibration", measured, "measured" if measured else missing
 
 
 def _database_check(file: Path) -> tuple[str, bool, str]:

@@ -11,6 +11,7 @@ from app.cli.common import (
     DocumentId,
     Existing,
     Json,
+    Password,
     emit,
     err,
     opened,
@@ -25,24 +26,38 @@ from app.settings import CODED
 
 commands = typer.Typer()
 
-
-Memory = Annotated[str | None, typer.Option("--memory", help=" | ".join(MEMORY_NOTES))]
-Preset = Annotated[str | None, typer.Option("--preset", help=" | ".join(CODED))]
+Memory = Annotated[
+    str | None, typer.Option("--memory", help=f"Memory to read with: {', '.join(MEMORY_NOTES)}.")
+]
+Preset = Annotated[
+    str | None, typer.Option("--preset", help=f"Size of the state: {', '.join(CODED)} (adaptive).")
+]
 KeepRatio = Annotated[
-    float | None, typer.Option("--keep-ratio", "--share", help="Part of the slots kept (adaptive).")
+    float | None,
+    typer.Option(
+        "--keep-ratio",
+        "--share",
+        help="Share of the slots to keep, above 0 and up to 1, instead of the preset's (adaptive).",
+    ),
 ]
 SlotBits = Annotated[
     float | None,
-    typer.Option("--slot-bits", help="1 to 3 with a codec, 4, 8 or 16 (adaptive)."),
+    typer.Option(
+        "--slot-bits",
+        help="Bits per number in a slot, instead of the preset's: 1, 1.5, 2 or 3 with a trained "
+        "codec; 4, 8 or 16 without (adaptive).",
+    ),
 ]
-Password = Annotated[str | None, typer.Option("--password", help="Of an encrypted PDF.")]
+Title = Annotated[
+    str | None, typer.Option("--title", help="Title of the document, instead of the file's.")
+]
 
 
 @commands.command()
 def ingest(
     file: Existing,
     memory: Memory = None,
-    title: Annotated[str | None, typer.Option()] = None,
+    title: Title = None,
     password: Password = None,
     preset: Preset = None,
     keep_ratio: KeepRatio = None,
@@ -50,7 +65,7 @@ def ingest(
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """Read a file once and keep its state."""
+    """Add a file to the library: read it once and keep its memory state."""
     state = {"memory": memory, "preset": preset, "keep_ratio": keep_ratio, "slot_bits": slot_bits}
     with opened(backbone, **state) as library:
         _warn(library, library.settings.memory)
@@ -76,7 +91,10 @@ def reread(
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """Read a document again from the file that is kept, as another reading; chats stay."""
+    """Read a stored document again, for example with another memory.
+
+    Its chats, summaries and earlier readings are kept.
+    """
     state = {"memory": memory, "preset": preset, "keep_ratio": keep_ratio, "slot_bits": slot_bits}
     with opened(backbone, **state) as library:
         _warn(library, memory or library.store.document(document_id).reading.memory)
@@ -88,13 +106,13 @@ def reread(
 
 
 def _warn(library: Library, memory: str) -> None:
-    """Say on standard error what speaks against reading with this memory and backbone."""
+    """Print warnings about this memory and backbone on standard error."""
     if warning := library.engine.caution(memory):
         err.print(warning, style="yellow")
     if memory == "adaptive" and not library.engine.calibration.measured:
         err.print(
-            f"Backbone {library.backbone.name!r} is not calibrated: windows are addressed by "
-            "guessed heads. `bookstate calibrate` measures them.",
+            f"Backbone {library.backbone.name!r} is not calibrated: which of its attention heads "
+            "find the right segments is a guess. Run `bookstate calibrate` to measure it.",
             style="yellow",
             markup=False,
         )
@@ -116,7 +134,9 @@ def _size(count: int) -> str:
 
 @commands.command(name="list")
 def list_documents(
-    search: Annotated[str, typer.Option(help="Part of a title, author or file name.")] = "",
+    search: Annotated[
+        str, typer.Option(help="List only titles, authors or file names that contain this text.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """List the documents, newest first."""
@@ -133,7 +153,7 @@ def list_documents(
 
 @commands.command()
 def show(document_id: DocumentId, as_json: Json = False) -> None:
-    """Show one document with its chapters."""
+    """Show one document with its chapters and readings."""
     with opened() as library:
         document = library.store.document(document_id)
         shown = shown_json(library, document)
@@ -155,11 +175,11 @@ def show(document_id: DocumentId, as_json: Json = False) -> None:
 def append(
     document_id: DocumentId,
     file: Existing,
-    password: Annotated[str | None, typer.Option()] = None,
+    password: Password = None,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """Continue a document's state with another file."""
+    """Add another file to the end of a document, and read it."""
     with opened(backbone) as library, reading_bar(err) as on_progress:
         document = library.append(
             document_id, file.read_bytes(), file.name, password=password, on_progress=on_progress
@@ -178,11 +198,11 @@ def rename(document_id: DocumentId, title: str, as_json: Json = False) -> None:
 def rm(
     document_id: DocumentId,
     reading: Annotated[
-        bool, typer.Option("--reading", help="Only the reading with this id (all of it).")
+        bool, typer.Option("--reading", help="Delete only the reading with this id, given in full.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete a document with its states, chats and summaries, or one of several readings of it."""
+    """Delete a document with its states, chats and summaries, or only one of its readings."""
     with opened() as library:
         store = library.store
         document = store.document_of(document_id) if reading else store.document(document_id)

@@ -1,4 +1,4 @@
-"""Documents as the JSON that the command line and the web UI's endpoints both answer with."""
+"""Documents as JSON, the same for the command line and for the web server's endpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.storage.store import Document
 
 
 def ingested_json(done: Ingested) -> dict[str, Any]:
-    """What `ingest --json` prints; `id` is the document's, whichever reading was made."""
+    """What `ingest --json` prints; `id` is the document's id, not the reading's."""
     document, reading = done.document, done.document.reading
     return {
         "id": document.id,
@@ -27,7 +27,7 @@ def ingested_json(done: Ingested) -> dict[str, Any]:
 
 
 def document_json(document: Document) -> dict[str, Any]:
-    """A document as `list --json` prints it, with what its reading in use is like."""
+    """A document as `list --json` prints it, with the properties of its reading in use."""
     reading = document.reading
     own = "id title author file_name format source_sha256 created_at"
     read = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -14,8 +15,12 @@ commands = typer.Typer()
 
 
 @commands.command()
-def export(document_id: DocumentId, out: Path, as_json: Json = False) -> None:
-    """Write a document with its state to one file."""
+def export(
+    document_id: DocumentId,
+    out: Annotated[Path, typer.Argument(help="File to write; an existing one is replaced.")],
+    as_json: Json = False,
+) -> None:
+    """Export a document with its state, chats and summaries to one file."""
     with opened() as library:
         document = export_document(library.store, document_id, out)
         show_document(library, document, as_json=as_json)
@@ -23,6 +28,6 @@ def export(document_id: DocumentId, out: Path, as_json: Json = False) -> None:
 
 @commands.command(name="import")
 def import_(file: Existing, as_json: Json = False) -> None:
-    """Take in a file that `export` wrote; it is checked before anything is stored."""
+    """Import a file that `export` wrote; it is checked before anything is stored."""
     with opened() as library:
         show_document(library, import_document(library.store, file), as_json=as_json)

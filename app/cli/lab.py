@@ -1,6 +1,6 @@
-"""The laboratory's commands (train, evaluate, ...), imported only when one of them is asked for.
+"""The lab's commands (train, evaluate, ...), imported only when one of them is called.
 
-This is the one place of the product that knows `lab`, which needs the extra of the same name.
+No other file of the product imports `lab`, whose packages come with the extra of the same name.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Command = TyperCommand | TyperGroup
 
 
 class WithLab(TyperGroup):
-    """A group of commands that lists those of the laboratory after its own."""
+    """A group of commands that lists the lab's commands after its own."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        """The product's commands, then the laboratory's."""
+        """The product's commands, then the lab's."""
         return [*super().list_commands(ctx), *COMMANDS]
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Command | None:  # type: ignore[override]
@@ -44,7 +44,7 @@ def _lab_command(name: str) -> Command:
 
 
 def _refusal(name: str, missing: list[str]) -> typer.Typer:
-    """A command that takes any arguments and says what has to be installed."""
+    """A command that accepts any arguments and says what has to be installed."""
     commands = typer.Typer()
 
     @commands.command(

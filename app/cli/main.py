@@ -1,7 +1,8 @@
-"""The command line: thin commands over `Library`, one file for each group.
+"""The command line: short commands that call `Library`, one file for each group.
 
-With --json, standard output holds exactly one JSON value (one a line for --questions) and all else
-goes to standard error. Exit code 0 done, 1 refused with a one-line reason, 2 wrong usage.
+With --json, standard output holds exactly one JSON value (with --questions, one per line); all
+other output goes to standard error. Exit codes: 0 for success, 1 for an error that is explained in
+one line, 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from app.cli.lab import WithLab
 
 app = typer.Typer(
     name="bookstate",
-    help="Read a book once, keep its memory state, ask for ever.",
+    help="Read a book once, keep its memory state, ask as often as you like.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from app.cli.common import Json, emit, err, opened, say
 from app.cli.progress import fetch_bar
 from memory_models.backbone import DEFAULT_BACKBONE, fetch_default, is_present, pull
 
-commands = typer.Typer(help="Backbones.", no_args_is_help=True)
+commands = typer.Typer(
+    help="List and fetch backbones: the language models that read and answer.",
+    no_args_is_help=True,
+)
+Name = Annotated[
+    str, typer.Argument(help="`default`, or a model's id on Hugging Face, such as OWNER/NAME.")
+]
 
 
 @commands.command(name="list")
 def models_list(as_json: Json = False) -> None:
-    """Backbones that are on this disk."""
+    """List the backbones on this computer."""
     with opened() as library:
         folder = library.settings.models
         found = [p for p in sorted(folder.glob("*")) if is_present(p)] if folder.is_dir() else []
@@ -24,12 +32,12 @@ def models_list(as_json: Json = False) -> None:
         for row in rows:
             say(f"{row['name']}{'  (default)' if row['default'] else ''}")
         if not rows:
-            say("none yet; `bookstate models pull default` fetches the default backbone")
+            say("No backbone yet; run `bookstate models pull default` to fetch the default one.")
 
 
 @commands.command(name="pull")
-def models_pull(name: str, as_json: Json = False) -> None:
-    """Fetch the default backbone, or a Hugging Face model by its id."""
+def models_pull(name: Name, as_json: Json = False) -> None:
+    """Fetch the default backbone or a model from Hugging Face."""
     with opened() as library, fetch_bar(err) as on_fetch:
         if name in ("default", DEFAULT_BACKBONE.name):
             folder = library.settings.models / DEFAULT_BACKBONE.name
@@ -39,4 +47,4 @@ def models_pull(name: str, as_json: Json = False) -> None:
             folder = library.settings.models / name.replace("/", "--")
             if not is_present(folder):
                 pull(name, folder, on_fetch)
-        emit({"name": folder.name, "present": True}) if as_json else say(f"{folder.name} is here")
+        emit({"name": folder.name, "present": True}) if as_json else say(f"{folder.name} is ready")

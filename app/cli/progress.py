@@ -21,7 +21,7 @@ from memory_models.backbone import Progress as OnFetch
 
 @contextmanager
 def reading_bar(console: Console, label: str = "Reading") -> Iterator[OnProgress]:
-    """A bar with segments, tokens a second and time left; appears with the first step."""
+    """A bar with segments read, tokens per second and time left; shown from the first step on."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -53,7 +53,7 @@ def pace_text(progress: ReadProgress) -> str:
 
 @contextmanager
 def fetch_bar(console: Console) -> Iterator[OnFetch]:
-    """A bar for what is fetched or converted, in megabytes; appears with the first step."""
+    """A bar for a download or a conversion, in megabytes; shown from the first step on."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[size]}"))
     bar = Progress(*columns, console=console)
     tasks: dict[str, TaskID] = {}
@@ -74,7 +74,7 @@ def fetch_bar(console: Console) -> Iterator[OnFetch]:
 
 @contextmanager
 def training_bar(console: Console, label: str) -> Iterator[Callable[[int, int, float], None]]:
-    """A bar for (done, total, loss); appears with the first step."""
+    """A bar for training, called with (done, total, loss); shown from the first step on."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

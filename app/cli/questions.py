@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.answers import Answer
+from app.answering.answers import Answer
 from app.cli.common import Backbone, DocumentId, Json, emit, err, opened, say
 from app.cli.progress import reading_bar
 from app.cli.thorough import print_thorough

@@ -15,14 +15,19 @@ commands = typer.Typer()
 @commands.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 7860,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 7860,
     auth_file: Annotated[
-        Path | None, typer.Option(help="Lines of user:password, each may log in.")
+        Path | None,
+        typer.Option(
+            help="Ask for a login; this file lists who may log in, one user:password a line."
+        ),
     ] = None,
-    open_browser: Annotated[bool, typer.Option("--open/--no-open")] = True,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = True,
     backbone: Backbone = None,
 ) -> None:
-    """Open the web UI."""
+    """Start the web page and open it in a browser."""
     from app.ui.server import serve_ui  # gradio takes seconds to import
 
     with opened(backbone) as library:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.answers import Evidence
+from app.answering.answers import Evidence
+from app.answering.items import ThoroughAnswer
 from app.cli.common import emit, err, say
 from app.cli.progress import counting_bar
 from app.library import Library
 from app.state_reader import Scope
-from app.thorough.items import ThoroughAnswer
 
 
 def print_thorough(

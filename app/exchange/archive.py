@@ -1,10 +1,11 @@
-"""Verified import of what `export.py` writes: one reading of a document, as one zip.
+"""Imports the zip file that `export.py` writes, which holds one reading of a document.
 
-It holds `manifest.json`, a safetensors member for each state blob, and the files themselves where
-they are kept. An import trusts nothing: sizes and counts are limited before anything is read,
-no name from the archive is ever a path, the manifest (`manifest.py`) and every blob
-(`state_checks.py`) are checked against what the memory leaves behind, the hashes of the state and
-of the files are computed again, and only then is everything stored in one transaction.
+The zip contains `manifest.json`, a safetensors member for each blob of the state, and the original
+files if they are stored. The import does not trust the file. It limits sizes and counts before it
+reads anything, and never uses a name from the archive as a path. It checks the manifest
+(`manifest.py`) and every blob (`state_checks.py`) against what the memory would have written, and
+computes the hashes of the state and of the files again. Only then is everything stored, in one
+transaction.
 """
 
 from __future__ import annotations
@@ -32,24 +33,24 @@ from app.exchange.manifest import (
     unpack,
 )
 from app.exchange.state_checks import StateCheck
-from app.storage.store import Document, Reading, Store, Summary, state_heading
+from app.storage.store import Document, Message, Reading, Store, Summary, state_heading
 
 MOST_MEMBERS = 200_000
 MOST_MANIFEST_BYTES = 256 << 20
 MOST_BLOB_BYTES = 1 << 30
 MOST_STATE_BYTES = 64 << 30
-MOST_ORIGINAL_BYTES = 512 << 20  # as the readers of files take it
-HIGHEST_RATIO = 100  # of what a member unpacks to and its size in the archive
-_FREE_BYTES = 1 << 16  # that a member may unpack to at any ratio
-_DIRECTORY_ENTRY = 128  # bytes, more than any member of ours takes
+MOST_ORIGINAL_BYTES = 512 << 20  # the limit of the file readers
+HIGHEST_RATIO = 100  # of a member's unpacked size to its size in the archive
+_FREE_BYTES = 1 << 16  # a member may unpack to so many bytes at any ratio
+_DIRECTORY_ENTRY = 128  # bytes of the table per member; ours need fewer
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def import_document(store: Store, file: Path) -> Document:
-    """Check an exported file and store it; a reading that is here already stays as it is.
+    """Check an exported file and store it; a reading that already exists is left as it is.
 
-    Where the document is here, it gets another reading, and keeps its title, chats and summaries.
-    Raises InvalidArchive, with nothing stored, for anything that is not in order.
+    A document that already exists gets another reading and keeps its title, chats and summaries.
+    Raises InvalidArchive if anything is wrong; then nothing is stored.
     """
     with _opened(file) as archive:
         manifest = parse(_member(archive, MANIFEST, MOST_MANIFEST_BYTES))
@@ -66,8 +67,8 @@ def import_document(store: Store, file: Path) -> Document:
             total.update(state_heading(entry.part, entry.segment, entry.size) + blob)
         if total.hexdigest() != manifest.reading.state_sha256:
             raise InvalidArchive(
-                f"The archive's state has SHA-256 {total.hexdigest()[:12]}, but its manifest "
-                f"names {manifest.reading.state_sha256[:12]}; export the document again."
+                f"The archive's state has SHA-256 {total.hexdigest()[:12]}, but the manifest says "
+                f"{manifest.reading.state_sha256[:12]}; export the document again."
             )
         for member, source in manifest.originals:
             _original(archive, member, source)
@@ -80,7 +81,7 @@ def import_document(store: Store, file: Path) -> Document:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    """The opened archive, its members counted; damage inside is raised as InvalidArchive."""
+    """Open the archive; errors that show that it is damaged are raised as InvalidArchive."""
     try:
         with file.open("rb") as stream:
             _check_directory(stream, file.name)
@@ -96,13 +97,16 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
         ValueError,
     ) as error:
         raise InvalidArchive(
-            f"{file.name} is no whole archive ({error}); export the document again or copy the "
-            "file again."
+            f"{file.name} is not a complete archive ({error}); copy the file again or export the "
+            "document again."
         ) from error
 
 
 def _check_directory(stream: BinaryIO, name: str) -> None:
-    """Limit the table of members before zipfile reads it, by the records at the file's end."""
+    """Check the size of the table of members before zipfile reads it.
+
+    The size is in the records at the end of the file.
+    """
     length = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, length - (1 << 16) - 128))
     tail = stream.read()
@@ -110,14 +114,15 @@ def _check_directory(stream: BinaryIO, name: str) -> None:
     sizes = [0]
     for at in (len(tail) - 22, tail.rfind(b"PK\5\6")):
         if at >= 0 and tail[at : at + 4] == b"PK\5\6" and at + 22 <= len(tail):
-            sizes.append(struct.unpack_from("<I", tail, at + 12)[0] % 0xFFFFFFFF)  # all ones: below
+            # All ones: the size is in the record below.
+            sizes.append(struct.unpack_from("<I", tail, at + 12)[0] % 0xFFFFFFFF)
     at = tail.rfind(b"PK\6\6")
     if 0 <= at <= len(tail) - 56:
         sizes.append(struct.unpack_from("<Q", tail, at + 40)[0])
     if max(sizes) > MOST_MEMBERS * _DIRECTORY_ENTRY:
         raise InvalidArchive(
-            f"{name} lists its members in {max(sizes):,} bytes, at most "
-            f"{MOST_MEMBERS * _DIRECTORY_ENTRY:,} are read; it is not an export of bookstate."
+            f"The table of members of {name} has {max(sizes):,} bytes and the limit is "
+            f"{MOST_MEMBERS * _DIRECTORY_ENTRY:,}; choose a file that `bookstate export` wrote."
         )
 
 
@@ -125,8 +130,8 @@ def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
     members = archive.infolist()
     if len(members) > MOST_MEMBERS:
         raise InvalidArchive(
-            f"The archive has {len(members):,} members, at most {MOST_MEMBERS:,} are read; "
-            "it is not an export of bookstate."
+            f"The archive has {len(members):,} members and the limit is {MOST_MEMBERS:,}; choose a "
+            "file that `bookstate export` wrote."
         )
     names = Counter(member.filename for member in members)
     originals = {member for member, _ in manifest.originals}
@@ -135,26 +140,28 @@ def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
         twice = (name for name, times in names.items() if times > 1)
         odd = sorted(names.keys() ^ expected) or sorted(twice)
         raise InvalidArchive(
-            f"The archive's member {odd[0]!r:.80} is surplus, missing or there twice; "
+            f"The archive's member {odd[0]!r:.80} is unexpected, missing or contained twice; "
             "export the document again."
         )
     size = sum(entry.size for entry in manifest.state)
     size += sum(source.original or 0 for source in manifest.sources)
     if size > MOST_STATE_BYTES:
         raise InvalidArchive(
-            f"The archive's state and files have {size:,} bytes, at most {MOST_STATE_BYTES:,} are "
-            "read; read the document itself instead."
+            f"The archive's state and files have {size:,} bytes and the limit is "
+            f"{MOST_STATE_BYTES:,}; add the document itself with `bookstate ingest`."
         )
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int, size: int | None = None) -> bytes:
-    """A member's bytes, under limits; `size`: what it must have."""
+    """A member's bytes: at most `most`, and exactly `size` if that is given."""
     if name not in archive.NameToInfo:
-        raise InvalidArchive(f"The archive has no {name}; it is not an export of bookstate.")
+        raise InvalidArchive(
+            f"The archive has no {name}; choose a file that `bookstate export` wrote."
+        )
     info = archive.getinfo(name)
     if info.flag_bits & 1 or info.compress_type not in _METHODS:
         raise InvalidArchive(
-            f"The archive's member {name} is encrypted or packed in an unknown way; "
+            f"The archive's member {name} is encrypted or compressed with an unknown method; "
             "export the document again."
         )
     if info.file_size > most or (size is not None and info.file_size != size):
@@ -165,45 +172,46 @@ def _member(archive: zipfile.ZipFile, name: str, most: int, size: int | None = N
         )
     if info.file_size > max(_FREE_BYTES, HIGHEST_RATIO * info.compress_size):
         raise InvalidArchive(
-            f"The archive's member {name} unpacks to more than {HIGHEST_RATIO} times its size; "
-            "no export does, so it is not read."
+            f"The archive's member {name} unpacks to more than {HIGHEST_RATIO} times its size, "
+            "which is the limit; export the document again."
         )
     with archive.open(info) as member:
         data = member.read(info.file_size)
         if len(data) != info.file_size or member.read(1):
             raise InvalidArchive(
-                f"The archive's member {name} has another size than it says; copy the file again."
+                f"The archive's member {name} does not have the size that the archive states; copy "
+                "the file again."
             )
     return data
 
 
 def _state(archive: zipfile.ZipFile, manifest: Manifest) -> Iterator[tuple[BlobEntry, bytes]]:
-    """The state blob by blob, each with the hash that the manifest names."""
+    """The state's blobs; each has the hash that the manifest states."""
     for entry in manifest.state:
         blob = _member(archive, entry.member, MOST_BLOB_BYTES, entry.size)
         found = hashlib.sha256(blob).hexdigest()
         if found != entry.sha256:
             raise InvalidArchive(
-                f"The archive's member {entry.member} has SHA-256 {found[:12]}, but "
-                f"{entry.sha256[:12]} is named in the manifest; copy or export the file again."
+                f"The archive's member {entry.member} has SHA-256 {found[:12]}, but the manifest "
+                f"says {entry.sha256[:12]}; copy the file again or export the document again."
             )
         yield entry, blob
 
 
 def _original(archive: zipfile.ZipFile, member: str, source: SourceEntry) -> bytes:
-    """A file that the document is made of, with the hash that the manifest names."""
+    """An original file of the document; it has the hash that the manifest states."""
     data = _member(archive, member, MOST_ORIGINAL_BYTES, source.original)
     found = hashlib.sha256(data).hexdigest()
     if found != source.sha256:
         raise InvalidArchive(
-            f"The archive's member {member} has SHA-256 {found[:12]}, but {source.sha256[:12]} is "
-            "named in the manifest; copy or export the file again."
+            f"The archive's member {member} has SHA-256 {found[:12]}, but the manifest says "
+            f"{source.sha256[:12]}; copy the file again or export the document again."
         )
     return data
 
 
 def _is_here(store: Store, manifest: Manifest) -> bool:
-    """True where the reading is here with the same state. Raises InvalidArchive for another one."""
+    """True if the reading exists with the same state. Raises InvalidArchive for another state."""
     wanted = manifest.reading
     if not store.is_reading(wanted.id):
         return False
@@ -214,7 +222,7 @@ def _is_here(store: Store, manifest: Manifest) -> bool:
     several = len(store.readings(known.id)) > 1
     remove = f"bookstate rm --reading {wanted.id}" if several else f"bookstate rm {known.id}"
     raise InvalidArchive(
-        f"{known.title!r} ({known.id}) is in the library already, {how}; run `{remove}` first."
+        f"{known.title!r} ({known.id}) is already in the library, {how}; run `{remove}` first."
     )
 
 
@@ -224,8 +232,8 @@ def _store(store: Store, archive: zipfile.ZipFile, manifest: Manifest, unpacked:
         store.add_document(**row.model_dump())
     elif store.document(row.id).source_sha256 != row.source_sha256:
         raise InvalidArchive(
-            f"Another document has the id {row.id} in this library; remove it first, or keep the "
-            "file for another library."
+            f"Another document has the id {row.id} in this library; delete that one first or "
+            "import the file into another library."
         )
     originals = {source.sha256: member for member, source in manifest.originals}
     numbers = []
@@ -254,13 +262,13 @@ def _check_new(store: Store, reading: Reading) -> None:
     for known in store.readings(reading.document_id):
         if how(known) == how(reading):
             raise InvalidArchive(
-                f"The document has been read in this way already, as the reading {known.id}; run "
-                f"`bookstate rm --reading {known.id}` first."
+                f"The document has been read in this way already, as the reading {known.id}; to "
+                f"replace it, run `bookstate rm --reading {known.id}` first."
             )
 
 
 def _store_activity(store: Store, document: Document, manifest: Manifest) -> None:
-    """Store the summaries and chats that the document does not have."""
+    """Store the summaries and chats that the document does not have yet."""
     known = store.summaries(document)
     for summary in manifest.summaries:
         if summary.chapter not in known:
@@ -271,11 +279,6 @@ def _store_activity(store: Store, document: Document, manifest: Manifest) -> Non
             continue
         chat_id = store.start_chat(document.id, chat.title, chat.created_at)
         for message in chat.messages:
-            store.say(
-                chat_id,
-                **{
-                    **message.model_dump(),
-                    "sources": list(message.sources),
-                    "evidence": [e.model_dump() for e in message.evidence],
-                },
-            )
+            raw = message.model_dump()
+            lists = {name: list(raw[name]) for name in ("sources", "evidence", "items")}
+            store.say(chat_id, Message(**raw | lists))

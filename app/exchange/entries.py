@@ -1,4 +1,4 @@
-"""Parts of a manifest that have the same form in every version of it."""
+"""Parts of a manifest that are the same in every version of the format."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PageEntry(Strict):
 
 
 class BlobEntry(Strict):
-    """One member of the archive: a part of the state, by what it is."""
+    """One member of the archive that holds a part of the state."""
 
     part: Literal["address", "carry", "slots", "snapshot"]
     segment: Whole
@@ -42,7 +42,7 @@ class BlobEntry(Strict):
 
     @property
     def member(self) -> str:
-        """The only name that this part may have in the archive."""
+        """The name that this part must have in the archive."""
         return f"state/{self.part}-{self.segment:06d}.safetensors"
 
 
@@ -55,7 +55,7 @@ class SummaryEntry(Strict):
 
 
 class EvidenceEntry(Strict):
-    """Sentences that an answer's memory pointed at; offsets are those of the whole text."""
+    """Sentences that the memory pointed at for an answer; offsets are into the whole text."""
 
     text: str
     start: Whole
@@ -69,6 +69,14 @@ class EvidenceEntry(Strict):
     weight: Annotated[float, Field(ge=0, le=1)]
 
 
+class ItemEntry(Strict):
+    """One answer of a thorough list: how often it was found, and where."""
+
+    answer: str
+    count: Positive
+    evidence: tuple[EvidenceEntry, ...]
+
+
 class MessageEntry(Strict):
     """One message of a chat, with the sources and the evidence of an answer."""
 
@@ -76,8 +84,12 @@ class MessageEntry(Strict):
     text: str
     confidence: float | None
     sources: tuple[dict[str, str | int | float | bool | None], ...]
-    evidence: tuple[EvidenceEntry, ...] = ()  # exports of version 0.3 have none
+    evidence: tuple[EvidenceEntry, ...] = ()  # missing in exports of version 0.3
     created_at: Time
+    word: Literal["", "sure", "likely", "guess"] = ""  # these four: exports of before have none
+    about: str = ""
+    reading_id: Short = ""
+    items: tuple[ItemEntry, ...] = ()
 
 
 class ChatEntry(Strict):
@@ -89,5 +101,5 @@ class ChatEntry(Strict):
 
 
 def refused(why: str) -> InvalidArchive:
-    """What is wrong with a manifest, as a refusal."""
-    return InvalidArchive(f"The archive's manifest is refused: {why}; export the document again.")
+    """The error for a manifest; `why` says what is wrong with it."""
+    return InvalidArchive(f"The archive's manifest is invalid: {why}; export the document again.")

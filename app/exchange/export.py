@@ -1,6 +1,7 @@
-"""Export of one reading of a document: a zip, of one moment of the database.
+"""Exports one reading of a document as a zip file.
 
-It is written part by part to a file next to the target, which it replaces at the end.
+Everything is read in one database transaction. The zip is first written to a temporary file next to
+the target, which replaces the target at the end.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from app.storage.store import Document, Store, state_heading
 
 
 def export_document(store: Store, document_id: str, out: Path) -> Document:
-    """Write one finished reading of a document to one file, atomically.
+    """Write one finished reading of a document to a file: all of it or nothing.
 
-    With it go the text, the files where they are kept, the summaries and the chats.
+    The file also holds the text, the original files if they are stored, the summaries and chats.
     """
     with store.reading():
         document = store.document(document_id)
         if not document.ready:
-            raise NotReady(f"{document.how_far}; finish reading it before it is exported.")
+            raise NotReady(f"{document.how_far}; finish reading it, then export it.")
         with _replacing(out) as file, zipfile.ZipFile(file, "w") as archive:
             entries = _write_state(store, document, archive)
             sources = list(_write_originals(store, document, archive))
@@ -39,9 +40,9 @@ def export_document(store: Store, document_id: str, out: Path) -> Document:
             count = len(entries) + len(sources)
             if len(manifest) > MOST_MANIFEST_BYTES or count >= MOST_MEMBERS:
                 raise InvalidArchive(
-                    f"{document.title!r} gives a manifest of {len(manifest):,} bytes and "
-                    f"{count:,} parts, at most {MOST_MANIFEST_BYTES:,} and "
-                    f"{MOST_MEMBERS:,} fit an archive; keep it in the library."
+                    f"{document.title!r} is too large to export: its manifest has "
+                    f"{len(manifest):,} bytes (limit {MOST_MANIFEST_BYTES:,}) and it has {count:,} "
+                    f"parts (limit {MOST_MEMBERS:,}); copy the whole data folder instead."
                 )
             archive.writestr(zipfile.ZipInfo(MANIFEST), manifest)
     return document
@@ -49,9 +50,9 @@ def export_document(store: Store, document_id: str, out: Path) -> Document:
 
 @contextmanager
 def _replacing(out: Path) -> Iterator[BinaryIO]:
-    """A file beside `out` that takes its place when the block ends well, and vanishes otherwise."""
+    """A temporary file next to `out` that replaces it if the block succeeds, else is deleted."""
     if out.is_dir():
-        raise InvalidArchive(f"{out} is a folder; give the name of a file in it.")
+        raise InvalidArchive(f"{out} is a folder; give the name of a file.")
     part = out.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
@@ -61,7 +62,7 @@ def _replacing(out: Path) -> Iterator[BinaryIO]:
         part.replace(out)
     except OSError as error:
         raise InvalidArchive(
-            f"{out} cannot be written ({error.strerror}); choose another place or make room."
+            f"{out} cannot be written ({error.strerror}); choose another place or free some space."
         ) from error
     finally:
         part.unlink(missing_ok=True)
@@ -73,7 +74,7 @@ def _write_state(store: Store, document: Document, archive: zipfile.ZipFile) -> 
     for part, segment in store.state_index(document.reading):
         _, blob = store.blobs(document.reading, part, [segment])[0]
         sha256 = hashlib.sha256(blob).hexdigest()
-        # Not the constructor: it wants the literal that this string is checked to be.
+        # `model_validate` instead of the constructor, whose type asks for a literal part name.
         entry = BlobEntry.model_validate(
             {"part": part, "segment": segment, "size": len(blob), "sha256": sha256}
         )
@@ -83,7 +84,8 @@ def _write_state(store: Store, document: Document, archive: zipfile.ZipFile) -> 
     if total.hexdigest() != document.reading.state_sha256:
         raise InvalidArchive(
             f"The stored state of {document.title!r} has SHA-256 {total.hexdigest()[:12]}, but "
-            f"{str(document.reading.state_sha256)[:12]} was recorded; remove it and read it again."
+            f"{str(document.reading.state_sha256)[:12]} was recorded when it was read, so it is "
+            "damaged; remove it and read it again."
         )
     return entries
 
@@ -91,7 +93,7 @@ def _write_state(store: Store, document: Document, archive: zipfile.ZipFile) -> 
 def _write_originals(
     store: Store, document: Document, archive: zipfile.ZipFile
 ) -> Iterator[dict[str, Any]]:
-    """Write the files that are kept; the sources as the manifest has them."""
+    """Write the original files that are stored; yields an entry of the manifest for each source."""
     kept = store.kept_originals(document.id)
     for place, source in enumerate(store.sources(document.reading)):
         size = None
@@ -121,6 +123,7 @@ def _manifest(
                     **asdict(message),
                     "sources": tuple(message.sources),
                     "evidence": tuple(message.evidence),
+                    "items": tuple(message.items),
                 }
                 for message in store.messages(chat.id)
             ),
@@ -155,5 +158,5 @@ def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _plain(file_name: str) -> str:
-    """A file's name without what could read as a path."""
+    """A file name without characters that could make it a path."""
     return re.sub(r"[/\\\x00-\x1f]", "_", file_name)

@@ -1,8 +1,8 @@
-"""The manifest of an exported document: its form, and what must hold between its parts.
+"""The manifest of an exported document: its format, and checks that its parts are consistent.
 
-`Manifest` checks types, patterns and ranges; `unpack` builds what the store keeps and checks
-everything that one part says about another. Nothing here trusts the file. The form that version
-0.3 wrote (`manifest_1.py`) is brought into the present one first, and then checked like it.
+`Manifest` checks types, patterns and ranges. `unpack` builds what the store keeps, and checks that
+the parts do not contradict each other. Nothing here trusts the file. A manifest of version 0.3
+(`manifest_1.py`) is first converted to the present format, and then checked in the same way.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from app.storage.texts import snapshot_ends
 from ingest.book import Book, Chapter, InvalidBookError, Page, Segment, check_partition
 from memory_models.errors import ModelError
 
-MANIFEST = "manifest.json"  # the member's name
+MANIFEST = "manifest.json"  # its name in the archive
 FORMAT = 2
 WIDEST_WINDOW = 8192  # tokens, the limit of the setting
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
@@ -61,7 +61,7 @@ class DocumentEntry(Strict):
 
 
 class ReadingEntry(Strict):
-    """The row of `readings`, but for what it belongs to."""
+    """The row of `readings` without the ids of its document and text."""
 
     id: Id
     memory: Literal["adaptive", "infini", "melodi"]
@@ -82,7 +82,7 @@ class ReadingEntry(Strict):
 
 
 class TextEntry(Strict):
-    """The text that was read; `parser` is the version of the readers that found it."""
+    """The text that was read; `parser` is the version of the parsers that extracted it."""
 
     parser: Whole
     paged: bool
@@ -90,7 +90,7 @@ class TextEntry(Strict):
 
 
 class SourceEntry(Strict):
-    """A file that the text is from; `original`: its size where it is in the archive."""
+    """A file that the text is from; `original` is its size if it is in the archive."""
 
     sha256: Sha256
     file_name: FileName
@@ -99,7 +99,7 @@ class SourceEntry(Strict):
 
 
 class ChapterEntry(Strict):
-    """A chapter; offsets are those of the whole text, `source` counts the files from 0."""
+    """A chapter; offsets are into the whole text, `source` counts the files from 0."""
 
     title: Short
     start: Whole
@@ -137,7 +137,7 @@ class Manifest(Strict):
 
     @property
     def originals(self) -> list[tuple[str, SourceEntry]]:
-        """(member of the archive, source) of the files that are in it."""
+        """(name in the archive, source) of the original files that the archive contains."""
         named = ((original_member(n), source) for n, source in enumerate(self.sources))
         return [(member, source) for member, source in named if source.original is not None]
 
@@ -148,13 +148,13 @@ _Manifests: TypeAdapter[Manifest | Manifest1] = TypeAdapter(
 
 
 def original_member(number: int) -> str:
-    """The only name that the file of this number may have in the archive."""
+    """The name that the original file of this number must have in the archive."""
     return f"originals/{number:06d}"
 
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """A manifest that holds together, in the store's own terms."""
+    """The content of a checked manifest, as the store keeps it."""
 
     config: MemoryConfig
     text: DocumentText
@@ -162,7 +162,7 @@ class Unpacked:
 
 
 def parse(data: bytes) -> Manifest:
-    """Read a manifest from JSON. Raises InvalidArchive with the first thing that is wrong."""
+    """Read a manifest from JSON. Raises InvalidArchive for the first error in it."""
     try:
         found = _Manifests.validate_json(data)
         return Manifest.model_validate(found.renewed()) if isinstance(found, Manifest1) else found
@@ -171,16 +171,16 @@ def parse(data: bytes) -> Manifest:
         given: Any = problem["input"]
         if problem["type"].startswith("union_tag"):
             raise InvalidArchive(
-                f"The archive has format {given.get('format')!r:.40}, this program reads 1 and "
-                f"{FORMAT}; use the version of bookstate that wrote it."
+                f"The archive has format {given.get('format')!r:.40}, but this version reads only "
+                f"1 and {FORMAT}; use the version of bookstate that wrote the archive."
             ) from error
         loc = problem["loc"][1:] if problem["loc"][:1] in ((1,), (FORMAT,)) else problem["loc"]
-        place = ".".join(str(step) for step in loc) or "the whole"
-        raise refused(f"{place} is not in order ({problem['msg']:.200})") from error
+        place, why = ".".join(str(step) for step in loc), f"{problem['msg']:.200}"
+        raise refused(f"{place} is not valid ({why})" if place else why) from error
 
 
 def unpack(manifest: Manifest) -> Unpacked:
-    """What the manifest describes. Raises InvalidArchive where its parts contradict one another."""
+    """What the manifest describes. Raises InvalidArchive if its parts contradict each other."""
     row, text = manifest.document, manifest.text
     _check_identity(manifest)
     config = _config(manifest.reading)
@@ -208,11 +208,11 @@ def unpack(manifest: Manifest) -> Unpacked:
     inside = [s.chapter for s in manifest.segments]
     sources = tuple(chapter.source for chapter in manifest.chapters)
     ends = snapshot_ends(inside, book.chapters, sources)
-    every = [n for n in range(len(inside) - 1) if inside[n] != inside[n + 1]]  # by version 0.3
+    every = [n for n in range(len(inside) - 1) if inside[n] != inside[n + 1]]  # as in version 0.3
     expected = [expected_blobs(config, len(inside), kept) for kept in (ends, every)]
     if blobs not in expected:
         raise refused(
-            f"the list of {len(blobs)} parts is not what {manifest.reading.memory} leaves behind"
+            f"its list of {len(blobs)} parts is not what a memory {manifest.reading.memory} writes"
         )
     made = DocumentText(text.parser, text.paged, text.text, book.chapters, book.pages, sources)
     return Unpacked(config, made, segments)
@@ -226,24 +226,28 @@ def _check_identity(manifest: Manifest) -> None:
         )
     )
     if row.id not in expected:
-        raise refused(f"the id {row.id} is not {expected[0]}, which its source and memory give")
+        raise refused(f"its id is {row.id}, but its source file and its memory give {expected[0]}")
 
 
 def _config(row: ReadingEntry) -> MemoryConfig:
-    """The configuration, which must be written exactly as this program would write it."""
+    """The memory's configuration, which must be written exactly as this program writes it."""
     try:
         config = parse_config(row.memory, row.memory_config)
         named = read_config(row.memory, row.memory_config)
     except (ValueError, ModelError) as error:
-        raise refused(f"its memory configuration {row.memory_config:.200} is not one") from error
-    # Older states name fewer settings, and may name them otherwise.
+        raise refused(
+            f"its memory configuration {row.memory_config:.200} cannot be read"
+        ) from error
+    # Older states have fewer fields, some of which had other names.
     own = {name: value for name, value in asdict(config).items() if name in named}
     written = json.dumps(json.loads(row.memory_config), sort_keys=True)
     canonical = json.dumps(own, sort_keys=True) == json.dumps(named, sort_keys=True)
     if not canonical or written != row.memory_config:
-        raise refused(f"its memory configuration {row.memory_config:.200} is not canonical")
+        raise refused(
+            f"its memory configuration {row.memory_config:.200} is not written as bookstate does"
+        )
     if config.window > WIDEST_WINDOW:
-        raise refused(f"its window is {config.window} tokens, at most {WIDEST_WINDOW} are read")
+        raise refused(f"its window is {config.window} tokens and the limit is {WIDEST_WINDOW}")
     return config
 
 
@@ -263,7 +267,7 @@ def _check_segments(segments: Sequence[Segment], book: Book, window: int) -> Non
             and segment.tokens <= window
         )
         if not holds:
-            raise refused(f"segment {number} contradicts its chapter, its pages or its window")
+            raise refused(f"segment {number} does not fit its chapter, its pages or the window")
 
 
 def _check_counts(manifest: Manifest) -> None:
@@ -276,10 +280,13 @@ def _check_counts(manifest: Manifest) -> None:
         ("kv_cache_bytes", row.kv_cache_bytes % row.tokens, 0),
     ):
         if stated != found:
-            raise refused(f"{name} is {stated}, but what is there gives {found}")
+            raise refused(f"{name} is {stated}, but the rest of the manifest gives {found}")
     numbers = [s.chapter for s in manifest.summaries]
     if len(set(numbers)) < len(numbers) or max(numbers, default=0) > len(manifest.chapters):
-        raise refused(f"its summaries are of the chapters {numbers}")
+        raise refused(
+            f"it has summaries of chapters {numbers}, but one for each of "
+            f"{len(manifest.chapters)} chapters is the most"
+        )
 
 
 def _check_sources(manifest: Manifest) -> None:
@@ -289,4 +296,4 @@ def _check_sources(manifest: Manifest) -> None:
     holds = holds and all(after - before in (0, 1) for before, after in pairwise(numbers))
     holds = holds and len(hashes) == len(sources)
     if not holds or sources[0].sha256 != manifest.document.source_sha256:
-        raise refused(f"its {len(sources)} source files contradict the document")
+        raise refused(f"its {len(sources)} source files do not fit its document and chapters")

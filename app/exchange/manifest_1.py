@@ -1,6 +1,6 @@
-"""Format 1, written up to version 0.3: a document was what one memory had read of a file.
+"""Format 1 of the manifest, written up to version 0.3, when a document had only one reading.
 
-Its parts are only brought into the present form here; `manifest.py` then checks them like any.
+This file only converts it to the present format; `manifest.py` then checks the result.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ class Manifest1(Strict):
     state: tuple[BlobEntry, ...]
 
     def renewed(self) -> dict[str, Any]:
-        """The same in the present format, still to be checked. Raises InvalidArchive."""
+        """This manifest in the present format, not checked yet. Raises InvalidArchive."""
         for number, segment in enumerate(self.segments):
             if segment.end - segment.start != len(segment.text):
-                raise refused(f"segment {number} contradicts its text")
+                raise refused(f"segment {number} does not have the length of its text")
         row = self.document.model_dump()
         of_both = ("id", "created_at", "updated_at")
         of_document = ("source_sha256", "title", "author", "file_name", "format")
@@ -129,10 +129,10 @@ class Manifest1(Strict):
         }
 
     def _chapters(self) -> tuple[dict[str, Any], ...]:
-        """Chapters with the source that each is from: the last that begins at or before it."""
+        """Chapters with their sources: the last source that begins at or before the chapter."""
         starts = [source.first_segment for source in self.sources]
         if not starts or starts[0] != 0 or starts != sorted(set(starts)):
-            raise refused(f"its {len(starts)} source files contradict the document")
+            raise refused(f"its {len(starts)} source files do not fit the document")
         firsts: dict[int, int] = {}
         for segment in self.segments:
             firsts.setdefault(segment.chapter, segment.number)
@@ -140,7 +140,7 @@ class Manifest1(Strict):
             {
                 **chapter.model_dump(),
                 "source": bisect_right(starts, firsts.get(number, 0)) - 1,
-                "made_up": False,  # this form does not say so
+                "made_up": False,  # format 1 does not have this field
             }
             for number, chapter in enumerate(self.chapters, start=1)
         )

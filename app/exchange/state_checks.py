@@ -1,9 +1,10 @@
-"""What the blobs of a foreign state must look like before any of them is stored.
+"""Checks the blobs of an imported state before any of them is stored.
 
-Every part of every memory has a layout: tensor names, dtypes and shapes. A shape is written in
-words; a word stands for the same number in all blobs of the document, except those in `_OWN`,
-which each blob has for itself, and the number 1. Needs neither torch nor the backbone: whether the
-state fits the backbone is checked again when it is opened (`app/state_reader.py`).
+Every part of every memory has a layout: tensor names, dtypes and shapes. A shape is written as
+words, such as "layers heads". A word stands for the same number in all blobs of a document, except
+for the words in `_OWN`, which may differ from blob to blob, and the number 1. Neither torch nor the
+backbone is needed here: whether the state fits the backbone is checked when the state is opened
+(`app/state_reader.py`).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "I64": np.dtype("<i8"),
     "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
-    "BF16": np.dtype("<u2"),  # numpy has none; looked at as bits
+    "BF16": np.dtype("<u2"),  # numpy has no such type; its bits are checked
 }
 _PLACES = {"counts": ("I16", "layers heads"), "places": ("I16", "slots")}
 _SLOTS: Mapping[float, Layout] = {
@@ -74,7 +75,7 @@ def expected_blobs(
 ) -> list[tuple[str, int]]:
     """(part, segment) of all blobs of a finished state, sorted.
 
-    ends: the segments behind which a recurrent memory keeps a snapshot.
+    ends: the segments after which a recurrent memory stores a snapshot.
     """
     if isinstance(config, AdaptiveConfig):
         return [(part, n) for part in ("address", "slots") for n in range(segments)]
@@ -94,7 +95,7 @@ class StateCheck:
     _sizes: dict[str, int] = field(default_factory=dict)
 
     def check(self, part: str, segment: int, blob: bytes) -> None:
-        """Refuse a blob that is not what this memory leaves at this place."""
+        """Raise InvalidArchive if a blob is not what this memory writes for this segment."""
         where = f"{part} {segment}"
         layout = self._layout(part)
         tensors = read_tensors(blob, where)
@@ -146,26 +147,26 @@ class StateCheck:
             fits = fits and int(counts.sum(dtype=np.int64)) == len(places)
             if not fits or int(places.min()) < 0 or int(places.max()) >= tokens:
                 raise InvalidArchive(
-                    f"The state's part {where} has slot counts and places that contradict one "
-                    f"another or its {tokens} tokens; export the document again."
+                    f"The state's part {where} has slot counts and places that do not fit each "
+                    f"other or its {tokens} tokens; export the document again."
                 )
         if "kept" in arrays:
             eighths, over = arrays["kept"].shape[2], -tokens % 8
-            beyond = arrays["kept"][:, :, -1] >> (8 - over)  # bits behind the last token
+            beyond = arrays["kept"][:, :, -1] >> (8 - over)  # bits after the last token
             if eighths != -(-tokens // 8) or (over and int(beyond.max()) > 0):
                 raise InvalidArchive(
-                    f"The state's part {where} marks slots of tokens that its {tokens} tokens do "
-                    "not have; export the document again."
+                    f"The state's part {where} marks slots after the last of its {tokens} tokens; "
+                    "export the document again."
                 )
         if "windows_written" in arrays and int(arrays["windows_written"][0]) != segment + 1:
             raise InvalidArchive(
-                f"The state's part {where} counts {int(arrays['windows_written'][0])} windows, but "
-                f"{segment + 1} had been read there; export the document again."
+                f"The state's part {where} says that {int(arrays['windows_written'][0])} windows "
+                f"were read, but it must be {segment + 1}; export the document again."
             )
         if "M" in arrays and float(arrays["z"].min()) < 0:
             raise InvalidArchive(
-                f"The state's part {where} has negative sums in z, which no reading leaves; "
-                "export the document again."
+                f"The state's part {where} has negative sums in z, which are impossible; export "
+                "the document again."
             )
 
     def _check_cache(self, where: str) -> None:
@@ -175,13 +176,13 @@ class StateCheck:
         found = math.prod(self._sizes[word] for word in words) * 4
         if found != self.kv_bytes:
             raise InvalidArchive(
-                f"The state's part {where} is of a backbone with {found} cache bytes a token, the "
-                f"document names {self.kv_bytes}; export the document again."
+                f"The state's part {where} is of a backbone with {found} cache bytes per token, "
+                f"but the document says {self.kv_bytes}; export the document again."
             )
 
 
 def read_tensors(blob: bytes, where: str) -> dict[str, tuple[str, Array]]:
-    """Name -> (dtype, array) of a safetensors blob, every byte accounted for."""
+    """Name -> (dtype, array) of a safetensors blob, every byte of which must be used."""
     size = int.from_bytes(blob[:8], "little")
     if len(blob) < 8 or size > min(LONGEST_HEADER, len(blob) - 8):
         raise _not_safetensors(where, "its header does not fit")
@@ -190,11 +191,11 @@ def read_tensors(blob: bytes, where: str) -> dict[str, tuple[str, Array]]:
         version = header.pop("__metadata__")
         tensors = {name: _tensor(entry) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _not_safetensors(where, "its header is not in order") from error
+        raise _not_safetensors(where, "its header cannot be read") from error
     if version != {"bookstate": str(FORMAT_VERSION)}:
         raise InvalidArchive(
-            f"The state's part {where} is marked {version}, this program reads format "
-            f"{FORMAT_VERSION}; export the document again with this version."
+            f"The state's part {where} has the format {version}, but this version reads format "
+            f"{FORMAT_VERSION}; export the document again with this version of bookstate."
         )
     found, end = {}, 0
     for name, (dtype, shape, start, stop) in sorted(tensors.items(), key=lambda t: t[1][2:]):
@@ -207,12 +208,12 @@ def read_tensors(blob: bytes, where: str) -> dict[str, tuple[str, Array]]:
         flat = np.frombuffer(blob, _DTYPES[dtype], count, offset=8 + size + start)
         found[name] = (dtype, flat.reshape(shape))
     if 8 + size + end != len(blob):
-        raise _not_safetensors(where, "it has surplus bytes")
+        raise _not_safetensors(where, "it has too many bytes")
     return found
 
 
 def _tensor(entry: dict[str, Any]) -> tuple[str, tuple[int, ...], int, int]:
-    """(dtype, shape, start, stop) of one header entry; raises where it is not one."""
+    """(dtype, shape, start, stop) of one header entry. Raises ValueError if it is invalid."""
     dtype, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
     numbers = [*shape, start, stop]
     if len(entry) != 3 or dtype not in _DTYPES or any(type(n) is not int for n in numbers):
@@ -227,7 +228,10 @@ def _not_safetensors(where: str, why: str) -> InvalidArchive:
 
 
 def _bind(sizes: dict[str, int], words: str, shape: tuple[int, ...], what: str) -> None:
-    """Give every word of a shape its number, or refuse another number than it has already."""
+    """Note the number of each word of a shape.
+
+    Raises InvalidArchive if a word already has another number.
+    """
     names = words.split()
     fits = len(names) == len(shape)
     for word, number in zip(names, shape, strict=False):
@@ -235,7 +239,7 @@ def _bind(sizes: dict[str, int], words: str, shape: tuple[int, ...], what: str) 
     if not fits:
         known = ", ".join(str(sizes.get(word, word)) for word in names)
         raise InvalidArchive(
-            f"The state's part {what} of shape {list(shape)}, but [{known}] is expected; "
+            f"The state's part {what} of shape {list(shape)}, but it must be [{known}]; "
             "export the document again."
         )
 

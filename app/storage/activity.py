@@ -1,9 +1,9 @@
-"""What is done with stored documents: jobs of the background reader, chats, summaries."""
+"""Jobs of the worker, chats and summaries of stored documents."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.errors import UnknownDocument
@@ -13,10 +13,12 @@ from app.storage.records import Document
 BOOK = 0
 """The chapter number under which the whole book's summary is stored."""
 
+JSON_COLUMNS = ("sources", "evidence", "items")  # of messages
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A reading that the background worker makes, or has made."""
+    """A reading that the worker is to make, is making, or has made."""
 
     id: int
     reading_id: str
@@ -34,10 +36,14 @@ class Message:
 
     role: str
     text: str
-    confidence: float | None
-    sources: list[dict[str, Any]]
-    evidence: list[dict[str, Any]]  # empty for answers of before there was any
-    created_at: str
+    confidence: float | None = None
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    evidence: list[dict[str, Any]] = field(default_factory=list)  # best sentence first
+    created_at: str = ""  # now, where it is empty
+    word: str = ""  # sure, likely or guess; empty for answers of before there was any
+    about: str = ""  # the earlier question that this one follows
+    reading_id: str = ""  # of the state that answered; empty where it is not known
+    items: list[dict[str, Any]] = field(default_factory=list)  # of a thorough answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ class ActivityStore(DatabaseFile):
     # Jobs
 
     def enqueue(self, reading_id: str) -> int:
-        """Ask the background worker to make a reading; an open job is found again."""
+        """Ask the worker to make a reading; returns the job, which may already exist."""
         with self.writing():
             row = self.db.execute(
                 "SELECT id FROM jobs WHERE reading_id = ? AND status IN ('queued', 'running')",
@@ -78,7 +84,7 @@ class ActivityStore(DatabaseFile):
             return self._insert("jobs", {**job, "created_at": moment, "updated_at": moment})
 
     def jobs(self, *statuses: str) -> list[Job]:
-        """Jobs in the order they were asked for, of the given statuses or all."""
+        """Jobs with the given statuses, or all jobs, in the order in which they were queued."""
         marks = ",".join("?" * len(statuses))
         where = f"WHERE j.status IN ({marks})" if statuses else ""
         rows = self.db.query(
@@ -89,11 +95,11 @@ class ActivityStore(DatabaseFile):
         return [Job(**row) for row in rows]
 
     def set_job(self, job_id: int, **values: Any) -> None:
-        """Set columns of one job; nothing happens once it was deleted with its document."""
+        """Set columns of a job; does nothing if the job was deleted with its document."""
         self._set("jobs", job_id, values)
 
     def start_job(self, job_id: int) -> bool:
-        """Mark a queued job as running; False where it was cancelled or deleted meanwhile."""
+        """Mark a queued job as running; False if it has been cancelled or deleted."""
         with self.writing():
             waiting = self.job_status(job_id) == "queued"
             if waiting:
@@ -101,13 +107,13 @@ class ActivityStore(DatabaseFile):
             return waiting
 
     def put_back_job(self, job_id: int) -> None:
-        """Queue a running job again, or end it where it was asked to stop meanwhile."""
+        """Queue a running job again, or end it if it has been asked to stop."""
         with self.writing():
             cancelled = self.job_status(job_id) == "cancelling"
             self.set_job(job_id, status="cancelled" if cancelled else "queued", error="")
 
     def cancel_job(self, reading_id: str) -> None:
-        """Ask that a reading stop after its present segment."""
+        """Ask a reading to stop after the segment that is being read."""
         with self.writing():
             for waiting, then in (("queued", "cancelled"), ("running", "cancelling")):
                 self.db.execute(
@@ -117,14 +123,14 @@ class ActivityStore(DatabaseFile):
                 )
 
     def job_status(self, job_id: int) -> str | None:
-        """Status of a job, None once its document was deleted."""
+        """Status of a job, or None if its document was deleted."""
         row = self.db.execute("SELECT status FROM jobs WHERE id = ?", [job_id]).fetchone()
         return row[0] if row else None
 
     # Chats
 
     def start_chat(self, document_id: str, title: str, created_at: str | None = None) -> int:
-        """A new chat about a document; returns its id. Raises UnknownDocument."""
+        """Start a chat about a document; returns its id. Raises UnknownDocument."""
         moment = created_at or now()
         row = {"document_id": document_id, "title": title, "created_at": moment}
         with self.writing():
@@ -143,50 +149,31 @@ class ActivityStore(DatabaseFile):
         with self.writing():
             self._table("chats").delete(chat_id)
 
-    def say(
-        self,
-        chat_id: int,
-        role: str,
-        text: str,
-        confidence: float | None = None,
-        sources: list[dict[str, Any]] | None = None,
-        evidence: list[dict[str, Any]] | None = None,
-        created_at: str | None = None,
-    ) -> None:
+    def say(self, chat_id: int, message: Message) -> None:
         """Append one message to a chat. Raises UnknownDocument once the chat was deleted."""
-        row = {
-            "chat_id": chat_id,
-            "role": role,
-            "text": text,
-            "confidence": confidence,
-            "sources": json.dumps(sources or [], ensure_ascii=False),
-            "evidence": json.dumps(evidence or [], ensure_ascii=False),
-            "created_at": created_at or now(),
-        }
+        row = asdict(message) | {"chat_id": chat_id, "created_at": message.created_at or now()}
+        row |= {name: json.dumps(row[name], ensure_ascii=False) for name in JSON_COLUMNS}
         with self.writing():
             if not self._table("chats").count_where("id = ?", [chat_id]):
-                raise UnknownDocument(f"The chat {chat_id} has been deleted; begin another one.")
+                raise UnknownDocument(f"The chat {chat_id} has been deleted; start a new chat.")
             self._insert("messages", row)
 
     def messages(self, chat_id: int) -> list[Message]:
         """A chat's messages in order."""
         rows = self.db.query(
-            "SELECT role, text, confidence, sources, evidence, created_at FROM messages "
-            "WHERE chat_id = ? ORDER BY id",
+            "SELECT role, text, confidence, sources, evidence, created_at, word, about, "
+            "reading_id, items FROM messages WHERE chat_id = ? ORDER BY id",
             [chat_id],
         )
-        return [
-            Message(**row | {name: json.loads(row[name]) for name in ("sources", "evidence")})
-            for row in rows
-        ]
+        return [Message(**row | {n: json.loads(row[n]) for n in JSON_COLUMNS}) for row in rows]
 
     # Summaries
 
     def summaries(self, document: Document) -> dict[int, Summary]:
         """Stored summaries by chapter number; 0 is the whole book.
 
-        One that was made from another text is left out where the chapter of that number is not the
-        same one in the text that is read now.
+        A summary that was made from another text is left out if the present text has no chapter of
+        the same number and title.
         """
         rows = self.db.query(
             "SELECT s.chapter, s.title, s.summary FROM summaries s "
@@ -200,9 +187,9 @@ class ActivityStore(DatabaseFile):
         return {row["chapter"]: Summary(**row) for row in rows}
 
     def save_summary(self, document: Document, summary: Summary) -> None:
-        """Store or replace one summary, made from this reading of the document.
+        """Store or replace a summary that was made from this reading of the document.
 
-        Raises UnknownDocument once the document was deleted.
+        Raises UnknownDocument if the document was deleted.
         """
         with self.writing() as db:
             self.check_there(document.id)

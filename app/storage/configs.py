@@ -1,4 +1,4 @@
-"""Memory configurations as they are stored: JSON, which may use names that fields had before."""
+"""Memory configurations as stored JSON, which may use field names of older versions."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Mapping
 from typing import Any
 
 OLD_NAMES: Mapping[str, Mapping[str, str]] = {"adaptive": {"share": "keep_ratio"}}
-"""Memory -> the name that a field had once -> the name that it has now."""
+"""Memory -> a field's old name -> its present name."""
 
 
 def read_config(memory: str, config: str) -> dict[str, Any]:
-    """A stored configuration with every field under its present name. Raises ValueError."""
+    """A stored configuration with the present names of its fields. Raises ValueError."""
     stored = json.loads(config)
     if not isinstance(stored, dict):
         raise ValueError("a memory configuration is a JSON object")
     names = OLD_NAMES.get(memory, {})
     found = {names.get(name, name): value for name, value in stored.items()}
     if len(found) < len(stored):
-        raise ValueError("a field is there under its old name and its new one")
+        raise ValueError("a field occurs twice, with its old name and with its new one")
     return found
 
 
 def same_memory(memory: str, first: str, second: str) -> bool:
-    """True where two configurations of a memory differ at most in their address heads.
+    """True if two configurations of a memory are equal except for their addressing heads.
 
-    A newer calibration finds other heads; that is no reason to read a document again.
+    A new calibration may find other heads; a document need not be read again because of that.
     """
     one, other = read_config(memory, first), read_config(memory, second)
     one.pop("address_heads", None)
@@ -34,7 +34,7 @@ def same_memory(memory: str, first: str, second: str) -> bool:
 
 
 def written_with(memory_config: str) -> str | None:
-    """The adapters that write states of this configuration, each by its hash; None for none."""
+    """The adapters used to read with this configuration, with their hashes; None if none."""
     config = json.loads(memory_config)
     named = [f"{kind} {config[kind]}" for kind in ("gate", "codec", "maps") if config.get(kind)]
     return ", ".join(named) or None

@@ -1,4 +1,4 @@
-"""The database file: a connection for each thread, and transactions."""
+"""The database file: one connection per thread, transactions, and errors of SQLite."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ from sqlite_utils.db import Table
 from app.errors import StoreFailed, UnknownDocument
 from app.storage.migrations import migrations
 
-PATIENCE_SECONDS = 30  # for which a connection waits while another one writes
-OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)  # not a file's
+PATIENCE_SECONDS = 30  # how long a connection waits while another one writes
+# Errors in our own SQL, not in the file.
+OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
 
 
 def now() -> str:
-    """The present moment, ISO-8601 UTC."""
+    """The current time, in ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager
 def _refusing(file: Path) -> Iterator[None]:
-    """Turns an error of SQLite about the file into StoreFailed; errors of our own SQL stay."""
+    """Raise StoreFailed for SQLite's errors about the file; errors in our own SQL pass through."""
     try:
         yield
     except OWN_FAULTS:
         raise
     except sqlite3.OperationalError as error:
         raise StoreFailed(
-            f"{file} could not be used ({error}); see that its disk has room, that its folder may "
-            "be written and that no other program locks it, then try again."
+            f"{file} could not be used ({error}); check that the disk has free space, that the "
+            "folder is writable and that no other program locks the file, then try again."
         ) from error
     except sqlite3.DatabaseError as error:
         raise StoreFailed(
-            f"{file} is damaged or no database ({error}); put a copy in its place, or move it away "
-            "to start with an empty library."
+            f"{file} is damaged or is not a database ({error}); replace it with a backup, or move "
+            "it away to start with an empty library."
         ) from error
 
 
 class _Cursor(sqlite3.Cursor):
-    """A cursor that turns sqlite3 errors about the file into StoreFailed."""
+    """A cursor that raises StoreFailed for SQLite's errors about the file."""
 
     connection: _Connection
 
@@ -71,7 +72,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Connection(sqlite3.Connection):
-    """A connection whose cursors name its file in their errors."""
+    """A connection that knows its file, which its cursors name in error messages."""
 
     file: Path
 
@@ -88,7 +89,7 @@ class _Connection(sqlite3.Connection):
 class DatabaseFile:
     """One database file; every thread gets its own connection.
 
-    Every error of SQLite about the file is raised as StoreFailed.
+    SQLite's errors about the file are raised as StoreFailed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,8 +98,8 @@ class DatabaseFile:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreFailed(
-                f"The data folder {path.parent} cannot be made ({error.strerror}); name another by "
-                "BOOKSTATE_HOME."
+                f"The data folder {path.parent} cannot be created ({error.strerror}); choose "
+                "another with BOOKSTATE_HOME."
             ) from error
         self._local = threading.local()
         self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
@@ -110,14 +111,14 @@ class DatabaseFile:
             raise
 
     def _migrate(self) -> None:
-        """Bring the file up to date, all of it or nothing, and by one process at a time."""
+        """Migrate the file to the newest schema, completely or not at all, in one process."""
         db = self.db
         if not migrations.pending(db):
             return
-        db.conn.execute("PRAGMA foreign_keys=OFF")  # else a dropped table takes others along
+        db.conn.execute("PRAGMA foreign_keys=OFF")  # else dropping a table deletes rows in others
         try:
             with self.writing():
-                migrations.apply(db)  # looks again: another process may have done it meanwhile
+                migrations.apply(db)  # checks again: another process may have done it by now
         finally:
             db.conn.execute("PRAGMA foreign_keys=ON")
 
@@ -148,14 +149,14 @@ class DatabaseFile:
         return connection
 
     def close(self) -> None:
-        """Close every connection this store opened."""
+        """Close all connections that this store has opened."""
         for _, connection in self._opened:
             connection.close()
         self._opened.clear()
         self._local = threading.local()
 
     def _close_finished(self) -> None:
-        """Close the connections of threads that have ended; a web server's come and go."""
+        """Close the connections of threads that have ended; a web server starts many threads."""
         with self._opening:
             ended = [pair for pair in self._opened if not pair[0].is_alive()]
             self._opened = [pair for pair in self._opened if pair[0].is_alive()]
@@ -163,12 +164,12 @@ class DatabaseFile:
             connection.close()
 
     def quick_check(self) -> str:
-        """What SQLite finds wrong in the file first, or "ok"."""
+        """The first problem that SQLite finds in the file, or "ok"."""
         return str(self.db.execute("PRAGMA quick_check(1)").fetchone()[0])
 
     @contextmanager
     def writing(self) -> Iterator[Database]:
-        """A write transaction that takes the lock at its start, so it cannot fail half-way."""
+        """A write transaction; it takes the lock at the start, so it cannot fail for it later."""
         db = self.db
         if db.conn.in_transaction:
             yield db
@@ -184,7 +185,7 @@ class DatabaseFile:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Reads inside see one moment of the file, even while other processes write to it."""
+        """A read transaction: all reads in it see the same data, whatever others write."""
         if self.db.conn.in_transaction:
             yield
             return
@@ -198,7 +199,7 @@ class DatabaseFile:
         return self.db.table(name)
 
     def check_there(self, document_id: str) -> None:
-        """Raise UnknownDocument once the document was deleted."""
+        """Raise UnknownDocument if the document was deleted."""
         if not self._table("documents").count_where("id = ?", [document_id]):
             raise UnknownDocument(f"The document {document_id!r} has been deleted.")
 
@@ -206,7 +207,7 @@ class DatabaseFile:
         return int(self._table(table).count_where("document_id = ?", [document_id]))
 
     def _insert(self, table: str, row: Mapping[str, Any]) -> int:
-        """Add a row to a table that is numbered by SQLite; returns its number."""
+        """Add a row to a table whose rows SQLite numbers; returns the row's number."""
         key = self._table(table).insert(dict(row)).last_pk
         assert isinstance(key, int)
         return key

@@ -1,7 +1,7 @@
-"""Documents: what a person added, whichever memories have read it.
+"""Documents: what the user added, independent of the memories that have read it.
 
-A document is known by the SHA-256 of its first file. It has one text or more (`texts.py`), and one
-reading or more of them (`readings.py`), one of which is in use: the one that is asked unless
+A document is identified by the SHA-256 of its first file. It has one or more texts (`texts.py`) and
+one or more readings of them (`readings.py`). One reading is in use: it answers questions unless
 another one is named. Chats and summaries belong to the document and stay when its reading changes.
 """
 
@@ -39,7 +39,7 @@ class DocumentStore(ReadingStore):
         found = []
         for row in self.db.query(f"{_FROM} {where}", parameters):
             reading = {f.name: row[f"reading_{f.name}"] for f in fields(Reading)}
-            reading["adapter"] = written_with(reading["memory_config"])  # older rows name none
+            reading["adapter"] = written_with(reading["memory_config"])  # not stored in old rows
             own = {name: row[name] for name in _OWN}
             found.append(Document(**own, paged=bool(row["paged"]), reading=Reading(**reading)))
         return found
@@ -54,15 +54,16 @@ class DocumentStore(ReadingStore):
         )
 
     def document(self, document_id: str) -> Document:
-        """The document with this id; else the only one whose id begins so, or whose title it is.
+        """The document with this id, or with this title, or whose id begins like this.
 
-        The id of a reading, or its beginning where no document's id begins so, gives its document
-        with that reading. Titles are compared without regard to the case of A to Z.
+        The id of a reading gives the reading's document with that reading; so does the beginning
+        of its id, unless a document's id begins like this. Titles may differ in the case of A to Z.
+        Raises UnknownDocument if there is none or more than one.
         """
         return self.find(document_id)[0]
 
     def find(self, document_id: str) -> tuple[Document, bool]:
-        """As `document`, and whether the id is that of a reading and not the document's own."""
+        """The same as `document`, and whether the id is a reading's and not the document's own."""
         wanted = {"wanted": document_id.strip()}
         begins = "substr({}.id, 1, length(:wanted)) = :wanted"
         named = f"{begins.format('d')} OR lower(d.title) = lower(:wanted)"
@@ -76,13 +77,14 @@ class DocumentStore(ReadingStore):
         found, is_reading = next((pair for pair in looked if pair[0]), ([], False))
         if not wanted["wanted"] or not found:
             raise UnknownDocument(
-                f"No document has the id {document_id!r}; `bookstate list` shows those there are."
+                f"No document has the id or title {document_id!r}; run `bookstate list` to see all "
+                "documents."
             )
         if len(found) > 1:
             what = "documents" if len({d.id for d in found}) > 1 else "readings"
             raise UnknownDocument(
                 f"{len(found)} {what} have an id that begins with {document_id!r}, or this "
-                "title; give more of the id."
+                "title; give a longer part of the id."
             )
         return found[0], is_reading
 
@@ -113,7 +115,7 @@ class DocumentStore(ReadingStore):
         created_at: str,
         updated_at: str,
     ) -> None:
-        """Store a document; it is listed once it uses a reading."""
+        """Store a document; it appears in lists once it uses a reading."""
         self._table("documents").insert(
             {
                 "id": id,
@@ -128,16 +130,16 @@ class DocumentStore(ReadingStore):
         )
 
     def is_document(self, document_id: str) -> bool:
-        """True where a document has this id."""
+        """True if a document has this id."""
         return bool(self._table("documents").count_where("id = ?", [document_id]))
 
     def update(self, document_id: str, **values: Any) -> None:
-        """Set columns of one document. Raises UnknownDocument once it was deleted."""
+        """Set columns of a document. Raises UnknownDocument if it was deleted."""
         if not self._set("documents", document_id, values):
             raise UnknownDocument(f"The document {document_id!r} has been deleted.")
 
     def remove(self, document_id: str) -> None:
-        """Delete a document with everything that hangs on it."""
+        """Delete a document with everything that belongs to it."""
         with self.writing() as db:
             db.execute("DELETE FROM documents WHERE id = ?", [document_id])
 
@@ -151,9 +153,9 @@ class DocumentStore(ReadingStore):
         data: bytes | None,
         created_at: str | None = None,
     ) -> int:
-        """Note a file that the document is made of, and keep it; returns its number.
+        """Store a file of the document; returns the file's number.
 
-        A file that is known already keeps its number.
+        A file that the document already has keeps its number.
         """
         with self.writing() as db:
             row = db.execute(
@@ -179,11 +181,11 @@ class DocumentStore(ReadingStore):
             return number
 
     def has_source(self, reading: Reading, sha256: str) -> bool:
-        """True when these bytes are part of what is read."""
+        """True if the file with this hash is part of the text that is read."""
         return any(source["sha256"] == sha256 for source in self.sources(reading))
 
     def sources(self, reading: Reading) -> list[dict[str, Any]]:
-        """The files whose text is read, in order; `number` is the file's in the document."""
+        """The files whose text is read, in order; `number` is the file's number."""
         return list(
             self.db.query(
                 "SELECT s.number, s.sha256, s.file_name, min(g.number) AS first_segment, "
@@ -196,12 +198,12 @@ class DocumentStore(ReadingStore):
         )
 
     def kept_originals(self, document_id: str) -> set[int]:
-        """Numbers of the files whose bytes are kept."""
+        """Numbers of the files whose bytes are stored."""
         rows = self.db.execute("SELECT number FROM originals WHERE document_id = ?", [document_id])
         return {row[0] for row in rows}
 
     def originals(self, document_id: str, numbers: Iterable[int]) -> list[tuple[str, bytes]]:
-        """(file name, bytes) of files that are kept, in the order that is given."""
+        """(file name, bytes) of the files with these numbers, which must be stored."""
         found = []
         for number in numbers:
             row = self.db.execute(

@@ -28,12 +28,15 @@ def _ids_are_never_given_twice(db: Database) -> None:
 def _documents_and_readings(db: Database) -> None:
     """Each document becomes a document with one text and one reading, which keeps its id.
 
-    States are not copied, since they are most of the file: the old table of documents is renamed
-    to `readings`, and SQLite makes every reference to it follow. A table that is then dropped would
-    take all of this along if foreign keys were enforced meanwhile.
+    States are not copied, because they are most of the file. Instead, the old table of documents is
+    renamed to `readings`, and SQLite updates all references to it. Foreign keys must be off: else
+    dropping a table would delete the rows that refer to it.
     """
     if db.execute("PRAGMA foreign_keys").fetchone()[0]:
-        raise StoreFailed("This database can only be brought up to date without foreign keys.")
+        raise StoreFailed(
+            "This database can only be migrated without foreign keys; run `PRAGMA "
+            "foreign_keys=OFF` on this connection first."
+        )
     _execute(db, _NEW_TABLES)
     for (document_id,) in db.execute("SELECT id FROM readings ORDER BY rowid").fetchall():
         segments = db.execute(
@@ -48,14 +51,20 @@ def _documents_and_readings(db: Database) -> None:
     _execute(db, _MOVE_ROWS)
     if broken := db.execute("PRAGMA foreign_key_check").fetchone():
         raise StoreFailed(
-            f"The table {broken[0]} of this database has rows without a document; nothing was "
-            "changed. Copy a whole database into its place."
+            f"The table {broken[0]} of this database has rows without a document, so it was not "
+            "changed; replace the database with a backup."
         )
 
 
 @migrations(name="0004_evidence_of_messages")
 def _evidence_of_messages(db: Database) -> None:
     db.execute("ALTER TABLE messages ADD COLUMN evidence TEXT NOT NULL DEFAULT '[]'")
+
+
+@migrations(name="0005_what_messages_used")
+def _what_messages_used(db: Database) -> None:
+    for name, default in (("word", "''"), ("about", "''"), ("reading_id", "''"), ("items", "'[]'")):
+        db.execute(f"ALTER TABLE messages ADD COLUMN {name} TEXT NOT NULL DEFAULT {default}")
 
 
 _INITIAL = """

@@ -1,4 +1,4 @@
-"""Readings of documents: the segments that a text is read in, and how far each reading is."""
+"""Readings of documents: their segments, and how far each has come."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ReadingStore(TextStore, StateStore):
     """Readings with their segments."""
 
     def add_reading(self, reading: Reading, segments: Iterable[Segment]) -> None:
-        """Store a reading that is about to be made."""
+        """Store a reading that is still to be made."""
         with self.writing():
             self._table("readings").insert(asdict(reading))
             self._add_segments(reading.id, segments)
@@ -48,9 +48,9 @@ class ReadingStore(TextStore, StateStore):
     def extend_reading(
         self, reading: Reading, book: Book, segments: Sequence[Segment], source: int, parser: int
     ) -> None:
-        """Put another file behind a reading; the whole book's summary is then made again.
+        """Add another file to the end of a reading, and delete the book's summary.
 
-        Other readings of the same text keep it as it is.
+        Other readings of the same text keep the old text.
         """
         with self.writing() as db:
             text = self.text(reading.text_id)
@@ -88,25 +88,25 @@ class ReadingStore(TextStore, StateStore):
         return [Reading(**row) for row in rows]
 
     def reading_in_use(self, document_id: str) -> str | None:
-        """Id of the reading that a document uses, None once the document was deleted."""
+        """Id of the reading that a document uses, or None if the document was deleted."""
         row = self.db.execute(
             "SELECT reading_id FROM documents WHERE id = ?", [document_id]
         ).fetchone()
         return row[0] if row else None
 
     def is_reading(self, reading_id: str) -> bool:
-        """True where a reading has this id."""
+        """True if a reading has this id."""
         return bool(self._table("readings").count_where("id = ?", [reading_id]))
 
     def check_reading(self, reading: Reading) -> None:
-        """Raise UnknownDocument once the reading, or its document, was deleted."""
+        """Raise UnknownDocument if the reading or its document was deleted."""
         if not self.is_reading(reading.id):
             raise UnknownDocument(f"The document {reading.document_id!r} has been deleted.")
 
     def remove_reading(self, reading: Reading) -> None:
-        """Delete one of several readings, with its text where no other reading needs it.
+        """Delete one of several readings, and its text if no other reading needs it.
 
-        A document whose reading in use this was uses the latest one that is finished.
+        If this reading was in use, the document then uses its latest finished reading.
         """
         with self.writing() as db:
             db.execute("DELETE FROM readings WHERE id = ?", [reading.id])
@@ -133,7 +133,7 @@ class ReadingStore(TextStore, StateStore):
         )
 
     def some_segments(self, reading: Reading, numbers: Iterable[int]) -> dict[int, StoredSegment]:
-        """The segments of the given numbers. Raises UnknownDocument once they were deleted."""
+        """The segments with the given numbers. Raises UnknownDocument if they were deleted."""
         wanted = sorted(set(numbers))
         marks = ",".join("?" * len(wanted))
         found = {s.number: s for s in self._segments(reading, f"number IN ({marks})", wanted)}
@@ -149,7 +149,7 @@ class ReadingStore(TextStore, StateStore):
         ).fetchall()
         if not rows:
             return []
-        # Python cuts the text: substr would count from its beginning for every segment.
+        # Cut in Python, because SQL's substr counts from the text's beginning for every segment.
         (text,) = self.db.execute(
             "SELECT t.text FROM texts t JOIN readings r ON r.text_id = t.id WHERE r.id = ?",
             [reading.id],
@@ -160,7 +160,7 @@ class ReadingStore(TextStore, StateStore):
         ]
 
     def snapshot_ends(self, reading: Reading) -> list[int]:
-        """The segments behind which a recurrent memory keeps its state for chapters."""
+        """The segments after which a recurrent memory stores a snapshot of its state."""
         text = self.text(reading.text_id)
         return snapshot_ends(self.segment_chapters(reading), text.chapters, text.sources)
 

@@ -1,4 +1,4 @@
-"""Rows as the rest of the program sees them: documents, readings of them, and segments."""
+"""Rows of the database as the rest of the program uses them: documents, readings, segments."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 LONGEST_TITLE = 4096  # characters
-MOST_SAME_READINGS = 100  # of one file under one memory configuration and backbone
+MOST_SAME_READINGS = 100  # of one file with one memory configuration and backbone
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One memory's state of a document, and how it is made: a row of `readings`."""
+    """A row of `readings`: one memory's state of a document, and how it was made."""
 
     id: str
     document_id: str
@@ -41,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A row of `documents` with the reading in use, or with another one that was asked for."""
+    """A row of `documents` with the reading in use, or with another reading if that was named."""
 
     id: str
     source_sha256: str  # of the first file
@@ -56,12 +56,12 @@ class Document:
 
     @property
     def ready(self) -> bool:
-        """True once this reading can be asked."""
+        """True if this reading is finished, so that questions can be asked."""
         return self.reading.ready
 
     @property
     def how_far(self) -> str:
-        """How far this reading is, as the beginning of a sentence."""
+        """How far this reading has come, as the beginning of a sentence."""
         reading = self.reading
         return (
             f"{self.title!r} has been read to segment {reading.segments_done} of {reading.segments}"
@@ -70,7 +70,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A segment of a reading with its text, as the sources of an answer show it."""
+    """A segment of a reading with its text."""
 
     number: int
     chapter: int
@@ -85,10 +85,10 @@ class StoredSegment:
 def reading_ids(
     source_sha256: str, memory: str, memory_config: str, backbone_sha256: str
 ) -> Iterator[str]:
-    """The ids that such a reading may have, the first of which is not taken yet.
+    """The ids that such a reading may have; a new reading gets the first that is free.
 
-    There are several where a file is read twice in the same way: by two versions of the parsers,
-    or in two documents that begin with it.
+    A file can have several readings that were made in the same way: by two versions of the
+    parsers, or in two documents that begin with the file.
     """
     identity = "\n".join((source_sha256, memory, memory_config, backbone_sha256))
     for number in range(1, MOST_SAME_READINGS + 1):

@@ -1,9 +1,9 @@
-"""States of readings, blob by blob, apart from everything that a person would browse.
+"""States of readings, stored as blobs.
 
-Per segment there are `slots` and `address` (what the segment left behind), then one `carry` (what
-the next segment needs) and `snapshot`s of the carry at chapter ends. `checkpoint` writes new blobs
-and the number of segments done in one transaction, so a killed process leaves a whole prefix of
-the document and nothing else.
+For each segment there are the parts `slots` and `address` (what the memory keeps of the segment).
+There is one `carry` (what the next segment needs), and a `snapshot` of the carry at the end of each
+chapter. `checkpoint` writes new blobs and the number of segments read in one transaction, so that
+after a killed process the state is complete up to the last checkpoint and holds nothing else.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from app.storage.records import Reading
 
 
 class StateStore(DatabaseFile):
-    """The blobs of states."""
+    """The blobs of states: one for each part and segment."""
 
     def update_reading(self, reading_id: str, **values: Any) -> None:
-        """Set columns of one reading. Raises UnknownDocument once it was deleted."""
+        """Set columns of a reading. Raises UnknownDocument if it was deleted."""
         if not self._set("readings", reading_id, values):
             raise UnknownDocument(f"The reading {reading_id!r} has been deleted.")
 
@@ -34,10 +34,10 @@ class StateStore(DatabaseFile):
         left: Mapping[tuple[str, int], bytes],
         carry: bytes | None,
     ) -> None:
-        """Store what the latest segments left behind, atomically with how far the reading is.
+        """Store the blobs of the latest segments and how far the reading is, in one transaction.
 
-        left: blobs by (part, segment); carry: what the next segment needs, replacing the last one.
-        Raises UnknownDocument once the reading was deleted.
+        left: blobs by (part, segment). carry: what the next segment needs; it replaces the last
+        carry. Raises UnknownDocument if the reading was deleted.
         """
         with self.writing():
             self.update_reading(reading.id, segments_done=segments_done, seconds=seconds)
@@ -56,13 +56,13 @@ class StateStore(DatabaseFile):
             )
 
     def add_blob(self, reading: Reading, part: str, segment: int, blob: bytes) -> None:
-        """Store one part of a state that was read elsewhere."""
+        """Store one blob of an imported state."""
         self._table("states").insert(
             {"reading_id": reading.id, "part": part, "segment": segment, "blob": blob}
         )
 
     def seal(self, reading: Reading) -> None:
-        """Record size and SHA-256 of the finished state, and use this reading from now on."""
+        """Store the size and SHA-256 of a finished state, and make its reading the one in use."""
         total, size = hashlib.sha256(), 0
         rows = self.db.execute(
             "SELECT part, segment, blob FROM states WHERE reading_id = ? ORDER BY part, segment",
@@ -88,7 +88,7 @@ class StateStore(DatabaseFile):
                 raise UnknownDocument(f"The document {reading.document_id!r} has been deleted.")
 
     def _snapshot_carry(self, reading: Reading) -> None:
-        """What was the end of the document becomes the end of a chapter inside it."""
+        """Copy the carry at the end of the document to a snapshot, before the document grows."""
         self.db.execute(
             "INSERT OR IGNORE INTO states (reading_id, part, segment, blob) "
             "SELECT reading_id, 'snapshot', segment, blob FROM states "
@@ -99,7 +99,7 @@ class StateStore(DatabaseFile):
     def blobs(
         self, reading: Reading, part: str, segments: Iterable[int] | None = None
     ) -> list[tuple[int, bytes]]:
-        """(segment, blob) of one part in order, all of them or those of the given segments."""
+        """(segment, blob) of one part, in order, of the given segments or of all."""
         where, parameters = "reading_id = ? AND part = ?", [reading.id, part]
         if segments is not None:
             wanted = [str(s) for s in segments]
@@ -123,7 +123,7 @@ class StateStore(DatabaseFile):
     def latest_blob(
         self, reading: Reading, part: str, before: int | None = None
     ) -> tuple[int, bytes] | None:
-        """The last (segment, blob) of a part, at most at segment `before`."""
+        """The last (segment, blob) of a part; with `before`, the last up to that segment."""
         row: tuple[int, bytes] | None = self.db.execute(
             "SELECT segment, blob FROM states WHERE reading_id = ? AND part = ? AND segment <= ? "
             "ORDER BY segment DESC LIMIT 1",
@@ -132,7 +132,7 @@ class StateStore(DatabaseFile):
         return row
 
     def carry_ends(self, reading: Reading) -> list[int]:
-        """The segments behind which the state of a recurrent memory is kept, in order."""
+        """The segments after which the state of a recurrent memory is stored, in order."""
         rows = self.db.execute(
             "SELECT segment FROM states WHERE reading_id = ? AND part IN ('carry', 'snapshot') "
             "ORDER BY segment",
@@ -141,7 +141,7 @@ class StateStore(DatabaseFile):
         return [row[0] for row in rows]
 
     def state_parts(self, reading: Reading) -> dict[str, int]:
-        """Bytes of the state by part."""
+        """The size of each part of the state, in bytes."""
         rows = self.db.execute(
             "SELECT part, sum(length(blob)) FROM states WHERE reading_id = ? GROUP BY part",
             [reading.id],

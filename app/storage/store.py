@@ -1,4 +1,4 @@
-"""SQLite: everything that is kept, in one database file.
+"""The store: all documents, states, chats and summaries, in one SQLite file.
 
     documents 1-n sources 1-1 originals (the bytes of the files)
               1-n texts 1-n chapters | pages
@@ -35,4 +35,4 @@ __all__ = [
 
 
 class Store(DocumentStore, ActivityStore):
-    """The one door to the database: documents, readings, and what is done with them."""
+    """All operations on the database: documents, readings, states, jobs, chats and summaries."""

@@ -1,7 +1,7 @@
-"""Texts of documents: what a version of the parsers made of a document's files.
+"""Texts of documents, as a version of the parsers extracted them from the files.
 
-A document has one text until a newer version of the parsers gives another one, or until only one
-of several readings is continued with another file. Readings stay with the text that they read.
+A document has one text until a newer version of the parsers gives a different one, or until another
+file is added to only one of several readings. A reading keeps the text that it was made from.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingest.book import Book, Chapter, Page
 class DocumentText:
     """A text with its chapters and pages; `sources` has the number of each chapter's file."""
 
-    parser: int  # version; 0 for texts from before there were versions
+    parser: int  # version of the parsers; 0 for texts that are older than version numbers
     paged: bool
     text: str
     chapters: tuple[Chapter, ...]
@@ -33,7 +33,7 @@ class DocumentText:
         return cls(parser, book.paged, book.text, book.chapters, book.pages, sources)
 
     def followed_by(self, book: Book, source: int, parser: int) -> DocumentText:
-        """This text with another file behind it."""
+        """This text with another file at its end."""
         offset, page0 = len(self.text), self.pages[-1].number
         chapters = (replace(c, start=offset + c.start, end=offset + c.end) for c in book.chapters)
         pages = (
@@ -49,11 +49,11 @@ class DocumentText:
         )
 
     def book(self, title: str, author: str, format: str) -> Book:
-        """The text as the book that it was parsed as."""
+        """The text as the book that the parser made."""
         return Book(title, self.text, self.chapters, self.pages, format, author, self.paged)
 
     def says_the_same(self, other: DocumentText) -> bool:
-        """True for the same text, chapters and pages, whichever version found them."""
+        """True if text, chapters and pages are equal; the parsers' versions may differ."""
         marks, others = ([(c.title, c.start, c.end) for c in t.chapters] for t in (self, other))
         alike = replace(other, parser=self.parser, chapters=self.chapters)
         return marks == others and self == alike
@@ -63,7 +63,7 @@ class TextStore(DatabaseFile):
     """Texts with their chapters and pages."""
 
     def add_text(self, document_id: str, text: DocumentText) -> int:
-        """Store another text of a document; returns its number."""
+        """Store a text of a document; returns the text's number."""
         row = {
             "document_id": document_id,
             "parser": text.parser,
@@ -111,7 +111,7 @@ class TextStore(DatabaseFile):
         )
 
     def set_parser(self, text_id: int, parser: int) -> None:
-        """Note that this version of the parsers gives the same text."""
+        """Record that this version of the parsers gives the same text."""
         with self.writing() as db:
             db.execute("UPDATE texts SET parser = ? WHERE id = ?", [parser, text_id])
 
@@ -130,7 +130,7 @@ class TextStore(DatabaseFile):
         )
 
     def newest_text(self, document_id: str) -> tuple[int, int]:
-        """(number, parser) of the text with most of the files, by the newest parsers."""
+        """(number, parser) of the text with the most files; of these, by the newest parsers."""
         row: tuple[int, int] = self.db.execute(
             "SELECT t.id, t.parser FROM texts t JOIN chapters c ON c.text_id = t.id "
             "WHERE t.document_id = ? GROUP BY t.id "
@@ -140,7 +140,7 @@ class TextStore(DatabaseFile):
         return row
 
     def find_text(self, document_id: str, text: DocumentText) -> int | None:
-        """Number of the document's text that is this one, None where it has none."""
+        """Number of the document's text that equals this one, or None."""
         rows = self.db.execute(
             "SELECT id FROM texts WHERE document_id = ? AND parser = ? ORDER BY id",
             [document_id, text.parser],
@@ -187,10 +187,10 @@ class TextStore(DatabaseFile):
 def snapshot_ends(
     inside: Sequence[int], chapters: Sequence[Chapter], sources: Sequence[int]
 ) -> list[int]:
-    """The segments at whose end a chapter or a file ends, the last one left out.
+    """The segments at whose end a chapter or a file ends, except the last segment.
 
     inside: the chapter number of each segment; sources: the file of each chapter. The ends of
-    parts that only we made are left out: nobody asks for these, and each costs a whole state.
+    made-up chapters are left out: nobody asks about these, and each snapshot is a whole state.
     """
     ends = []
     for segment, (number, following) in enumerate(pairwise(inside)):

@@ -1,4 +1,4 @@
-"""The web UI: one file a tab, wiring only."""
+"""The web page: one file for each tab. Nothing here computes; it only calls the library."""
 
 import os
 

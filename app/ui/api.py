@@ -1,7 +1,7 @@
-"""What programs may call: named endpoints that answer with the same JSON as the command line.
+"""Endpoints for programs; they return the same JSON as the command line.
 
-Annotations stay real objects here (no `from __future__ import annotations`): Gradio derives the
-API's documentation from them.
+Annotations must be real objects here (no `from __future__ import annotations`), because Gradio
+derives the API's documentation from them.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.events import api
 
-from app.answers import Answer
+from app.answering.answers import Answer
 from app.cli.documents_json import document_json
 from app.errors import REFUSALS
 from app.library import Stopped
@@ -35,7 +35,7 @@ class Api:
         self._offer_upload()
 
     def _offer_upload(self) -> None:
-        """`gr.api` does not check that a file was uploaded, so this one has real components."""
+        """Offer `add_document` with real components: `gr.api` does not check uploads."""
         with gr.Group(visible=False):
             fields = [
                 upload_box(label="file"),
@@ -53,9 +53,9 @@ class Api:
     def add_document(
         self, file: str | None, memory: str = "", title: str = "", password: str = ""
     ) -> dict[str, Any]:
-        """Store a file and queue its reading; `memory` is adaptive, melodi or infini."""
+        """Store a file and queue it for reading; `memory` is adaptive, melodi or infini."""
         if not file:
-            raise gr.Error("No file was given; upload one.", print_exception=False)
+            raise gr.Error("There is no file; upload one.", print_exception=False)
         path = Path(file)
         try:
             document, known = self._session.library.register(
@@ -79,7 +79,7 @@ class Api:
         }
 
     def status(self, id: str) -> dict[str, Any]:
-        """How far a document has been read, or with a reading's id that reading of it."""
+        """How far a document has been read; with the id of a reading, how far that one is."""
         try:
             document = self._session.library.store.document(id)
         except REFUSALS as error:
@@ -99,7 +99,7 @@ class Api:
     def ask(
         self, id: str, question: str, chapter: int = 0, as_of_chapter: int = 0
     ) -> Iterator[str | dict[str, Any]]:
-        """Stream the text of an answer as it grows, then the answer with its sources."""
+        """Stream an answer's text as it grows, then the whole answer with its sources."""
         try:
             self._session.finished(self._session.library.store.document(id))
             scope = Scope(chapter=chapter or None, as_of_chapter=as_of_chapter or None)
@@ -110,13 +110,13 @@ class Api:
         try:
             yield from generation.watch()
         finally:
-            generation.stop()  # nobody is left to read on
+            generation.stop()  # the client is gone or has the whole answer
         if generation.error:
             raise gr.Error(generation.error, print_exception=False)
         yield _finished(generation.answer)
 
     def summarize(self, id: str, chapter: int = 0) -> dict[str, Any]:
-        """One chapter's summary, or with chapter 0 the whole book's."""
+        """The summary of one chapter; chapter 0 is the whole book."""
         try:
             document = self._session.finished(self._session.library.store.document(id))
             watch = self._session.begin_summary(document.id)
@@ -135,5 +135,9 @@ def _refusal(error: Exception) -> gr.Error:
 
 def _finished(answer: Answer | None) -> dict[str, Any]:
     if answer is None:
-        raise gr.Error("The answer failed; the server's log says why.", print_exception=False)
+        raise gr.Error(
+            "The answer failed because of an internal error; ask again. The server's log has "
+            "details.",
+            print_exception=False,
+        )
     return answer.to_dict()

@@ -1,4 +1,4 @@
-"""Plotly charts of a memory: what it weighs, and where it looked."""
+"""Plotly charts of a memory: its size, and where it looked for an answer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TICKS = 8
 
 
 def sizes(parts: Mapping[str, int], kv_cache_bytes: int) -> go.Figure:
-    """State by part beside the KV cache of the same text."""
+    """The state's size by part, next to the KV cache of the same text."""
     figure = go.Figure()
     ranked = sorted(parts.items(), key=lambda item: -item[1])
     for (part, count), colour in zip(ranked, COLOURS, strict=False):
         figure.add_bar(
-            y=["memory state"],
+            y=["this memory"],
             x=[count / 1e6],
             name=PART_NAMES.get(part, part),
             orientation="h",
@@ -29,9 +29,9 @@ def sizes(parts: Mapping[str, int], kv_cache_bytes: int) -> go.Figure:
             hoverinfo="text+name",
         )
     figure.add_bar(
-        y=["16-bit KV cache"],
+        y=["uncompressed"],
         x=[kv_cache_bytes / 1e6],
-        name="KV cache",
+        name="uncompressed",
         orientation="h",
         marker_color=CACHE_COLOUR,
         hovertext=size(kv_cache_bytes),
@@ -44,9 +44,9 @@ def sizes(parts: Mapping[str, int], kv_cache_bytes: int) -> go.Figure:
 def attention(
     sources: Sequence[Mapping[str, Any]], segments: int, labels: Mapping[int, str]
 ) -> go.Figure:
-    """Weight of every window that an answer looked at, over the whole book.
+    """The share of attention that an answer paid to each segment, over the whole book.
 
-    labels: page labels of some windows, for the axis.
+    labels: page labels of some segments, for the axis.
     """
     figure = go.Figure()
     figure.add_bar(
@@ -69,7 +69,7 @@ def attention(
 
 
 def tick_segments(segments: int) -> list[int]:
-    """Windows evenly spread over the book, for the axis."""
+    """Segments spread evenly over the book, for the axis."""
     count = min(TICKS, segments)
     return sorted({round(i * (segments - 1) / max(1, count - 1)) for i in range(count)})
 

@@ -1,4 +1,4 @@
-"""Asking: a chat about the open document, streamed, with the places where the memory looked."""
+"""The chat tab: questions about the open document, and where in it the answers come from."""
 
 from __future__ import annotations
 
@@ -8,17 +8,29 @@ from typing import Any
 
 import gradio as gr
 
+from app.answering.intents import asks_for_all
 from app.errors import REFUSALS
 from app.state_reader import Scope
 from app.storage.store import Message
-from app.ui.generations import Generation
+from app.ui.generations import last_turn
 from app.ui.inputs import choice_list
-from app.ui.session import MODEL, Session, private
-from app.ui.texts import NOT_OPEN, bubble, chapter_choices, evidence_html, note
+from app.ui.session import Session, private
+from app.ui.texts import (
+    NOT_OPEN,
+    about_html,
+    bubble,
+    chapter_choices,
+    evidence_html,
+    note,
+    waiting_html,
+)
+from memory_models.prompt import LONGEST_QUESTION
 
-WHOLE, ONLY, UP_TO = "whole book", "only chapter", "up to chapter"
-FAILED = "The answer could not be made; the server's log says why."
-PLACEHOLDER = "Ask something that the book says."
+WHOLE, ONLY, UP_TO = "the whole book", "one chapter", "the book up to a chapter"
+FAILED = "The answer failed because of an internal error; ask again. The server's log has details."
+VISITORS = 16  # pages that watch answers at the same time
+WORDS_A_TOKEN = 0.75
+PLACEHOLDER = "Ask a question about this book."
 
 
 class ChatTab:
@@ -28,6 +40,7 @@ class ChatTab:
         self._session = session
         self._picker = picker
         self.chat = gr.State(None)  # id of the chat that is open
+        self._fresh = gr.State(False)  # the next question begins a new topic
         with gr.Row():
             with gr.Column(scale=3, min_width=340):
                 self._build_talk()
@@ -37,7 +50,8 @@ class ChatTab:
                 self._build_chats()
                 with gr.Accordion("Where the memory looked", visible=False) as self._looked:
                     self._evidence = gr.HTML()
-        self._view = [self.chat, self._chats, self._talk, self._looked, self._evidence]
+        self._view = [self.chat, self._chats, self._talk, self._looked, self._evidence, *self._topic]
+        self._growing = [*self._view[2:], self._stop, self._said]
         self._wire()
 
     def _build_chats(self) -> None:
@@ -67,29 +81,58 @@ class ChatTab:
             )
             self._ask = gr.Button("Ask", variant="primary", scale=1, min_width=80)
             self._stop = gr.Button("Stop", scale=1, min_width=80, interactive=False)
+        self._limit = gr.HTML()
+        with gr.Row(equal_height=True, visible=False, elem_classes="bs-topic") as row:
+            about = gr.HTML(scale=6)
+            self._new_topic = gr.Button("New topic", size="sm", scale=1, min_width=100)
+            self._every = gr.Button("Ask every page", size="sm", scale=1, min_width=130)
+        self._topic = [row, about, self._every]
         with gr.Row(equal_height=True):
             self._part = gr.Radio(
-                [WHOLE, ONLY, UP_TO], value=WHOLE, label="Ask about the", scale=3, min_width=280
+                [WHOLE, ONLY, UP_TO], value=WHOLE, label="Ask about", scale=3, min_width=280
             )
             self._chapter = choice_list("Chapter", visible=False, scale=3, min_width=220)
 
     def _wire(self) -> None:
+        asking = [self._picker, self.chat, self._question, self._part, self._chapter, self._fresh]
+        follow: dict[str, Any] = {
+            "fn": self.follow,
+            "inputs": [self._picker, self.chat],
+            "outputs": self._growing,
+            "concurrency_limit": VISITORS,
+            **private(),
+        }
         asked = gr.on(
             [self._ask.click, self._question.submit],
             self.ask,
-            [self._picker, self.chat, self._question, self._part, self._chapter],
-            [*self._view, self._question, self._stop, self._said],
-            concurrency_limit=1,
-            concurrency_id=MODEL,
-            trigger_mode="once",
-            **private(),
+            asking,
+            [self.chat, self._chats, self._question, self._fresh, self._said],
+            trigger_mode="multiple",  # a second question waits for the first one's answer
+            **private(queue=False),
+        )
+        following = [asked.then(**follow)]
+        every = self._every.click(
+            self.ask_every_page,
+            [self._picker, self.chat, self._part, self._chapter],
+            [self.chat, self._said],
+            **private(queue=False),
+        )
+        following.append(every.then(**follow))
+        self._question.change(
+            self.check_length, self._question, self._limit, **private(queue=False)
+        )
+        self._new_topic.click(
+            lambda: [True, gr.update(visible=False)],
+            None,
+            [self._fresh, self._topic[0]],
+            **private(queue=False),
         )
         self._stop.click(self.stop, self.chat, None, **private(queue=False))
-        leaving = private(cancels=[asked])  # the answer itself goes on and is stored
+        leaving = private(cancels=following)  # the answer itself goes on and is stored
         opened = gr.on(
             [self._chats.input], self.open_chat, [self._picker, self._chats], self._view, **leaving
         )
-        opened.then(self.follow, self.chat, [*self._view[2:], self._stop, self._said], **private())
+        opened.then(**follow)
         self._new.click(self.new_chat, self._picker, self._view, **leaving)
         self._delete.click(self.delete, [self._picker, self.chat], self._view, **leaving)
         self._part.change(
@@ -103,7 +146,7 @@ class ChatTab:
         )
         self._picker.change(
             self.open_document, self._picker, [*self._view, self._chapter, self._part], **leaving
-        ).then(self.follow, self.chat, [*self._view[2:], self._stop, self._said], **private())
+        ).then(**follow)
 
     # Looking
 
@@ -121,11 +164,11 @@ class ChatTab:
         return [*view, chapter, WHOLE]
 
     def open_chat(self, document_id: str | None, chat_id: int | None) -> list[Any]:
-        """A stored chat as it was."""
+        """Show a stored chat."""
         return self._show(document_id, chat_id)
 
     def new_chat(self, document_id: str | None) -> list[Any]:
-        """An empty page; it is stored with its first question."""
+        """Show an empty chat; it is stored when its first question is asked."""
         return self._show(document_id, None)
 
     def delete(self, document_id: str | None, chat_id: int | None) -> list[Any]:
@@ -146,15 +189,10 @@ class ChatTab:
         return [
             chat_id,
             gr.update(choices=choices, value=chat_id),
-            gr.update(value=self._bubbles(messages), placeholder=placeholder),
+            gr.update(value=[_bubble(m) for m in messages], placeholder=placeholder),
             *self._evidence_of(document_id, self._last_answer(messages)),
+            *self._topic_of(messages),
         ]
-
-    def _bubbles(self, messages: list[Message], growing: str | None = None) -> list[dict[str, str]]:
-        shown = [{"role": m.role, "content": bubble(m)} for m in messages]
-        if growing is not None:
-            shown.append({"role": "assistant", "content": escape(growing or "…")})
-        return shown
 
     def _last_answer(self, messages: list[Message]) -> Message | None:
         answers = [m for m in messages if m.role == "assistant"]
@@ -168,10 +206,19 @@ class ChatTab:
         shown = evidence_html(message, chapters)
         return [gr.update(visible=bool(shown)), shown]
 
+    def _topic_of(self, messages: list[Message]) -> list[Any]:
+        """What the next question may follow, and whether to offer to ask every page."""
+        turn = last_turn(messages)
+        if turn is None:
+            return [gr.update(visible=False), "", gr.update(visible=False)]
+        last = self._last_answer(messages)
+        offered = asks_for_all(turn.question) or (last is not None and last.word == "guess")
+        return [gr.update(visible=True), about_html(turn.question), gr.update(visible=offered)]
+
     def point(
         self, document_id: str | None, chat_id: int | None, event: gr.SelectData
     ) -> list[Any]:
-        """The evidence of the answer that was clicked."""
+        """Show the evidence of the answer that was clicked."""
         messages = self._session.library.store.messages(chat_id) if chat_id is not None else []
         index = event.index[0] if isinstance(event.index, list | tuple) else event.index
         if not 0 <= index < len(messages) or messages[index].role != "assistant":
@@ -187,51 +234,88 @@ class ChatTab:
         question: str,
         part: str,
         chapter: int | None,
-    ) -> Iterator[list[Any]]:
-        """Stream an answer into the chat; a new chat begins with its first question."""
-        scope = Scope(
-            chapter=chapter if part == ONLY else None,
-            as_of_chapter=chapter if part == UP_TO else None,
-        )
+        fresh: bool = False,
+    ) -> list[Any]:
+        """Put a question in line; a new chat begins with its first question."""
         generations = self._session.generations
+        scope = _scope(part, chapter)
         try:
             document = self._session.ready(document_id)
             generations.check(document.id, question, scope)
             chat_id = chat_id or generations.start_chat(document.id, question)
-            generation = generations.start(document.id, question, scope, chat_id)
+            generations.start(document.id, question, scope, chat_id, follows=not fresh)
         except REFUSALS as error:
-            yield [*[gr.skip()] * 7, note(str(error), "warning")]
-            return
+            return [*[gr.skip()] * 4, note(str(error), "warning")]
         chat, chats, *_ = self._show(document.id, chat_id)
-        first = True
-        for talk, looked, evidence, stop, said in self._watch(generation, chat_id):
-            head = [chat, chats if first else gr.skip(), talk, looked, evidence]
-            yield [*head, "" if first else gr.skip(), stop, said]
-            first = False
+        return [chat, chats, "", False, ""]
 
-    def follow(self, chat_id: int | None) -> Iterator[list[Any]]:
-        """Watch the answer that is being made for a chat, if there is one."""
-        generation = self._session.generations.running(chat_id)
-        if generation is None or chat_id is None:
-            yield [*[gr.skip()] * 3, gr.update(interactive=False), ""]
-        else:
-            yield from self._watch(generation, chat_id)
+    def ask_every_page(
+        self, document_id: str | None, chat_id: int | None, part: str, chapter: int | None
+    ) -> list[Any]:
+        """Ask the chat's last question of every page."""
+        generations = self._session.generations
+        try:
+            document = self._session.ready(document_id)
+            messages = self._session.library.store.messages(chat_id) if chat_id else []
+            turn = last_turn(messages)
+            if turn is None:
+                return [gr.skip(), note("Ask a question first.", "warning")]
+            scope = _scope(part, chapter)
+            generations.start(document.id, turn.question, scope, chat_id, every_page=True)
+        except REFUSALS as error:
+            return [gr.skip(), note(str(error), "warning")]
+        return [chat_id, ""]
 
-    def _watch(self, generation: Generation, chat_id: int) -> Iterator[list[Any]]:
-        store = self._session.library.store
-        asked = store.messages(chat_id)
-        while asked and asked[-1].role != "user":  # a quick answer may be there already
-            asked.pop()
-        hidden, stoppable = gr.update(visible=False), gr.update(interactive=True)
-        yield [self._bubbles(asked, ""), hidden, "", stoppable, ""]
-        for text in generation.watch():
-            yield [self._bubbles(asked, text), *[gr.skip()] * 4]
-        messages = store.messages(chat_id)
-        evidence = self._evidence_of(generation.document_id, self._last_answer(messages))
-        failed = not (generation.answer or generation.error)
-        said = note(FAILED if failed else generation.note, "warning")
-        yield [self._bubbles(messages), *evidence, gr.update(interactive=False), said]
+    def follow(self, document_id: str | None, chat_id: int | None) -> Iterator[list[Any]]:
+        """Watch the answers that are being made for a chat until there is none."""
+        generations = self._session.generations
+        last = None
+        while chat_id is not None and (generation := generations.next_of(chat_id)) is not None:
+            last = generation
+            for _ in generation.watch():
+                yield self._now(chat_id)
+            generation.wait()
+        messages = self._session.library.store.messages(chat_id) if chat_id is not None else []
+        said = note(last.note if last.replied else FAILED, "warning") if last else ""
+        yield [
+            [_bubble(m) for m in messages],
+            *self._evidence_of(document_id, self._last_answer(messages)),
+            *self._topic_of(messages),
+            gr.update(interactive=False),
+            said,
+        ]
+
+    def _now(self, chat_id: int) -> list[Any]:
+        """The chat while something is being made for it."""
+        shown = self._session.generations.shown(chat_id)
+        bubbles = [_bubble(m) for m in shown.messages]
+        if shown.growing is not None:
+            growing = escape(shown.growing.text or "…")
+            bubbles.append({"role": "assistant", "content": growing})
+        for waiting in shown.waiting:
+            bubbles.append({"role": "user", "content": waiting_html(waiting.wish.question)})
+        hidden = gr.update(visible=False)
+        return [bubbles, *[gr.skip()] * 2, hidden, *[gr.skip()] * 2, gr.update(interactive=True), ""]
+
+    def check_length(self, question: str) -> str:
+        """A line about a question that is too long to be asked."""
+        over = self._session.library.question_tokens(question) - LONGEST_QUESTION
+        if over <= 0:
+            return ""
+        words = max(1, round(over * WORDS_A_TOKEN))
+        return note(f"This question is too long; leave out about {words} words.", "warning")
 
     def stop(self, chat_id: int | None) -> None:
-        """End the generation; what was said so far is kept."""
+        """Stop generating; the text so far is kept."""
         self._session.generations.stop_chat(chat_id)
+
+
+def _scope(part: str, chapter: int | None) -> Scope:
+    return Scope(
+        chapter=chapter if part == ONLY else None,
+        as_of_chapter=chapter if part == UP_TO else None,
+    )
+
+
+def _bubble(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": bubble(message)}

@@ -1,35 +1,42 @@
 """One answer at a time: each is made in a thread of its own, and any visitor can watch it.
 
 The thread, not the visitor's connection, owns the answer: closing the page loses nothing, and the
-stop button ends the generation after the present token and keeps what was said.
+stop button ends the generation after the present token and keeps what was said. Questions that
+are asked while another one is answered wait in line; a chat gets a question when its turn comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from threading import Condition, Lock, Thread
-from typing import Any
 
-from app.answers import Answer, AnswerStream
-from app.errors import REFUSALS
+from app.answering.answers import Answer
+from app.answering.conversation import Turn, is_follow_up
+from app.errors import REFUSALS, Busy
 from app.library import Library
 from app.state_reader import Scope
+from app.storage.store import Message
+from app.ui.replies import NOTHING_SAID, Replies, Wish
 
-NOTHING_SAID = "(Stopped before the first word.)"
 TITLE_LENGTH = 60
+MOST_WAITING = 3  # questions of one chat behind the one that is being answered
 
 
 class Generation:
-    """An answer that is being made."""
+    """An answer that is being made, or that waits to be."""
 
-    def __init__(self, document_id: str, chat_id: int | None) -> None:
+    def __init__(self, document_id: str, chat_id: int | None, wish: Wish) -> None:
         self.document_id = document_id
         self.chat_id = chat_id
+        self.wish = wish
         self.text = ""
         self.answer: Answer | None = None
         self.error = ""
         self.note = ""  # what must be said with the answer
+        self.replied = False  # a reply was made, be it a refusal
+        self.begun = False  # its question is in the chat, and its turn has come
         self._changed = Condition()
         self._done = False
         self._stop = False
@@ -43,10 +50,22 @@ class Generation:
         """End after the present token."""
         self._stop = True
 
+    def begin(self) -> None:
+        """Wake those who watch: the question's turn has come."""
+        with self._changed:
+            self.begun = True
+            self._changed.notify_all()
+
     def say(self, piece: str) -> None:
         """Append to the text and wake those who watch."""
         with self._changed:
             self.text += piece
+            self._changed.notify_all()
+
+    def show(self, text: str) -> None:
+        """Put a text in place of what was said so far, such as how far something is."""
+        with self._changed:
+            self.text = text
             self._changed.notify_all()
 
     def finish(self) -> None:
@@ -61,17 +80,26 @@ class Generation:
             self._changed.wait_for(lambda: self._done)
 
     def watch(self) -> Iterator[str]:
-        """The text so far, again whenever it has grown, until the generation is over."""
-        seen = ""
+        """The text so far, again whenever it has changed, until the generation is over."""
+        seen = (False, "")
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._done or self.text != seen)  # noqa: B023
-                text, done = self.text, self._done
-            if text != seen:
-                seen = text
-                yield text
+                self._changed.wait_for(lambda: self._done or (self.begun, self.text) != seen)  # noqa: B023
+                now, done = (self.begun, self.text), self._done
+            if now != seen:
+                seen = now
+                yield now[1]
             if done:
                 return
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A chat as it is now: what is stored, what grows, and the questions that wait."""
+
+    messages: list[Message]
+    growing: Generation | None
+    waiting: list[Generation]
 
 
 class Generations:
@@ -79,8 +107,9 @@ class Generations:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._lock = Lock()
-        self._running: list[Generation] = []
+        self._replies = Replies(library)
+        self._line: deque[Generation] = deque()
+        self._moved = Condition(Lock())  # the line has changed
         self.model = Lock()
         """Held while the model generates; summaries take it too."""
 
@@ -89,19 +118,31 @@ class Generations:
         self._library.ask(document_id, question, scope)
 
     def start(
-        self, document_id: str, question: str, scope: Scope, chat_id: int | None = None
+        self,
+        document_id: str,
+        question: str,
+        scope: Scope,
+        chat_id: int | None = None,
+        *,
+        follows: bool = True,
+        every_page: bool = False,
     ) -> Generation:
-        """Begin an answer; a chat gets the question now and the answer when it is made."""
+        """Ask a question as soon as its turn comes. In a chat, its words decide what is made.
+
+        follows: it may follow the turn before it in the chat; every_page: all pages are asked.
+        Raises Busy where too many questions of the chat wait already.
+        """
         document = self._library.store.document(document_id)
-        stream = self._library.ask(document_id, question, scope)
-        if chat_id is not None:
-            self._library.store.say(chat_id, "user", question.strip())
-        generation = Generation(document.id, chat_id)
-        generation.note = stream.note
-        with self._lock:
-            self._running.append(generation)
+        self.check(document_id, question, scope)
+        wish = Wish(question.strip(), scope, follows=follows, every_page=every_page)
+        generation = Generation(document.id, chat_id, wish)
+        with self._moved:
+            waiting = [g for g in self._line if chat_id is not None and g.chat_id == chat_id]
+            if len(waiting) > MOST_WAITING:
+                raise Busy(f"{MOST_WAITING} questions wait already; wait for an answer, or stop.")
+            self._line.append(generation)
         Thread(
-            target=self._make, args=(generation, stream), name="bookstate-answer", daemon=True
+            target=self._make, args=(generation,), name="bookstate-answer", daemon=True
         ).start()
         return generation
 
@@ -112,75 +153,102 @@ class Generations:
             title = title[: TITLE_LENGTH - 1].rstrip() + "…"
         return self._library.store.start_chat(document_id, title)
 
+    def shown(self, chat_id: int) -> Shown:
+        """What a chat shows now."""
+        own = [g for g in self._snapshot() if g.chat_id == chat_id]
+        growing = next((g for g in own if g.begun), None)
+        return Shown(
+            self._library.store.messages(chat_id), growing, [g for g in own if not g.begun]
+        )
+
+    def next_of(self, chat_id: int) -> Generation | None:
+        """The first generation of a chat that is being made, or waits."""
+        return next((g for g in self._snapshot() if g.chat_id == chat_id), None)
+
     def running(self, chat_id: int | None) -> Generation | None:
-        """The generation that is being made for a chat."""
-        with self._lock:
-            found = [t for t in self._running if t.chat_id == chat_id and chat_id is not None]
-        return found[0] if found else None
+        """The last generation that is being made, or waits, for a chat."""
+        found = [g for g in self._snapshot() if g.chat_id == chat_id and chat_id is not None]
+        return found[-1] if found else None
 
     def stop_document(self, document_id: str) -> None:
         """Stop every generation about a document and wait until each has stored what it said."""
-        self._stop([t for t in self._snapshot() if t.document_id == document_id])
+        self._stop(lambda g: g.document_id == document_id)
 
     def stop_chat(self, chat_id: int | None) -> None:
-        """Stop a chat's generation and wait until it has stored what it said."""
+        """Stop a chat's generations and wait until each has stored what it said."""
         if chat_id is not None:
-            self._stop([t for t in self._snapshot() if t.chat_id == chat_id])
+            self._stop(lambda g: g.chat_id == chat_id)
 
     def stop_all(self) -> None:
         """Stop everything that is being generated."""
-        self._stop(self._snapshot())
+        self._stop(lambda g: True)
 
     def _snapshot(self) -> list[Generation]:
-        with self._lock:
-            return list(self._running)
+        with self._moved:
+            return list(self._line)
 
-    def _stop(self, generations: list[Generation]) -> None:
-        for generation in generations:
+    def _stop(self, of: Callable[[Generation], bool]) -> None:
+        chosen = [generation for generation in self._snapshot() if of(generation)]
+        for generation in chosen:
             generation.stop()
-        for generation in generations:
+        for generation in chosen:
             generation.wait()
 
-    def _make(self, generation: Generation, stream: AnswerStream) -> None:
+    def _make(self, generation: Generation) -> None:
+        with self._moved:
+            self._moved.wait_for(lambda: self._line[0] is generation)
         try:
-            self._answer(generation, stream)
+            with self.model:
+                self._reply(generation)
         except REFUSALS as error:
             generation.error = str(error)
-        finally:  # after any error: keep what was said, and let nobody wait for ever
-            try:
-                self._keep(generation)
-            except REFUSALS as error:
-                generation.error = generation.error or str(error)
-            finally:
-                with self._lock:
-                    self._running.remove(generation)
-                generation.finish()
+            generation.replied = True
+            self._keep(generation, Message("assistant", generation.error))
+        finally:  # after any error: let nobody wait for ever
+            with self._moved:
+                self._line.remove(generation)
+                self._moved.notify_all()
+            generation.finish()
 
-    def _speak(self, generation: Generation, stream: AnswerStream) -> None:
-        if generation.stopped:
+    def _reply(self, generation: Generation) -> None:
+        document = self._library.store.document(generation.document_id)
+        after = self._turn_before(generation)
+        asked = Message("user", generation.wish.question, about=after.question if after else "")
+        if not generation.stopped or generation.chat_id is None:
+            self._keep(generation, asked)
+            generation.begin()
+        elif not generation.begun:
+            return  # a question that was stopped before its turn leaves nothing
+        reply = Message("assistant", "")
+        try:
+            reply = self._replies.reply(document, generation, after)
+            generation.replied = True
+        finally:  # after any error: keep what was said
+            if not reply.text and generation.text:
+                reply = Message("assistant", generation.text.strip())
+            if generation.stopped and not reply.text:
+                reply = Message("assistant", NOTHING_SAID)
+            self._keep(generation, reply)
+
+    def _turn_before(self, generation: Generation) -> Turn | None:
+        """The chat's last answered question, where the question follows it."""
+        wish = generation.wish
+        if generation.chat_id is None or not wish.follows or not is_follow_up(wish.question):
+            return None
+        return last_turn(self._library.store.messages(generation.chat_id))
+
+    def _keep(self, generation: Generation, message: Message) -> None:
+        if generation.chat_id is None or not message.text:
             return
-        for piece in stream:
-            generation.say(piece)
-            if generation.stopped:
-                return
+        try:
+            self._library.store.say(generation.chat_id, message)
+        except REFUSALS as error:
+            generation.error = generation.error or str(error)
 
-    def _answer(self, generation: Generation, stream: AnswerStream) -> None:
-        with self.model:
-            self._speak(generation, stream)
-        answer = self._library.answer(generation.document_id, stream)
-        if generation.stopped:  # half an answer is shown as it is, without a verdict on it
-            answer = replace(answer, answer=generation.text.strip() or NOTHING_SAID, notice="")
-        generation.answer = answer
 
-    def _keep(self, generation: Generation) -> None:
-        if generation.chat_id is None:
-            return
-        said: dict[str, Any] = {"text": generation.error or generation.text}
-        if generation.answer is not None:
-            shown = generation.answer.to_dict()
-            said = {
-                "text": generation.answer.answer,
-                **{name: shown[name] for name in ("confidence", "sources", "evidence")},
-            }
-        if said["text"]:
-            self._library.store.say(generation.chat_id, "assistant", **said)
+def last_turn(messages: list[Message]) -> Turn | None:
+    """The last question of a chat that was answered from the document."""
+    for asked, answer in zip(reversed(messages[:-1]), reversed(messages[1:]), strict=True):
+        if asked.role == "user" and answer.role == "assistant" and answer.word:
+            return Turn(asked.text, answer.text)
+    return None

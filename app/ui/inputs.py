@@ -1,4 +1,4 @@
-"""Inputs that differ from Gradio's own: uploads that stay uploads, lists that outlive a restart."""
+"""Inputs that change Gradio's behaviour: no downloads by address, lists that survive a restart."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from gradio_client.utils import is_http_url_like  # type: ignore[import-untyped]
 
 
 def upload_box(**more: Any) -> gr.File:
-    """A file input that takes uploads alone.
+    """A file input that accepts only uploads.
 
-    Gradio would download a web address given in a file's place; this program downloads nothing.
+    Given a web address instead of a file, Gradio would download it; this program must not.
     """
     box = gr.File(file_count="single", type="filepath", **more)
     keep = box.async_move_resource_to_block_cache
@@ -20,7 +20,7 @@ def upload_box(**more: Any) -> gr.File:
     async def keep_uploads_only(given: str | Path | None) -> str | None:
         if given is not None and is_http_url_like(str(given)):
             raise gr.Error(
-                "A web address is not fetched; upload the file itself.", print_exception=False
+                "Web addresses are not supported; upload the file itself.", print_exception=False
             )
         return await keep(given)
 
@@ -31,8 +31,8 @@ def upload_box(**more: Any) -> gr.File:
 def choice_list(label: str, **more: Any) -> gr.Dropdown:
     """A dropdown whose choices come from the database while the page is open.
 
-    Gradio knows the choices that it sent to a page until the server restarts, and then refuses
-    the page's value; here the handlers look up the value themselves.
+    Gradio accepts only values that it has sent to the page as choices, and forgets these when the
+    server restarts. Here any value is accepted, and the handlers look it up themselves.
     """
     box = gr.Dropdown([], label=label, interactive=True, **more)
 

@@ -1,4 +1,4 @@
-"""The library: the table of documents, what the reader is doing, adding, renaming, deleting."""
+"""The library tab: the documents, the progress of readings, adding, renaming and deleting."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from app.ui.texts import (
 HEADERS = ["Title", "Memory", "Pages", "Tokens", "State", "vs KV cache", "Status", "Id"]
 WIDTHS: list[str | int] = ["25%", "13%", "8%", "9%", "9%", "8%", "14%", "14%"]
 NOT_CALIBRATED = (
-    "This backbone is not calibrated: windows are addressed by guessed heads. "
-    "`bookstate calibrate` measures them."
+    "This model is not calibrated, so it may look for an answer in the wrong places. "
+    "Run `bookstate calibrate` to calibrate it."
 )
 
 
@@ -78,9 +78,9 @@ class LibraryTab:
         )
         with gr.Column(visible=False) as self._details:
             self._reading = gr.HTML()
-            self._used = choice_list("Reading in use", visible=False, filterable=False)
+            self._used = choice_list("Answer from this reading", visible=False, filterable=False)
             with gr.Row():
-                self._read_on = gr.Button("Read on", size="sm", scale=0, min_width=130)
+                self._read_on = gr.Button("Continue reading", size="sm", scale=0, min_width=130)
                 self._cancel = gr.Button("Stop reading", size="sm", scale=0, min_width=130)
                 self._delete = gr.Button("Delete", size="sm", scale=0, min_width=130)
             with gr.Row(equal_height=True):
@@ -91,21 +91,23 @@ class LibraryTab:
             with gr.Row(visible=False) as self._confirm:
                 self._confirm_text = gr.HTML()
                 self._sure = gr.Button("Delete for good", variant="stop", size="sm", min_width=120)
-                self._keep = gr.Button("Keep it", size="sm", min_width=90)
+                self._keep = gr.Button("Cancel", size="sm", min_width=90)
 
     def _build_upload(self) -> None:
         limit = self._session.library.settings.max_upload_mb
         kind = self._session.library.settings.memory
         self._file = upload_box(label="Add a document", height=170, elem_id="upload")
         gr.HTML(note(f"PDF, EPUB, DOCX, HTML, Markdown or text; at most {limit} MB."))
-        self._title = gr.Textbox(label="Title", placeholder="as the file says", max_lines=1)
+        self._title = gr.Textbox(
+            label="Title", placeholder="Leave empty for the file's own title", max_lines=1
+        )
         with gr.Accordion("Memory and password", open=False):
             self._memory = gr.Radio(
                 [(MEMORY_NAMES[name], name) for name in MEMORY_NOTES], value=kind, label="Memory"
             )
             self._memory_note = gr.HTML(self.describe_memory(kind))
             self._password = gr.Textbox(label="Password of the PDF", type="password", max_lines=1)
-        self._add = gr.Button("Read it", variant="primary")
+        self._add = gr.Button("Add and read", variant="primary")
         self._said = gr.HTML()
 
     def _wire(self) -> None:
@@ -143,7 +145,7 @@ class LibraryTab:
         ).then(self.view, looking, self._view, **private())
 
     def on_open(self, blocks: gr.Blocks) -> None:
-        """Show what is there when the page loads, and follow the document that is open."""
+        """Fill the tab when the page loads and whenever another document is opened."""
         looking = [self._search, self.picker]
         blocks.load(self.view, looking, self._view, **private())
         self.picker.change(self.view, looking, self._view, **private())
@@ -152,7 +154,7 @@ class LibraryTab:
     # Looking
 
     def tick(self, search: str, selected: str | None, seen: str) -> Any:
-        """The view again, when anything has changed since it was last seen."""
+        """Refresh the view if anything has changed since it was last shown."""
         if self._fingerprint(search, selected) == seen:
             return [gr.skip()] * len(self._view)
         return self.view(search, selected)
@@ -168,7 +170,7 @@ class LibraryTab:
         )
 
     def view(self, search: str, selected: str | None) -> list[Any]:
-        """The table, the picker, and what the reader does with the open document."""
+        """The table, the picker, and how far the open document has been read."""
         seen = self._fingerprint(search, selected)
         session = self._session
         documents, jobs = session.library.list(search), session.jobs()
@@ -194,7 +196,7 @@ class LibraryTab:
     def _progress(
         self, opened: Document, unfinished: Reading | None, jobs: Mapping[str, Job]
     ) -> str:
-        """Bars of the reading in use and of another one that is being made."""
+        """Progress bars: the reading in use, and another one if it is being made."""
         bars = [opened]
         if unfinished is not None and unfinished.id != opened.reading.id:
             title = f"Read again: {reading_name(unfinished)}"
@@ -207,7 +209,7 @@ class LibraryTab:
         )
 
     def _choices(self, opened: Document | None) -> Any:
-        """The finished readings of the open document, where there are several."""
+        """The finished readings of the open document; hidden if there is only one."""
         found = self._session.library.store.readings(opened.id) if opened else []
         ready = [(reading_name(r), r.id) for r in found if r.ready]
         several = opened is not None and opened.ready and len(ready) > 1
@@ -239,7 +241,7 @@ class LibraryTab:
         return document.id if document else gr.skip()
 
     def describe_memory(self, kind: str) -> str:
-        """What a memory is, with a warning where it is not the default one."""
+        """A sentence about a memory, and a warning if its answers are known to be worse."""
         text, library = note(MEMORY_NOTES.get(kind, "")), self._session.library
         if warning := library.engine.caution(kind):
             return text + note(warning, "warning")
@@ -249,7 +251,7 @@ class LibraryTab:
     # Doing
 
     def add(self, file: str | None, title: str, password: str, memory: str) -> list[Any]:
-        """Parse the file now and let the background reader stream it."""
+        """Parse the file now and let the worker read it in the background."""
         untouched = [gr.skip(), gr.skip(), gr.skip(), gr.skip()]
         if not file:
             return [*untouched, note("Choose a file first.", "warning")]
@@ -262,21 +264,21 @@ class LibraryTab:
             return [*untouched, note(str(error), "warning")]
         path.unlink(missing_ok=True)
         if known and document.ready:
-            said = f"{document.title} was read before; it is open now."
+            said = f"{document.title} has already been read; it is open now."
         else:
             self._session.enqueue(document.reading.id)
-            said = f"{document.title} is being read; you may close this page meanwhile."
+            said = f"{document.title} is being read. You can close this page; reading continues."
         choice = gr.update(choices=[(document.title, document.id)], value=document.id)
         return [None, "", "", choice, note(said, "good")]
 
     def read_on(self, selected: str | None) -> None:
-        """Read an interrupted document to its end."""
+        """Continue an interrupted reading."""
         document = self._session.find(selected)
         if document and (unfinished := self._session.unfinished(document)):
             self._session.enqueue(unfinished.id)
 
     def cancel(self, selected: str | None) -> None:
-        """Stop the reading after the present segment."""
+        """Stop the reading after the segment that is being read."""
         if selected:
             self._session.cancel(selected)
 
@@ -297,9 +299,10 @@ class LibraryTab:
         return ["", ""]
 
     def ask_delete(self, selected: str | None) -> list[Any]:
-        """Say what would be deleted."""
+        """Ask for confirmation, and say what would be deleted."""
         document = self._session.find(selected)
-        words = f"Delete {document.title} with its memory, chats and summaries?" if document else ""
+        what = f"{document.title} with its memory, chats and summaries" if document else ""
+        words = f"Delete {what}? This cannot be undone." if document else ""
         return [gr.update(visible=document is not None), note(words)]
 
     def delete(self, selected: str | None) -> list[Any]:

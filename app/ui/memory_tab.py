@@ -1,4 +1,4 @@
-"""The memory itself: what it is, what it weighs, and where the last answer looked."""
+"""The memory tab: what the memory is, its size, and where it looked for the last answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.ui import charts
 from app.ui.session import Session, private
 from app.ui.texts import MEMORY_NAMES, NOT_OPEN, facts_html, note, ratio, size
 
-NO_ANSWER = "Ask something in the chat; where the memory looked for the last answer is shown here."
+NO_ANSWER = "Ask a question in the chat; then this shows where the answer comes from."
 
 
 class MemoryTab:
@@ -43,7 +43,7 @@ class MemoryTab:
         picker.change(self.view, self._inputs, self._view, **private())
 
     def on_open(self, tab: gr.Tab) -> None:
-        """Draw again when the tab is opened."""
+        """Refresh the tab when it is opened."""
         tab.select(self.view, self._inputs, self._view, **private())
 
     def view(self, document_id: str | None, chat_id: int | None) -> list[Any]:
@@ -59,20 +59,23 @@ class MemoryTab:
     def _describe(self, document: Document, held: int) -> dict[str, str]:
         reading = document.reading
         read = self._session.library.store.tokens_done(reading)
-        per_100k = size(held / read * 100_000) if read else "nothing is read yet"
-        state = f"{size(held)}, {ratio(document)} of the KV cache" if document.ready else size(held)
+        per_100k = size(held / read * 100_000) if read else "nothing has been read yet"
+        stored = (
+            f"{size(held)}, {ratio(document)} of the full size" if document.ready else size(held)
+        )
+        done = reading.segments_done / max(1, reading.segments)
         config = json.loads(reading.memory_config)
         return {
             "Memory": MEMORY_NAMES.get(reading.memory, reading.memory),
             "What it is": MEMORY_NOTES.get(reading.memory, ""),
-            "State": state,
-            "16-bit KV cache": size(reading.kv_cache_bytes),
-            "Per 100,000 tokens": per_100k,
-            "Read": f"{read:,} of {reading.tokens:,} tokens in {reading.segments} windows",
-            "Configuration": ", ".join(f"{name} {value}" for name, value in config.items()),
-            "Backbone": f"{reading.backbone} {reading.backbone_sha256[:12]}",
-            "Adapter": reading.adapter or "none",
-            "SHA-256 of the state": reading.state_sha256 or "not finished",
+            "Size": stored,
+            "Full size, uncompressed": size(reading.kv_cache_bytes),
+            "Size for about 75,000 words": per_100k,
+            "Read": f"{done:.0%} of the book, in {reading.segments} parts",
+            "Settings": ", ".join(f"{name} {value}" for name, value in config.items()),
+            "Model": f"{reading.backbone} {reading.backbone_sha256[:12]}",
+            "Trained parts": reading.adapter or "none",
+            "Checksum (SHA-256)": reading.state_sha256 or "not finished",
         }
 
     def _last(self, document: Document, chat_id: int | None) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The web server: builds the page, launches it closed to the outside, and blocks until Ctrl-C."""
+"""The web server: builds the page and serves it until Ctrl-C, by default only on this computer."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ err = Console(stderr=True, highlight=False)
 
 
 def build_ui(library: Library, worker: Worker) -> gr.Blocks:
-    """The whole page with its public endpoints, not launched yet."""
+    """The whole page and the endpoints for programs, not served yet."""
     return _build(Session(library, worker, Generations(library)))
 
 
 def _build(session: Session) -> gr.Blocks:
-    # Uploads lie in the data folder, not in a temporary folder that all users of a machine share.
+    # Uploads go to the data folder, not to the temporary folder that all users of a machine share.
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads(session.library))
     blocks: gr.Blocks = gr.Blocks(
         title="bookstate", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     )
     with blocks:
-        Api(session)  # first, so that no event of the page takes a public name
+        Api(session)  # first, so that no event of the page takes an endpoint's name
         with gr.Row(equal_height=True):
             with gr.Column(scale=3, min_width=300):
                 gr.HTML(HEADER)
@@ -96,7 +96,7 @@ def launch_ui(
 
 
 def _usable_port(host: str, port: int) -> int:
-    """The port itself, or a free one for 0. Raises InvalidSetting where it cannot be had."""
+    """The port, or a free one for 0. Raises InvalidSetting if the port cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -111,7 +111,7 @@ def _usable_port(host: str, port: int) -> int:
 
 
 def read_auth(file: Path) -> list[tuple[str, str]]:
-    """User names and passwords, a line each as `user:password`; # begins a remark line."""
+    """User names and passwords: one `user:password` per line; lines with # are comments."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -122,24 +122,26 @@ def read_auth(file: Path) -> list[tuple[str, str]]:
             continue
         user, colon, password = line.partition(":")
         if not (user.strip() and colon and password):
-            raise InvalidSetting(f"{file}, line {number} is not user:password; write it so.")
+            raise InvalidSetting(
+                f"{file}, line {number} is not of the form user:password; correct the line."
+            )
         users.append((user.strip(), password))
     if not users:
-        raise InvalidSetting(f"{file} names nobody; write lines of user:password.")
+        raise InvalidSetting(f"{file} has no users; add at least one line user:password.")
     return users
 
 
 def serve_ui(
     library: Library, host: str, port: int, auth_file: Path | None, *, open_browser: bool
 ) -> None:
-    """Serve the page and read what is queued, until Ctrl-C. Raises AlreadyServed."""
+    """Serve the page and read queued documents until Ctrl-C. Raises AlreadyServed."""
     with _alone(library.settings.home):
         _serve(library, host, port, auth_file, open_browser=open_browser)
 
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """The jobs and uploads of a data folder are one server's; the lock ends with the process."""
+    """Let only one server at a time use a data folder; the lock ends with the process."""
     folder = home / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "server.lock", timeout=0)
@@ -147,8 +149,8 @@ def _alone(home: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise AlreadyServed(
-            f"Another server works in {home}; open its page, end it first, or name another data "
-            "folder by BOOKSTATE_HOME."
+            f"Another server is already using the data folder {home}; open its page, stop it, or "
+            "choose another folder with BOOKSTATE_HOME."
         ) from error
     try:
         yield
@@ -159,19 +161,21 @@ def _alone(home: Path) -> Iterator[None]:
 def _serve(
     library: Library, host: str, port: int, auth_file: Path | None, *, open_browser: bool
 ) -> None:
-    name = library.backbone.name  # loaded, or fetched the first time, before anybody waits for it
-    shutil.rmtree(_uploads(library), ignore_errors=True)  # what an ended process left
+    name = library.backbone.name  # loads it, or fetches it the first time, before the page opens
+    shutil.rmtree(_uploads(library), ignore_errors=True)  # left by an earlier process
     worker = Worker(library)
     session = Session(library, worker, Generations(library))
     blocks = _build(session)
     address = launch_ui(blocks, library, host, port, auth_file)
     worker.start()
     err.print(
-        f"bookstate is at {address} with {name}  (Ctrl-C ends it; readings go on at the next start)"
+        f"bookstate is running at {address} with the model {name}. Ctrl-C stops it; unfinished "
+        "readings continue at the next start."
     )
     if host not in LOCAL and auth_file is None:
         err.print(
-            f"Anybody who reaches {host} may use it; --auth-file limits that.", style="yellow"
+            f"Anyone who can reach {host} can use this server; ask for a login with --auth-file.",
+            style="yellow",
         )
     if open_browser:
         import webbrowser
@@ -179,7 +183,7 @@ def _serve(
         webbrowser.open(address)
     try:
         _wait_for_signal()
-        err.print("Stopping after the present segment ...")
+        err.print("Stopping after the part that is being read ...")
     finally:
         session.generations.stop_all()
         blocks.close(verbose=False)

@@ -1,4 +1,4 @@
-"""Summaries: every chapter with what is stored for it; making one, or all and the book."""
+"""The summaries tab: shows stored summaries, and makes those of chapters and of the book."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.ui.inputs import choice_list
 from app.ui.session import MODEL, Session, private
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
 
-STOPPED = "Stopped; the chapters that were finished are kept."
+STOPPED = "Stopped. The summaries that were finished are kept."
 
 
 class SummariesTab:
@@ -27,10 +27,10 @@ class SummariesTab:
         with gr.Row(elem_classes="bs-actions"):
             self._chapter = choice_list("Chapter", scale=3, min_width=220)
             self._one = gr.Button("Summarise this chapter", scale=1, min_width=150, size="sm")
-            self._all = gr.Button("Summarise all and the book", scale=1, min_width=150, size="sm")
+            self._all = gr.Button("Summarise the whole book", scale=1, min_width=150, size="sm")
             self._stop = gr.Button("Stop", scale=1, min_width=80, size="sm", interactive=False)
             self._again = gr.Checkbox(
-                label="Replace what is there",
+                label="Replace existing summaries",
                 container=False,
                 elem_classes="bs-plain",
                 min_width=190,
@@ -56,7 +56,7 @@ class SummariesTab:
         )
 
     def on_open(self, tab: gr.Tab) -> None:
-        """Show what was stored meanwhile when the tab is opened."""
+        """Show the latest stored summaries when the tab is opened."""
         tab.select(self.shown, self._picker, self._shown, **private())
 
     def open_document(self, document_id: str | None) -> list[Any]:
@@ -82,11 +82,11 @@ class SummariesTab:
     def summarise_one(
         self, document_id: str | None, chapter: int | None, again: bool = False
     ) -> Iterator[list[Any]]:
-        """Make one chapter's summary, unless it is there; again: even then."""
+        """Make one chapter's summary if it is missing; with `again`, in any case."""
         yield from self._make(document_id, [chapter or 1], again)
 
     def summarise_all(self, document_id: str | None, again: bool = False) -> Iterator[list[Any]]:
-        """Make what is missing: every chapter's summary, then the book's; again: make all."""
+        """Make missing summaries: the chapters', then the book's; with `again`, make all."""
         document = self._session.find(document_id)
         chapters = self._session.library.store.chapters(document.reading) if document else []
         yield from self._make(document_id, [*range(1, len(chapters) + 1), BOOK], again)
@@ -112,11 +112,11 @@ class SummariesTab:
         yield [note("Done.", "good"), self.shown(document.id), idle]
 
     def stop(self, document_id: str | None) -> str:
-        """End at once; the chapter that is being summarised is not kept."""
+        """Stop at once; the unfinished summary is not kept."""
         self._session.stop_summary(document_id)
         return note("Stopping …")
 
 
 def summarise(summarizer: Summarizer, document: Document, number: int) -> Summary:
-    """A chapter's summary, or with number 0 the book's; what is stored is not made again."""
+    """The summary of a chapter, or of the book for number 0; a stored one is used."""
     return summarizer.chapter(document, number) if number else summarizer.book(document)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from app.answers import NOT_FOUND, confidence_word
+from app.answering.answers import NOT_FOUND
 from app.cli.progress import pace_text
 from app.library import ReadProgress
 from app.storage.store import BOOK, Document, Job, Message, Reading, Summary
@@ -19,6 +19,8 @@ EXPLANATION = (
     "answers and summaries come from that state alone."
 )
 WORDS = {"sure": "sure", "likely": "likely", "guess": "a guess"}
+PASSAGES = "These passages come closest:"
+LONGEST_CHIP = 70  # characters of an earlier question
 QUOTES = 3  # sentences shown where nothing was found
 LONGEST_QUOTE = 400  # characters
 COMMON = ("a", "an", "the", "of", "and", "or", "to", "in", "on", "at", "for", "is", "was", "were")
@@ -108,15 +110,32 @@ def progress_html(document: Document, job: Job | None, progress: ReadProgress | 
 def bubble(message: Message) -> str:
     """A message as HTML; an answer with how sure it is, and the sentence that it is from."""
     text = escape(message.text)
+    if message.role == "user":
+        return f"{text}{about_html(message.about)}" if message.about else text
     if not message.evidence:
         return text
-    if message.text == NOT_FOUND:
+    if message.text in (NOT_FOUND, PASSAGES):
         quotes = "".join(_quote(e, "") for e in message.evidence[:QUOTES])
-        return f"{text} The passages that come closest:{quotes}"
-    word = WORDS[confidence_word(message.confidence or 0.0)]
+        lead = text if message.text == PASSAGES else f"{text} {PASSAGES}"
+        return f"{lead}{quotes}"
+    word = message.word or "guess"
+    said = f"Perhaps: {text}" if word == "guess" else text
     place = escape(pages(message.evidence[0]))
     first = _quote(message.evidence[0], message.text)
-    return f'{text} <span class="bs-sure">({word}, {place})</span>{first}'
+    return f'{said} <span class="bs-sure">({WORDS[word]}, {place})</span>{first}'
+
+
+def about_html(question: str) -> str:
+    """A chip that says which earlier question the next one follows."""
+    line = " ".join(question.split())
+    if len(line) > LONGEST_CHIP:
+        line = line[: LONGEST_CHIP - 1].rstrip() + "…"
+    return f'<span class="bs-chip">about: {escape(line)}</span>'
+
+
+def waiting_html(question: str) -> str:
+    """A question that waits for the answer to the one before it."""
+    return f'{escape(question)} <span class="bs-chip">waits for its turn</span>'
 
 
 def _quote(evidence: Mapping[str, Any], answer: str) -> str:
@@ -155,7 +174,6 @@ def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
 def _confidence(confidence: float) -> str:
     return (
         f'<div class="bs-confidence"><b>Confidence {confidence:.0%}</b> '
-        f"({confidence_word(confidence)})"
         '<span class="bs-bar bs-short">'
         f'<span style="width:{100 * confidence:.0f}%"></span></span></div>'
     )

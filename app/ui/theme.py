@@ -1,4 +1,4 @@
-"""How it looks: bundled or system fonts only, so that no page load asks another host."""
+"""Colours and fonts of the page. Fonts are bundled or the system's, so nothing is fetched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.ui.texts import EXPLANATION, SENTENCE
 
 
 def theme() -> Base:
-    """Quiet colours on paper."""
+    """The page's Gradio theme: muted colours on a paper-like background."""
     return Base(
         primary_hue="teal",
         secondary_hue="teal",
@@ -83,6 +83,11 @@ CSS = """
   border-left: 3px solid var(--color-accent); font-size: 0.95em; }
 #talk mark { background: color-mix(in srgb, var(--color-accent) 25%, transparent); color: inherit; }
 #talk small, .bs-sure { color: var(--body-text-color-subdued); }
+.bs-chip { display: inline-block; font-size: 0.85rem; padding: 1px 10px; margin: 2px 0 0;
+  border-radius: 999px; border: 1px solid var(--border-color-primary);
+  color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
+.bubble .bs-chip, #talk .bs-chip { display: block; width: fit-content; margin-top: 6px; }
+.bs-topic { align-items: center; }
 .bs-quotes { margin: 4px 0 12px 20px; line-height: 1.55; max-width: 72ch; }
 .bs-quotes li { margin: 4px 0; }
 .bs-text { white-space: pre-line; line-height: 1.55; margin: 8px 0 4px; max-width: 72ch;

@@ -23,7 +23,7 @@ from ingest.readers.pdf import read_pdf
 from ingest.readers.text import read_text
 
 PARSER_VERSION = 1
-"""Raise it when the readers give another text, other chapters or other pages for the same file."""
+"""Increase it whenever the readers give a different text, chapters or pages for the same file."""
 
 MOST_BYTES = 512 << 20
 # How an HTML file starts, after white space, comments and an XML declaration.
@@ -68,9 +68,9 @@ _SUFFIXES = {
 def read_book(data: bytes, name: str, *, password: str | None = None) -> Book:
     """Read a document: PDF, EPUB, DOCX, HTML, Markdown or plain text.
 
-    ``name`` is the file's name. It is the title where the document has none, and it tells Markdown
-    from plain text; other formats are recognised by their content. ``password`` opens an encrypted
-    PDF. Raises a subclass of UnreadableDocument, whose message is one sentence.
+    ``name`` is the file's name. It becomes the title if the document has none, and distinguishes
+    Markdown from plain text; other formats are recognised by their content. ``password`` opens an
+    encrypted PDF. Raises a subclass of UnreadableDocument, whose message is one sentence.
     """
     if len(data) > MOST_BYTES:
         raise TooLarge(
@@ -88,8 +88,8 @@ def read_book(data: bytes, name: str, *, password: str | None = None) -> Book:
 
 
 def _is_pdf(data: bytes) -> bool:
-    # The standard allows other bytes before the header. A text about PDF has no "startxref" at its
-    # end.
+    # The standard allows other bytes before the header. "startxref" at the end tells a PDF from a
+    # text about PDF.
     head = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
     return head.startswith(b"%PDF-") or (b"%PDF-" in head and b"startxref" in data[-2048:])
 

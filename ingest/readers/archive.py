@@ -1,4 +1,4 @@
-"""Untrusted zip files: each member is read under limits, and nothing is written to disk."""
+"""Untrusted zip files: their sizes are limited, and nothing is written to disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEEPEST = 100  # levels of XML elements
 
 
 class Archive:
-    """A zip file in memory, of which at most 256 MiB are read in all, counted uncompressed."""
+    """A zip file in memory; at most 256 MiB of uncompressed data are read from it in total."""
 
     def __init__(self, data: bytes, what: str) -> None:
         """Open ``data``; ``what`` ("EPUB", "DOCX") is the format's name in messages.
@@ -34,8 +34,8 @@ class Archive:
         self.names = frozenset(self._zip.namelist())
         if len(self._zip.infolist()) > MOST_ENTRIES:
             raise TooLarge(
-                f"The {what} file has {len(self._zip.infolist())} entries and the limit is"
-                f" {MOST_ENTRIES}; save it again as a plain document."
+                f"The {what} file contains {len(self._zip.infolist())} entries and the limit is"
+                f" {MOST_ENTRIES}; save it in another format."
             )
 
     def read(self, name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Bytes to characters: by byte order mark, as UTF-8 or unmarked UTF-16, or else by detection."""
+"""Decodes text: by its byte order mark, or as UTF-8 or UTF-16, or else in a detected encoding."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 
 def looks_binary(data: bytes) -> bool:
-    """Whether more than one in 200 of the first 64 KiB is a control byte, as in no text."""
+    """Whether more than one in 200 of the first 64 KiB are control bytes, which no text has."""
     sample = data[:_SAMPLE]
     return len(_CONTROLS.findall(sample)) * 200 > len(sample)
 
 
 def _try(data: bytes, encoding: str) -> str | None:
-    """``data`` decoded, or None where that fails or the encoding is unknown."""
+    """``data`` decoded, or None if that fails or the encoding is unknown."""
     try:
         if not codecs.lookup(encoding)._is_text_encoding:
             return None
@@ -62,7 +62,7 @@ def _try(data: bytes, encoding: str) -> str | None:
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 with the byte order that the zero bytes show, or None where they do not.
+    """The variant of UTF-16 that the zero bytes show, or None if the data are not UTF-16.
 
     In most text in UTF-16, one byte of each pair is zero.
     """
@@ -76,7 +76,7 @@ def _wide(data: bytes) -> str | None:
 
 
 def _detected(data: bytes) -> str:
-    """``data`` in the likeliest encoding of single or multiple bytes; Latin-1 as a last resort."""
+    """``data`` decoded in the most likely encoding; in Latin-1 if no other fits."""
     western = _try(data, "cp1252")
     if western is not None and _is_western(western[:_SAMPLE]):
         return western

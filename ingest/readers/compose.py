@@ -34,7 +34,7 @@ class PageStart:
 class Draft:
     """What a reader found in a file; marks and pages are offsets into ``text``, in any order.
 
-    ``pages`` is empty where the document has no pages of its own.
+    ``pages`` is empty if the document has no pages of its own.
     """
 
     format: str
@@ -60,12 +60,18 @@ def title_from(name: str, *candidates: str | None) -> str:
     return " ".join(clean(stem).split())[:_LONGEST_NAME] or "Untitled"
 
 
+def only_heading(marks: Sequence[Mark]) -> str | None:
+    """The heading of level 1 if there is exactly one; it is the document's title. Else None."""
+    titles = [mark.title for mark in marks if mark.level == 1]
+    return titles[0] if len(titles) == 1 else None
+
+
 def compose(draft: Draft) -> Book:
     """The Book of a draft. Raises EmptyDocument for a text that is only white space."""
     text = draft.text
     if not text.strip():
         raise EmptyDocument(
-            "The document has no text, only white space; check that it is the right file."
+            "The document contains only white space and no text; check that it is the right file."
         )
     own = _own_pages(text, draft.pages)
     return Book(

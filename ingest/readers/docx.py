@@ -10,7 +10,7 @@ import mammoth  # type: ignore[import-untyped]
 
 from ingest.book import Book, DamagedDocument
 from ingest.readers.archive import Archive, local
-from ingest.readers.compose import Draft, compose, title_from
+from ingest.readers.compose import Draft, compose, only_heading, title_from
 from ingest.readers.markup import MarkupText, parse
 
 _STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
@@ -41,9 +41,7 @@ def read_docx(data: bytes, name: str) -> Book:
     flow = MarkupText()
     flow.add(parse(_to_html(data)))
     properties = _properties(archive)
-    titles = [mark.title for mark in flow.headings if mark.level == 1]
-    heading = titles[0] if len(titles) == 1 else None
-    title = title_from(name, properties.get("title"), heading)
+    title = title_from(name, properties.get("title"), only_heading(flow.headings))
     author = properties.get("creator", "")
     return compose(Draft("docx", flow.text(), title, author, marks=flow.headings))
 

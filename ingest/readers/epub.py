@@ -1,4 +1,4 @@
-"""EPUB 2 and 3 files: the spine gives the order of the text, the table of contents the chapters."""
+"""EPUB 2 and 3 files: the spine gives the text's order, the table of contents its chapters."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _spine(archive: Archive, package: Element, items: dict[str, _Item]) -> list[
 
 
 def _refuse_locked(archive: Archive, paths: set[str]) -> None:
-    """Raise ProtectedDocument where one of ``paths`` is encrypted; encrypted fonts are allowed."""
+    """Raise ProtectedDocument if one of ``paths`` is encrypted; encrypted fonts are allowed."""
     if _ENCRYPTION not in archive.names:
         return
     for entry in archive.xml(_ENCRYPTION).iter():
@@ -118,7 +118,7 @@ def _refuse_locked(archive: Archive, paths: set[str]) -> None:
         if targets & paths and not methods <= set(_FONT_OBFUSCATION):
             raise ProtectedDocument(
                 "The EPUB file's text is locked by digital rights management;"
-                " use a copy that is not."
+                " use a copy without it."
             )
 
 

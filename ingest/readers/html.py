@@ -8,7 +8,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from ingest.book import Book
 from ingest.readers.charset import decode
-from ingest.readers.compose import Draft, compose, title_from
+from ingest.readers.compose import Draft, compose, only_heading, title_from
 from ingest.readers.markup import MarkupText, parse
 
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
@@ -21,12 +21,11 @@ def read_html(data: bytes, name: str) -> Book:
     tree = parse(markup, xml=bool(_XHTML.search(markup[:1024])))
     flow = MarkupText()
     flow.add(tree)
-    titles = [mark.title for mark in flow.headings if mark.level == 1]
     return compose(
         Draft(
             "html",
             flow.text(),
-            title_from(name, _title(tree), titles[0] if len(titles) == 1 else None),
+            title_from(name, _title(tree), only_heading(flow.headings)),
             _author(tree),
             marks=flow.headings,
             pages=flow.pages if len(flow.pages) > 1 else (),
@@ -37,14 +36,14 @@ def read_html(data: bytes, name: str) -> Book:
 def declared_charset(data: bytes) -> str | None:
     """The encoding that a meta element or XML declaration in the first 4 KiB names.
 
-    It is UTF-8 where the declaration cannot be true, as in the HTML standard: where it is written
-    in single bytes but names UTF-16 or UTF-32, or names an unknown encoding.
+    As in the HTML standard, it is UTF-8 if the declaration cannot be true: if it is written in
+    single bytes but names UTF-16 or UTF-32, or if it names an unknown encoding.
     """
     match = _DECLARED.search(data[:4096])
     if match is None:
         return None
     named = match[1].decode("ascii", errors="replace").lower()
-    # Browsers read these as Windows-1252, and the pages that name them mean it.
+    # As in browsers: pages that name one of these are in fact in Windows-1252.
     if named in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"):
         return "cp1252"
     return named if _reads_itself(match[0], named) else "utf-8"

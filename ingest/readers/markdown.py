@@ -1,4 +1,4 @@
-"""Markdown files: the text stays as written; headings outside code fences start chapters."""
+"""Markdown files: the text is not changed; headings outside code fences start chapters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from ingest.book import Book
 from ingest.chapters import Mark
 from ingest.readers.charset import decode
-from ingest.readers.compose import Draft, clean, compose, title_from
+from ingest.readers.compose import Draft, clean, compose, only_heading, title_from
 
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
@@ -24,9 +24,7 @@ def read_markdown(data: bytes, name: str) -> Book:
     front = _FRONT.match(text)
     marks = _headings(text, front.end() if front else 0)
     meta = front[1] if front else ""
-    # If there is only one heading of the first level, it is the book's title.
-    first = [mark.title for mark in marks if mark.level == 1]
-    title = title_from(name, _field(meta, "title"), first[0] if len(first) == 1 else None)
+    title = title_from(name, _field(meta, "title"), only_heading(marks))
     return compose(Draft("markdown", text, title, _field(meta, "author"), marks=marks))
 
 

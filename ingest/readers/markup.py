@@ -1,4 +1,4 @@
-"""HTML to text: blocks become paragraphs; headings, anchors and page breaks get their offsets."""
+"""HTML to text: blocks become paragraphs; headings, anchors and page breaks become offsets."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _GAPS = {
 def parse(markup: str, *, xml: bool = False) -> LexborHTMLParser:
     """Parse ``markup``; ``xml`` gives self-closed tags and CDATA the meaning they have in XHTML.
 
-    Raises TooLarge where elements are nested more than 10,000 levels deep.
+    Raises TooLarge if elements are nested more than 10,000 levels deep.
     """
     if xml:
         markup = _CDATA.sub(lambda match: html.escape(match[1]), markup)
@@ -132,7 +132,7 @@ class MarkupText:
         self._waiting_pages.clear()
 
     def _enter(self, node: LexborNode, key: str) -> bool:
-        """Start an element; returns False where its content is to be skipped."""
+        """Start an element; returns False if its content is to be skipped."""
         tag, attributes = node.tag or "", node.attributes
         self._waiting += [f"{key}#{attributes[a]}" for a in ("id", "name") if attributes.get(a)]
         if tag in _DROPPED or "hidden" in attributes:

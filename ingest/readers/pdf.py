@@ -28,7 +28,7 @@ from ingest.readers.pdf_text import join_pages, without_running_lines
 
 _Result = TypeVar("_Result")
 
-# What pypdf raises for broken files; its documentation says that not all are its own exceptions.
+# What pypdf raises for broken files; according to its documentation, not only its own exceptions.
 _FAILURES = (
     PyPdfError,
     ArithmeticError,
@@ -42,11 +42,11 @@ _FAILURES = (
     struct.error,
     zlib.error,
 )
-_FEWEST_LETTERS = 5  # per page; a PDF with fewer is taken for scanned
+_FEWEST_LETTERS = 5  # per page; a PDF with fewer is probably scanned
 # Content nested 100 levels deep: pypdf parses arrays and dictionaries recursively.
 _TOO_DEEP = re.compile(rb"(?:\[\s*+){100}|(?:<<\s*+/[^\s<\[]++\s*+){100}")
 
-# pypdf logs every oddity of a file; that must not reach the host program's output.
+# pypdf logs a warning for every small error in a file; these must not reach the program's output.
 logging.getLogger("pypdf").addHandler(logging.NullHandler())
 logging.getLogger("pypdf").propagate = False
 
@@ -79,7 +79,7 @@ def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
 
 
 def _attempt(act: Callable[[], _Result], otherwise: _Result) -> _Result:
-    """The result of ``act``, or ``otherwise`` where an optional part of the file is broken."""
+    """The result of ``act``, or ``otherwise`` if an optional part of the file is broken."""
     try:
         return act()
     except _FAILURES:
@@ -107,8 +107,8 @@ def _decrypt(reader: PdfReader, password: str | None) -> None:
         if reader.decrypt(attempt) != PasswordType.NOT_DECRYPTED:
             return
     if password:
-        raise WrongPassword("The password does not open this PDF; give its user or owner password.")
-    raise NeedsPassword("The PDF is encrypted; give its password.")
+        raise WrongPassword("The password does not open this PDF; enter another one.")
+    raise NeedsPassword("The PDF is encrypted; enter its password.")
 
 
 def _sheets(reader: PdfReader) -> list[list[str]]:
@@ -128,13 +128,13 @@ def _sheets(reader: PdfReader) -> list[list[str]]:
 
 
 def _refuse_pictures(sheets: list[list[str]]) -> None:
-    """Raise NoTextLayer where the pages have hardly any letters."""
+    """Raise NoTextLayer if the pages have hardly any letters."""
     letters = sum(character.isalnum() for sheet in sheets for line in sheet for character in line)
     scanned = len(sheets) > 4 and letters < _FEWEST_LETTERS * len(sheets)
     if letters == 0 or scanned:
         raise NoTextLayer(
-            f"The PDF has no text layer ({letters} letters on {len(sheets)} pages, so its pages"
-            " are probably scanned images); run OCR on it first, e.g. ocrmypdf."
+            f"The PDF has no text layer: there are {letters} letters on {len(sheets)} pages, so"
+            " these are probably scanned images; run OCR on the file first, e.g. with ocrmypdf."
         )
 
 
@@ -145,7 +145,7 @@ def _damaged(why: str) -> DamagedDocument:
 
 
 def _marks(reader: PdfReader, text: str, starts: list[int], ends: list[int]) -> list[Mark]:
-    """Marks at the places of the outline's entries; [] where all of them point to one page."""
+    """Marks at the places of the outline's entries; [] if all of them point to one page."""
     none: list[tuple[str, int, int]] = []
     entries = _attempt(lambda: _outline(reader), none)
     pages = {page for _, page, _ in entries}

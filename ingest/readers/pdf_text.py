@@ -1,4 +1,4 @@
-"""The lines of PDF pages to paragraphs: drop running heads, join broken lines and words."""
+"""Turns the lines of PDF pages into paragraphs: drops running heads, joins lines and words."""
 
 from __future__ import annotations
 

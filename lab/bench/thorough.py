@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.answering.items import ThoroughAnswer
 from app.library import Library, OnProgress, ReadProgress, quiet
-from app.thorough.items import ThoroughAnswer
 from lab.bench.bench import long_text
 from lab.evaluate.cases.listed import KINDS, ListedKind, in_figures, scatter
 from lab.evaluate.scores import bootstrap, contains, mean

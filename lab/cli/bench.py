@@ -25,6 +25,7 @@ from lab.bench.plans import (
 from lab.cli.papers import bench_papers_command
 from lab.cli.plans import plan_command
 from lab.evaluate.cases.records import Record
+from lab.evaluate.product.plan import ProductPlan
 from lab.markdown import figures_markdown
 from lab.provenance import provenance, provenance_line
 
@@ -129,6 +130,19 @@ def thorough_command(plan: ThoroughPlan, settings: Settings, as_json: Json = Fal
     with _benching(settings) as (library, on_progress):
         found = thorough(library, plan.books, plan.tokens, plan.facts, plan.seed, on_progress)
         _report(found, as_json=as_json)
+
+
+@plan_command(commands, "answers", ProductPlan, group="bench")
+def answers_command(plan: ProductPlan, settings: Settings, as_json: Json = False) -> None:
+    """Answers, evidence and confidence as people get them, over several kinds of documents."""
+    from lab.evaluate.product.figures import figures
+    from lab.evaluate.product.run import ask_all, write_outcomes
+
+    with _benching(settings) as (library, on_progress):
+        found = ask_all(library, plan, on_progress)
+        if plan.out is not None:
+            write_outcomes(found, plan.out)
+        _report(figures(found), as_json=as_json)
 
 
 commands.command(name="papers")(bench_papers_command)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from app.answering.confidence import Confidence
 from lab.evaluate.cases.case import Case, Window
 from lab.evaluate.harness import Outcome
 from lab.evaluate.scores import contains
@@ -153,6 +154,14 @@ class ConfidenceFit:
     wrong_book_flagged: float  # fraction of wrong-book answers below it
     answers: int
     right: int
+
+    @property
+    def confidence(self) -> Confidence:
+        """The same for the product."""
+        weights = {"gain": self.gain, "log_prob": self.log_prob}
+        if self.answerability:
+            weights["answerability"] = self.answerability
+        return Confidence(self.bias, self.threshold, weights, self.abstain_below)
 
 
 def is_right(outcome: Outcome, answers: Sequence[str]) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
-from app.calibration import CALIBRATION, Confidence, calibration_json, parse_calibration
+from app.answering.confidence import Confidence
+from app.calibration import CALIBRATION, calibration_json, parse_calibration
 from app.engine import Engine
 from app.errors import InvalidSetting
 from app.library import OnProgress, ReadProgress, quiet
@@ -66,8 +67,7 @@ def calibrate(
     answers = engine.answers
     calibration = parse_calibration(notes, answers, backbone.name)
     fit = confidence_fit(engine.changed(calibration), confidence_plan, on_progress)
-    names = [f.name for f in fields(Confidence)]
-    confidence = {name: value for name, value in asdict(fit).items() if name in names}
+    confidence = asdict(fit.confidence)
     assert confidence_plan.data is not None
     fitted = {"data": confidence_plan.data.name, "split": confidence_plan.split, **asdict(fit)}
     if answers:

@@ -197,28 +197,28 @@ class MelodiMixers(nn.Module):
         self.gate = nn.Parameter(gate)  # [H,d], before the sigmoid
 
 
-class Slots(NamedTuple):
+class KeysValues(NamedTuple):
     """Keys and values that queries attend to, [B,G,*,d] each."""
 
     keys: Tensor
     values: Tensor
 
 
-def short_slots(decoder: Decoder, layer: int, z: Tensor) -> Slots:
+def short_slots(decoder: Decoder, layer: int, z: Tensor) -> KeysValues:
     """Keys and values of z [B,S,D] by the layer's norm and projections, at positions -S .. -1."""
     k, v = projected(decoder, layer, z)
-    return Slots(decoder.rope(k, torch.arange(-z.shape[1], 0, device=z.device)), v)
+    return KeysValues(decoder.rope(k, torch.arange(-z.shape[1], 0, device=z.device)), v)
 
 
-def projected(decoder: Decoder, layer: int, m: Tensor) -> Slots:
+def projected(decoder: Decoder, layer: int, m: Tensor) -> KeysValues:
     """Keys, before RoPE, and values of m [B,L,D] by the layer's norm and projections."""
     block = decoder.layer(layer)
     _, k, v = block.self_attn.project(block.input_layernorm(m))
-    return Slots(k, v)
+    return KeysValues(k, v)
 
 
 def self_attention(
-    q: Tensor, own: Slots, past: Slots | None, short: Slots | None, written: Tensor
+    q: Tensor, own: KeysValues, past: KeysValues | None, short: KeysValues | None, written: Tensor
 ) -> Tensor:
     """Softmax attention of rotated q [B,H,T,d] over [short | past | own] -> [B,H,T,d].
 
@@ -292,7 +292,7 @@ def _layer(
     decoder: Decoder,
     layer: int,
     tokens: tuple[Tensor, Tensor],
-    short: Slots | None,
+    short: KeysValues | None,
     state: MelodiState,
     gate: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
@@ -301,14 +301,14 @@ def _layer(
     short: slots of z, if there is one; gate: given at the long-term layer only.
     """
     written = state.windows_written > 0
-    seen: list[Slots] = []  # the slots of x, once x has been read
+    seen: list[KeysValues] = []  # the slots of x, once x has been read
 
     def attend(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         past = seen[0] if seen else None
         first = past.keys.shape[2] if past else 0
         positions = torch.arange(first, first + q.shape[2], device=q.device)
         cos, sin = decoder.rope.angles(positions)
-        own = Slots(rotate(k, cos, sin), v)
+        own = KeysValues(rotate(k, cos, sin), v)
         local = self_attention(rotate(q, cos, sin), own, past, short, written)
         seen.append(own)
         return local if gate is None else long_term_attention(q, local, state, gate)
@@ -341,7 +341,7 @@ def check_window(tokens: Tensor, state: MelodiState, config: MelodiConfig) -> No
         )
 
 
-def join_slots(*parts: Slots | None) -> Slots:
+def join_slots(*parts: KeysValues | None) -> KeysValues:
     """One set of slots from several, in order; None is left out."""
     pairs = [part for part in parts if part is not None]
-    return Slots(*(torch.cat(tensors, dim=2) for tensors in zip(*pairs, strict=True)))
+    return KeysValues(*(torch.cat(tensors, dim=2) for tensors in zip(*pairs, strict=True)))

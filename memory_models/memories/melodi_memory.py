@@ -14,10 +14,10 @@ from torch import Tensor
 from memory_models.decoder import Decoder, rotate
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.melodi import (
+    KeysValues,
     MelodiConfig,
     MelodiMixers,
     MelodiState,
-    Slots,
     join_slots,
     long_term_attention,
     melodi_segment,
@@ -50,7 +50,7 @@ class MelodiReading:
             short_slots(decoder, layer, z[layer]) if z.shape[2] else None
             for layer in range(z.shape[0])
         ]
-        self._past: dict[int, Slots] = {}
+        self._past: dict[int, KeysValues] = {}
         self._length = 0
         self._attended: dict[int, float] = {}
 
@@ -67,7 +67,7 @@ class MelodiReading:
         written = self._state.windows_written > 0
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            own, past = Slots(rotate(k, cos, sin), v), self._past.get(layer)
+            own, past = KeysValues(rotate(k, cos, sin), v), self._past.get(layer)
             local = self_attention(rotate(q, cos, sin), own, past, self._short[layer], written)
             self._past[layer] = join_slots(past, own)
             if layer != self._long_layer:

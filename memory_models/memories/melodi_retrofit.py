@@ -39,9 +39,9 @@ from memory_models.decoder import Decoder, DecoderConfig, causal_attention
 from memory_models.errors import InvalidRequest
 from memory_models.memories.melodi import (
     ContentMixer,
+    KeysValues,
     MelodiConfig,
     MelodiState,
-    Slots,
     check_window,
     projected,
 )
@@ -84,7 +84,7 @@ def read_text(decoder: Decoder, tokens: Tensor, layers: int) -> Tensor:
     return x[0]
 
 
-def summarise(decoder: Decoder, learned: MelodiRetrofit, read: Tensor) -> Slots:
+def summarise(decoder: Decoder, learned: MelodiRetrofit, read: Tensor) -> KeysValues:
     """Long-term keys and values [1,G,L,d] of a window that was read, [T,D]."""
     return projected(decoder, learned.long_layer, learned.mixer(read[None]))
 
@@ -118,7 +118,7 @@ class RetrofitMemory:
     def write_repeating(self, segments: Sequence[Tensor], carry: Bundle) -> Bundle:
         """The carry after all segments; one that was read before is not read again."""
         state = open_carry(carry, self._decoder, self.config)
-        known: dict[tuple[int, ...], Slots] = {}
+        known: dict[tuple[int, ...], KeysValues] = {}
         left = []
         for tokens in segments:
             key = tuple(tokens.tolist())

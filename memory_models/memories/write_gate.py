@@ -21,6 +21,7 @@ from memory_models.errors import BrokenCheckpoint
 from memory_models.memory import to_bytes
 
 FLOOR = 1e-4  # scores below this count as equal: no keep threshold is ever so low
+PARAMETERS = ("linear", "inner", "inner_bias", "outer", "bias")
 
 
 class WriteGate(nn.Module):
@@ -42,9 +43,13 @@ class WriteGate(nn.Module):
     def from_weights(cls, config: DecoderConfig, weights: Mapping[str, Tensor]) -> WriteGate:
         """A gate with stored weights, frozen.
 
-        Raises BrokenCheckpoint for weights of another backbone.
+        Raises BrokenCheckpoint for incomplete weights and for weights of another backbone.
         """
-        gate = cls(config, weights["inner_bias"].shape[-1])
+        if missing := [name for name in PARAMETERS if name not in weights]:
+            raise BrokenCheckpoint(
+                f"The write gate's weights lack {', '.join(missing)}; train it again."
+            )
+        gate = cls(config, max((1, *weights["inner_bias"].shape[-1:])))
         try:
             gate.load_state_dict({name: value.float() for name, value in weights.items()})
         except RuntimeError as error:

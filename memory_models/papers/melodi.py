@@ -38,10 +38,10 @@ from memory_models.decoder import DecoderConfig, rotate
 from memory_models.errors import InvalidRequest
 from memory_models.memories.melodi import (
     ContentMixer,
+    KeysValues,
     MelodiConfig,
     MelodiMixers,
     MelodiState,
-    Slots,
     TokenMixer,
     long_term_attention,
     projected,
@@ -152,7 +152,7 @@ class MelodiSystem(System[MelodiState]):
         u = self.mixers.summary_tokens.to(x.dtype).expand(x.shape[0], -1, -1)  # [B,S,D]
         attend = _Attention(self, state, T)
         z: list[Tensor] = []
-        new: list[Slots] = []
+        new: list[KeysValues] = []
         for layer in range(layers):
             both = self.decoder.layer(layer)(torch.cat((x, u), dim=1), layer, attend)
             x, u = both[:, :T], both[:, T:]
@@ -200,7 +200,7 @@ class MelodiSystem(System[MelodiState]):
         assert isinstance(found, _LongLayer)
         return found
 
-    def _enqueue(self, new: Sequence[Slots], state: MelodiState) -> MelodiState:
+    def _enqueue(self, new: Sequence[KeysValues], state: MelodiState) -> MelodiState:
         """Append a window's slots, one for each long-term layer [B,G,L,d], to the queue.
 
         Where the queue was full, the oldest window is dropped or merged.
@@ -252,7 +252,7 @@ class _Attention:
         system, short = self._system, None
         if self._carries:
             short = _like(short_slots(system.decoder, layer, self._state.z[layer]), k, v)
-        own = Slots(rotate(k, self._cos, self._sin), v)
+        own = KeysValues(rotate(k, self._cos, self._sin), v)
         rotated = rotate(q, self._cos, self._sin)
         local = self_attention(rotated, own, None, short, self._written)
         if layer not in system.long_layers or not system._has("long"):
@@ -262,9 +262,9 @@ class _Attention:
         return long_term_attention(q, local, queue, system.gate_of(layer))
 
 
-def _like(slots: Slots, k: Tensor, v: Tensor) -> Slots:
+def _like(slots: KeysValues, k: Tensor, v: Tensor) -> KeysValues:
     """The slots in the dtypes of k and v."""
-    return Slots(slots.keys.to(k.dtype), slots.values.to(v.dtype))
+    return KeysValues(slots.keys.to(k.dtype), slots.values.to(v.dtype))
 
 
 @torch.no_grad()

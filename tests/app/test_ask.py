@@ -9,8 +9,8 @@ import pytest
 import torch
 from novels import KINDS, QUESTION, Shelf
 
-from app.answers import NOT_SUPPORTED, Answer
-from app.calibration import Confidence
+from app.answering.answers import NOT_SUPPORTED, Answer
+from app.answering.confidence import Confidence
 from app.errors import InvalidQuestion
 from app.state_reader import Scope
 from memory_models.errors import ModelError
@@ -129,7 +129,7 @@ def test_a_question_without_words_or_with_too_many_is_refused(
 def test_an_answer_that_the_state_does_not_support_says_so(shelf: Shelf) -> None:
     library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
     sure = library.engine
-    confidence = Confidence(bias=-9, gain=0, log_prob=0, threshold=0.5)
+    confidence = Confidence(bias=-9, threshold=0.5)
     library.engine = sure.changed(replace(sure.calibration, confidence=confidence))
     try:
         stream = library.ask(document.id, QUESTION)
@@ -165,7 +165,7 @@ def test_what_was_streamed_is_the_answer_when_it_ends_in_half_a_character(
             trace.off_log_probs.append(0.0)
             yield token
 
-    monkeypatch.setattr("app.answers.generate", say_half)
+    monkeypatch.setattr("app.answering.answers.generate", say_half)
     stream = library.ask(document.id, QUESTION)
     said = "".join(stream)
     assert library.answer(document.id, stream).answer == said

@@ -299,7 +299,7 @@ def test_doctor_reports_a_damaged_database_and_goes_on(home: Path) -> None:
     checks = {c["check"]: c for c in json.loads(result.stdout)}
     assert not checks["database"]["ok"] and "bookstate.db" in checks["database"]["detail"]
     assert checks["backbone"]["ok"]
-    assert "damaged or no database" in refusal("list")
+    assert "damaged or is not a database" in refusal("list")
 
 
 def test_refusals_are_one_line_and_nothing_else(
@@ -317,7 +317,7 @@ def test_refusals_are_one_line_and_nothing_else(
     assert "chapters 1 to 3" in refusal("ask", known, QUESTION, "--chapter", 9, "--json")
     assert "chapters 1 to 3" in refusal("summarize", known, "--chapter", 9, "--json")
     assert "blank" in refusal("rename", known, " ", "--json")
-    assert "whole archive" in refusal("import", blank, "--json")
+    assert "complete archive" in refusal("import", blank, "--json")
     assert "is a folder" in refusal("export", known, tmp_path, "--json")
     assert "--backbone" in refusal("ask", known, QUESTION, "--backbone", other_backbone, "--json")
     assert "models pull" in refusal("ask", known, QUESTION, "--backbone", "nowhere", "--json")
@@ -368,7 +368,7 @@ def test_the_program_itself_keeps_the_streams_apart(known: str) -> None:
     refused = subprocess.run([*command, "ask", "nope", QUESTION, "--json"], **where)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.count("\n") == 1
-    assert refused.stderr.startswith("No document has the id 'nope'")
+    assert refused.stderr.startswith("No document has the id or title 'nope'")
 
 
 def test_asking_imports_nothing_slow_that_it_does_not_need(known: str) -> None:

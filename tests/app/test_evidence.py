@@ -11,8 +11,8 @@ import torch
 from novels import QUESTION, Shelf
 from torch import Tensor
 
-from app.answers import LESS_SURE, MARGIN
-from app.evidence import MOST, OpenedText, Sentence, joined, rank_sentences
+from app.answering.confidence import Looks
+from app.answering.evidence import MOST, OpenedText, Sentence, joined, rank_sentences
 from app.trained import AdaptedDecoder, TrainedParts
 from memory_models.generate import Mixture
 from memory_models.memories.slot_reading import SlotReading
@@ -112,7 +112,7 @@ def test_the_second_look_answers_where_it_is_sure_enough(
         prefill(self, prompt, question)
         looks.append(self)
         if len(looks) == 2 and not sure:
-            self.answerability = looks[0].answerability - LESS_SURE - 0.01
+            self.answerability = looks[0].answerability - Looks().less_sure - 0.01
 
     def watched_focus(self: SlotReading, span: Span) -> SlotReading | None:
         spans.append(span)
@@ -128,8 +128,8 @@ def test_the_second_look_answers_where_it_is_sure_enough(
         list(stream)
     finally:
         library.engine = engine
-    best = stream.sentences[0]
-    assert spans == [Span(best.segment, max(0, best.first - MARGIN), best.last + MARGIN)]
+    best, margin = stream.sentences[0], Looks().margin
+    assert spans == [Span(best.segment, max(0, best.first - margin), best.last + margin)]
     assert len(looks) == 2 and len(looks[1].log_weights) == 1
     rows = len(looks[1 if sure else 0].log_weights)
     assert len(stream.trace.weights) == rows

@@ -216,7 +216,8 @@ def test_rename_and_remove(library: Library) -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "why"), [("x" * 4097, "4,097 characters, at most 4,096"), ("caf\udce9", "not UTF-8")]
+    ("title", "why"),
+    [("x" * 4097, "4,097 characters and the limit is 4,096"), ("caf\udce9", "not UTF-8")],
 )
 def test_a_title_that_cannot_be_kept_is_refused_before_the_file_is_parsed(
     library: Library, monkeypatch: pytest.MonkeyPatch, title: str, why: str

@@ -14,7 +14,7 @@ import ingest.readers
 from app.errors import InvalidSetting, NotReady, OriginalNotKept, UnknownDocument
 from app.library import Library, ReadProgress
 from app.settings import Settings
-from app.storage.store import Document, Summary
+from app.storage.store import Document, Message, Summary
 from app.worker import Worker
 from ingest.book import Book, Chapter, NeedsPassword
 
@@ -40,7 +40,7 @@ def with_activity(library: Library) -> Document:
     """A document that was read, renamed, talked about and summarised."""
     document = library.rename(read_novel(library).id, "My Novel")
     chat = library.store.start_chat(document.id, "Who?")
-    library.store.say(chat, "user", QUESTION)
+    library.store.say(chat, Message("user", QUESTION))
     library.store.save_summary(document, Summary(2, "Chapter 2", "Somebody found something."))
     return document
 

@@ -15,14 +15,14 @@ from tiny import DTYPE
 from torch import Tensor
 from typer.testing import CliRunner
 
-from app.answers import NOT_FOUND, Answer, Evidence
+from app.answering.answers import NOT_FOUND, Answer, Evidence
+from app.answering.items import NAMED, Item, Place, ThoroughAnswer, joined_items, told
+from app.answering.thorough import ROWS
 from app.cli.main import app
 from app.errors import InvalidQuestion
 from app.library import Stopped
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document
-from app.thorough import ROWS
-from app.thorough.items import NAMED, Item, Place, ThoroughAnswer, joined_items, told
 from app.trained import AdaptedDecoder, TrainedParts
 from memory_models.generate import answerabilities
 from memory_models.memories.adaptive import AdaptiveMemory
@@ -74,7 +74,7 @@ def chapters_of(shelf: Shelf) -> list[int]:
 def test_every_segment_is_asked_exactly_once(
     shelf: Shelf, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.thorough.POSSIBLE", 2.0)
+    monkeypatch.setattr("app.answering.thorough.POSSIBLE", 2.0)
     asked: list[int] = []
     recall = AdaptiveMemory.recall
 
@@ -149,7 +149,7 @@ def test_what_is_left_of_a_segment_is_asked_too(shelf: Shelf) -> None:
 @pytest.mark.usefixtures("adapted")
 def test_batches_give_the_same_as_one_by_one(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     together = ask(shelf).to_dict()["items"]
-    monkeypatch.setattr("app.thorough.ROWS", 1)
+    monkeypatch.setattr("app.answering.thorough.ROWS", 1)
     assert ask(shelf).to_dict()["items"] == together
 
 
@@ -232,7 +232,7 @@ def test_where_nothing_is_strong_all_is_guessed(
 ) -> None:
     sure = ask(shelf)
     assert not sure.guessed and sure.answer.answer.startswith("Found")
-    monkeypatch.setattr("app.thorough.items.STRONG", 1.01)
+    monkeypatch.setattr("app.answering.items.STRONG", 1.01)
     guess = ask(shelf)
     assert guess.guessed and guess.answer.confidence_word == "guess"
     assert guess.items == sure.items

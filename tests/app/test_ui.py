@@ -18,7 +18,7 @@ import pytest
 from novels import QUESTION, novel, read_novel
 from torch import Tensor
 
-from app.answers import Answer
+from app.answering.answers import Answer
 from app.errors import AlreadyServed, InvalidSetting, NotReady
 from app.library import Library
 from app.settings import Settings
@@ -392,7 +392,7 @@ class TestLibraryTab:
         tab.read_on(document.id)
         session.library.read(document.reading.id)
         file = write(tmp_path / "up", "a.md", novel())
-        assert "read before" in tab.add(str(file), "", "", "adaptive")[-1]
+        assert "already been read" in tab.add(str(file), "", "", "adaptive")[-1]
 
     def test_jobs_are_looked_up_once_for_all_rows(
         self, session: Session, picker: Any, monkeypatch: pytest.MonkeyPatch

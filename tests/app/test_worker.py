@@ -249,16 +249,16 @@ def test_a_refusal_fails_the_job_with_its_reason(library: Library, settings: obj
 
 
 UNFORESEEN = {
-    "out of memory": (MemoryError(), "memory of this computer was not enough"),
+    "out of memory": (MemoryError(), "This computer ran out of memory"),
     "a GPU out of memory": (
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
-        "memory of this computer was not enough",
+        "This computer ran out of memory",
     ),
     "torch cannot allocate": (
         RuntimeError(
             "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"
         ),
-        "memory of this computer was not enough",
+        "This computer ran out of memory",
     ),
     "torch": (
         RuntimeError("expected scalar type Float\nbut found BFloat16"),

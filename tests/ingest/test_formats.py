@@ -300,3 +300,21 @@ def test_markdown_and_html_of_any_text(text):
     for name in ("a.md", "a.html"):
         with suppress(UnreadableDocument):
             assert read_book(text.encode(), name).text.strip()
+
+
+ONE_HEADING = {
+    "a.docx": docx([("1", "The Lamp"), ("2", "One"), ("", "Hello.")]),
+    "a.html": b"<h1>The Lamp</h1><h2>One</h2><p>Hello.</p>",
+    "a.md": b"# The Lamp\n\n## One\n\nHello.\n",
+}
+TWO_HEADINGS = {
+    "a.docx": docx([("1", "The Lamp"), ("", "Hello."), ("1", "The Key"), ("", "Bye.")]),
+    "a.html": b"<h1>The Lamp</h1><p>Hello.</p><h1>The Key</h1><p>Bye.</p>",
+    "a.md": b"# The Lamp\n\nHello.\n\n# The Key\n\nBye.\n",
+}
+
+
+@pytest.mark.parametrize("name", ONE_HEADING)
+def test_the_only_heading_of_level_1_is_the_title(name):
+    assert read_book(ONE_HEADING[name], name).title == "The Lamp"
+    assert read_book(TWO_HEADINGS[name], name).title == "a"

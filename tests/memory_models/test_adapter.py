@@ -38,7 +38,7 @@ from memory_models.generate import (
     weigh_by_answerability,
 )
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory, read_scored, read_tokens
-from memory_models.memories.write_gate import WriteGate, features
+from memory_models.memories.write_gate import PARAMETERS, WriteGate, features
 
 NOTES = {"kind": "reader", "backbone_sha256": "a" * 64}
 
@@ -93,6 +93,14 @@ def test_weights_load_back_and_others_are_refused() -> None:
     assert torch.equal(one(tokens), other(tokens))
     with pytest.raises(BrokenCheckpoint, match="not those of this backbone"):
         load_lora(with_lora(tiny_decoder(layers=2), LoraConfig(3)), lora_weights(one))
+    before = {name: value.clone() for name, value in lora_weights(other).items()}
+    name = next(n for n in before if n.endswith("v_proj.down"))
+    # One row would be copied into all rows without an error.
+    with pytest.raises(BrokenCheckpoint, match=rf"{name} has shape \(1, 8\), but it must be \(3,"):
+        load_lora(other, {**lora_weights(one), name: torch.zeros(1, 8)})
+    with pytest.raises(BrokenCheckpoint, match=r"for this backbone and rank"):
+        load_lora(with_lora(decoder, LoraConfig(rank=2)), lora_weights(one))
+    assert all(torch.equal(value, before[n]) for n, value in lora_weights(other).items())
     with pytest.raises(BrokenCheckpoint, match="no place for"):
         merged(tiny_decoder(layers=2), lora_weights(one), 1.0)
     with pytest.raises(BrokenCheckpoint, match="another backbone"):
@@ -222,6 +230,24 @@ def test_a_gate_of_another_backbone_is_refused() -> None:
     gate = a_gate(tiny_decoder())
     with pytest.raises(BrokenCheckpoint, match="does not fit"):
         WriteGate.from_weights(tiny_decoder(layers=2).config, gate.state_dict())
+
+
+@pytest.mark.parametrize("missing", PARAMETERS)
+def test_a_gate_with_a_tensor_missing_is_refused_by_its_name(missing: str) -> None:
+    decoder = tiny_decoder()
+    weights = a_gate(decoder).state_dict()
+    assert set(weights) == set(PARAMETERS)
+    del weights[missing]
+    with pytest.raises(BrokenCheckpoint, match=rf"lack {missing};"):
+        WriteGate.from_weights(decoder.config, weights)
+
+
+def test_a_gate_whose_bias_has_no_hidden_size_is_refused() -> None:
+    decoder = tiny_decoder()
+    weights = a_gate(decoder).state_dict()
+    for bias in (torch.tensor(1.0), torch.zeros(decoder.config.layers, 0)):
+        with pytest.raises(BrokenCheckpoint, match="does not fit"):
+            WriteGate.from_weights(decoder.config, {**weights, "inner_bias": bias})
 
 
 def test_a_state_is_written_on_with_its_own_gate_only(tiny_backbone: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,28 @@ def test_control_words_stay_text_in_sentencepiece(sentencepiece_folder: Path, wo
     ids = tokenizer.encode(f"the lamp {word} was")
     assert tokenizer.vocabulary.control(word) not in ids
     assert tokenizer.decode(ids) == f"the lamp {word} was"
+
+
+class NoControls:
+    """A vocabulary that has no control tokens."""
+
+    def encode(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        return [(n, n + 1) for n in range(len(text))]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return bytes(ids).decode()
+
+    def control(self, piece: str) -> int | None:
+        return None
+
+
+def test_a_vocabulary_without_control_tokens_has_the_plain_format() -> None:
+    tokenizer = Tokenizer(NoControls(), sha256="a" * 64)
+    assert tokenizer.chat.name == "plain"
+    assert tokenizer.decode(tokenizer.user_turn("Hi.")) == "Text:\nHi.\nAnswer:"
 
 
 def test_what_no_vocabulary_knows_is_no_control_token(

@@ -1,8 +1,8 @@
 """Units for the second look: of one window, only the slots around one sentence are visible.
 
 The product looks again at the sentence that its evidence puts first, with some tokens on each side
-(`app/answers.py`). What is asked about that sentence is answered there. What is asked about other
-places is not, and its answer is an abstention.
+(`app/answering/answers.py`). What is asked about that sentence is answered there. What is asked
+about other places is not, and its answer is an abstention.
 """
 
 from __future__ import annotations

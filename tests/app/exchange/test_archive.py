@@ -13,7 +13,7 @@ from app.errors import InvalidArchive, InvalidSetting, NotReady
 from app.exchange.archive import import_document
 from app.exchange.export import export_document
 from app.library import Library, ReadProgress
-from app.storage.store import Document, Summary
+from app.storage.store import Document, Message, Summary
 from memory_models.errors import BrokenState
 
 
@@ -52,8 +52,10 @@ def test_a_round_trip_gives_the_same_document_and_answer(
     library.store.save_summary(document, Summary(0, "All", "Everything."))
     for title in ("One", "Two"):
         chat = library.store.start_chat(document.id, title)
-        library.store.say(chat, "user", QUESTION)
-        library.store.say(chat, "assistant", "Mara.", 0.5, [{"segment": 1, "weight": 0.25}])
+        library.store.say(chat, Message("user", QUESTION))
+        library.store.say(
+            chat, Message("assistant", "Mara.", 0.5, [{"segment": 1, "weight": 0.25}])
+        )
     before, said = everything(library, document), ask(library, document)
     out = tmp_path / "novel.bookstate"
     assert export_document(library.store, document.id[:7], out) == document

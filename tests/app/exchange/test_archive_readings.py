@@ -16,7 +16,7 @@ from app.errors import InvalidArchive
 from app.exchange.archive import import_document
 from app.exchange.export import export_document
 from app.library import Library
-from app.storage.store import Store, Summary
+from app.storage.store import Message, Store, Summary
 
 DATA = Path(__file__).parent / "data"
 APPENDED, INFINI = DATA / "version_0_3.bookstate", DATA / "version_0_3_infini.bookstate"
@@ -71,22 +71,22 @@ def test_both_exports_of_one_file_are_two_documents_as_they_were(store: Store) -
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda m: m["segments"][1].update(text="another length"), "segment 1 contradicts"),
+        (lambda m: m["segments"][1].update(text="another length"), "segment 1 does not have"),
         (lambda m: m["segments"][1].update(text=5), r"segments\.1\.text"),
-        (lambda m: m["sources"][1].update(first_segment=0), "source files contradict"),
-        (lambda m: m["sources"][1].update(first_segment=99), "source files contradict"),
-        (lambda m: m["sources"][0].update(first_segment=1), "source files contradict"),
-        (lambda m: m["sources"].clear(), "source files contradict"),
+        (lambda m: m["sources"][1].update(first_segment=0), "source files do not fit"),
+        (lambda m: m["sources"][1].update(first_segment=99), "source files do not fit"),
+        (lambda m: m["sources"][0].update(first_segment=1), "source files do not fit"),
+        (lambda m: m["sources"].clear(), "source files do not fit"),
         (lambda m: m["segments"].clear(), "text is blank"),
-        (lambda m: m["segments"][1].update(chapter=99), "segment 1 contradicts"),
+        (lambda m: m["segments"][1].update(chapter=99), "segment 1 does not fit"),
         (lambda m: m["chapters"].clear(), "there is no chapter"),
-        (lambda m: m["document"].update(id="0123456789ab"), "which its source"),
+        (lambda m: m["document"].update(id="0123456789ab"), "its source file"),
         (lambda m: m["document"].update(id="../../../../"), r"document\.id"),
         (lambda m: m["document"].update(memory="pickle"), r"reading\.memory"),
         (lambda m: m["document"].update(tokens=1), "tokens is 1"),
         (lambda m: m["document"].update(surprise=1), "surprise"),
         (lambda m: m.update(text={}), "text"),
-        (lambda m: m.update(format=2), "is not in order"),
+        (lambda m: m.update(format=2), "is not valid"),
     ],
 )
 def test_an_export_of_version_0_3_that_is_not_in_order(
@@ -119,7 +119,7 @@ def test_another_reading_joins_the_document_that_is_here(
     out, also = tmp_path / "melodi.zip", tmp_path / "adaptive.zip"
     store = library.store
     chat = store.start_chat(document.id, "Shared", "2026-01-01T00:00:00+00:00")
-    store.say(chat, "user", QUESTION)
+    store.say(chat, Message("user", QUESTION))
     store.save_summary(document, Summary(1, "Chapter 1", "Mine."))
     second = library.add(novel(), "novel.md", memory="melodi").document
     store.start_chat(document.id, "Only there", "2026-01-02T00:00:00+00:00")
@@ -220,7 +220,7 @@ def test_a_changed_original_is_refused(
     changed = {**content, "originals/000000": data[:-1] + b"!"}
     refused(store, write(tmp_path / "f.zip", changed), "originals/000000 has SHA-256")
     without = {name: blob for name, blob in content.items() if not name.startswith("originals")}
-    refused(store, write(tmp_path / "g.zip", without), "is surplus, missing or there twice")
+    refused(store, write(tmp_path / "g.zip", without), "is unexpected, missing or contained twice")
     absent = edit_manifest(without, lambda m: m["sources"][0].update(original=None))
     assert import_document(store, write(tmp_path / "h.zip", absent)).ready
 

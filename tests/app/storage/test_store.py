@@ -13,7 +13,7 @@ from novels import bare_document, shelve
 
 from app.errors import StoreFailed, UnknownDocument
 from app.storage.migrations import migrations
-from app.storage.store import BOOK, Job, Store, Summary
+from app.storage.store import BOOK, Job, Message, Store, Summary
 
 TABLES = {
     "documents",
@@ -36,6 +36,7 @@ NAMES = (
     "0002_ids_are_never_given_twice",
     "0003_documents_and_readings",
     "0004_evidence_of_messages",
+    "0005_what_messages_used",
 )
 
 
@@ -122,7 +123,7 @@ def test_removing_a_document_takes_everything_with_it(store: Store) -> None:
             one.reading, segments_done=1, seconds=1.0, left={("slots", 0): b"x"}, carry=b"c"
         )
         store.enqueue(one.reading.id)
-        store.say(store.start_chat(one.id, "chat"), "user", "hello")
+        store.say(store.start_chat(one.id, "chat"), Message("user", "hello"))
         store.save_summary(one, Summary(1, "First", "short"))
     before = {table: count(store, table) for table in TABLES}
     store.remove(document.id)
@@ -148,7 +149,7 @@ def test_nothing_is_written_about_a_deleted_document(store: Store) -> None:
     with pytest.raises(UnknownDocument, match="deleted"):
         store.start_chat(document.id, "Again")
     with pytest.raises(UnknownDocument, match="deleted"):
-        store.say(chat, "user", "Is anybody there?")
+        store.say(chat, Message("user", "Is anybody there?"))
 
 
 @pytest.mark.parametrize("what", ["start_chat", "remove_chat", "say", "save_summary", "enqueue"])
@@ -160,7 +161,7 @@ def test_a_locked_database_is_refused_in_words(
     given: dict[str, tuple[Any, ...]] = {
         "start_chat": (document.id, "t"),
         "remove_chat": (chat,),
-        "say": (chat, "user", "t"),
+        "say": (chat, Message("user", "t")),
         "save_summary": (document, Summary(1, "t", "s")),
         "enqueue": (document.id,),
     }
@@ -174,7 +175,9 @@ def test_a_locked_database_is_refused_in_words(
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "odd.db"
     file.write_bytes(b"This is a letter, not a database. " * 100)
-    with pytest.raises(StoreFailed, match=r"odd\.db is damaged or no database .* move it away"):
+    with pytest.raises(
+        StoreFailed, match=r"odd\.db is damaged or is not a database .* move it away"
+    ):
         Store(file)
 
 
@@ -284,8 +287,8 @@ def test_chats_keep_their_messages_in_order(store: Store) -> None:
     document = shelve(store, bare_document())
     chat = store.start_chat(document.id, "About days")
     later = store.start_chat(document.id, "Later")
-    store.say(chat, "user", "How many?")
-    store.say(chat, "assistant", "Two.", 0.75, [{"segment": 1, "text": "Two days.\n"}])
+    store.say(chat, Message("user", "How many?"))
+    store.say(chat, Message("assistant", "Two.", 0.75, [{"segment": 1, "text": "Two days.\n"}]))
     assert [c.title for c in store.chats(document.id)] == ["Later", "About days"]
     said = store.messages(chat)
     assert [(m.role, m.text, m.confidence) for m in said] == [
@@ -348,7 +351,7 @@ def test_two_threads_write_at_once(store: Store) -> None:
         try:
             chat = store.start_chat(document.id, name)
             for number in range(40):
-                store.say(chat, "user", f"{name} {number}")
+                store.say(chat, Message("user", f"{name} {number}"))
                 store.update_reading(document.reading.id, seconds=float(number))
         except sqlite3.Error as error:
             failures.append(error)

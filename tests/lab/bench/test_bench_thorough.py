@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.answers import Answer
+from app.answering.answers import Answer
+from app.answering.items import Item, ThoroughAnswer
 from app.library import Library
-from app.thorough.items import Item, ThoroughAnswer
 from lab.bench.thorough import Judged, thorough
 from lab.evaluate.cases.listed import KINDS, LAMPS, MOST_FACTS, PAYMENTS, scatter
 from memory_models.errors import InvalidRequest

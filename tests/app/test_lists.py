@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.thorough.whole_book import asks_for_all
+from app.answering.lists import asks_for_all
 
 LISTS = """
 Everyone who visited the island

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.answers import NOT_FOUND, Answer, Evidence
-from app.evidence import MOST
+from app.answering.answers import NOT_FOUND, Answer, Evidence
+from app.answering.evidence import MOST
 
 STRONG = 0.9  # support from which an answer is relied on
 NAMED = 12  # items that the short answer names

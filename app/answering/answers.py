@@ -1,20 +1,23 @@
 """One answer: two looks at the state, the stream of text, and what can be said about it afterwards.
 
 The first look opens the segments that the question addresses. Its attention says which sentences
-answer (`app/evidence.py`). The second look sees only the best sentence's kept slots and some tokens
-around them, so that what stands side by side in a segment is not confused. It answers unless it is
-much less sure than the first one that there is an answer.
+answer (`app/answering/evidence.py`). The second look sees only the best sentence's kept slots and
+some tokens around them, so that what stands side by side in a segment is not confused. It answers
+unless it is much less sure than the first one that there is an answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from app.calibration import Confidence
-from app.evidence import OpenedText, Sentence, rank_sentences
+from torch import Tensor
+
+from app.answering.confidence import Confidence, Looks, Signals, Word, word_shares
+from app.answering.conversation import Turn
+from app.answering.evidence import MOST, OpenedText, Sentence, rank_sentences
 from memory_models.generate import (
     Abstention,
     Decoding,
@@ -22,7 +25,6 @@ from memory_models.generate import (
     Trace,
     answerability_logit,
     generate,
-    sigmoid,
 )
 from memory_models.memory import Reading, Span
 from memory_models.prompt import Prompt
@@ -31,9 +33,6 @@ from memory_models.tokenizer import Tokenizer
 NOT_SUPPORTED = "(The document does not clearly support this answer.)"
 NO_ANSWER = "The document does not seem to answer this."
 NOT_FOUND = "I did not find this in the document."
-SURE, LIKELY = 0.7, 0.4  # least confidence of an answer that is called so
-MARGIN = 40  # tokens around the best sentence that the second look sees
-LESS_SURE = 0.3  # of answerability, by which the second look may fall behind the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Answer:
 
     answer: str
     confidence: float
-    confidence_word: str  # sure, likely or guess
+    confidence_word: Word
     supported: bool
     notice: str  # what the answer says where it is not supported, else empty
     sources: list[Source]
@@ -86,11 +85,6 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
-
-
-def confidence_word(confidence: float) -> str:
-    """The word that people read for a confidence."""
-    return "sure" if confidence >= SURE else "likely" if confidence >= LIKELY else "guess"
 
 
 class AnswerStream:
@@ -108,6 +102,8 @@ class AnswerStream:
         note: str = "",
         abstention: Abstention | None = None,
         reading_id: str = "",
+        looks: Looks = Looks(),  # noqa: B008 - frozen
+        after: Turn | None = None,
     ) -> None:
         self.reading_id = reading_id  # of the state that answers
         self.note = note  # what a person must know about the part of the book that was asked
@@ -119,11 +115,17 @@ class AnswerStream:
         self._decoding = decoding
         self._confidence = confidence
         self._abstention = abstention
+        self._how = looks
+        self.after = after  # the turn that the question follows
         self._started = perf_counter()
         self._first_token_seconds = 0.0
         self._mass: dict[int, float] = {}
         self._answerability = 1.0  # by the first look
+        self._second = 1.0  # by the look that answers
+        self._agrees = False  # both looks begin with the same token
+        self._row = (-1, 0.0)  # the first look's heaviest row: its segment and its weight
         self.sentences: list[Sentence] = []  # of the opened segments, best first
+        self._shown: list[str] = []  # the text of the best of them
         self.trace = Trace()
 
     def __iter__(self) -> Iterator[str]:
@@ -154,21 +156,41 @@ class AnswerStream:
         reading = self._open_reading()
         mixture = self._asked(reading, self._abstention)
         self._look(reading, mixture)
-        self._answerability = mixture.answerability
-        pointed = reading.pointed(mixture.log_weights.exp().tolist())
+        self._answerability = self._second = mixture.answerability
+        self._agrees = True
+        weights = mixture.log_weights.exp().tolist()
+        pointed = reading.pointed(weights)
         if pointed:
-            texts = self._read_texts(sorted(pointed))
-            self.sentences = rank_sentences(self._question, texts, pointed, self._tokenizer)
-        if not self.sentences or self._abstention is None or self.abstains:
+            self._rank(pointed, dict(zip(pointed, weights, strict=False)))
+        wanted = self._how.second and self._abstention is not None and not self.abstains
+        if not self.sentences or self._abstention is None or not wanted:
             return reading, mixture
         segment, first, last = self.sentences[0].span
-        second = reading.focused(Span(segment, max(0, first - MARGIN), last + MARGIN))
+        margin = self._how.margin
+        second = reading.focused(Span(segment, max(0, first - margin), last + margin))
         if second is None:
             return reading, mixture
         again = self._asked(second, replace(self._abstention, threshold=0.0))
-        if again.answerability < mixture.answerability - LESS_SURE:
+        if again.answerability < mixture.answerability - self._how.less_sure:
             return reading, mixture
+        self._agrees = int(again.next.argmax()) == int(mixture.next.argmax())
+        self._second = again.answerability
         return second, again
+
+    def _rank(self, pointed: Mapping[int, Tensor], weights: Mapping[int, float]) -> None:
+        """Find the sentences that the first look points at; weights: of the rows, by segment."""
+        texts = self._read_texts(sorted(pointed))
+        self.sentences = rank_sentences(
+            self._question,
+            texts,
+            pointed,
+            self._tokenizer,
+            self.after.text if self.after else "",
+        )
+        by_segment = {text.segment: text.text for text in texts}
+        best = self.sentences[:MOST]
+        self._shown = [by_segment[s.segment][s.start : s.end] for s in best]
+        self._row = max(weights.items(), key=lambda item: item[1])
 
     def _asked(self, reading: Reading, abstention: Abstention | None) -> Mixture:
         mixture = Mixture(reading, abstention)
@@ -184,10 +206,28 @@ class AnswerStream:
         """Calibrated probability that the answer is right."""
         if not self.trace.log_probs and not self.abstains:
             return 0.0
-        c = self._confidence
-        evidence = c.gain * self.trace.gain + c.log_prob * self.trace.log_prob
-        answerable = c.answerability * answerability_logit(self._answerability)
-        return sigmoid(c.bias + evidence + answerable)
+        return self._confidence.of(self.signals())
+
+    def signals(self) -> Signals:
+        """What is known about the answer so far."""
+        best = [sentence.weight for sentence in self.sentences[:2]]
+        first = best[0] if best else 0.0
+        same = bool(best) and self.sentences[0].segment == self._row[0]
+        return Signals(
+            log_prob=self.trace.log_prob,
+            gain=self.trace.gain,
+            answerability=answerability_logit(self._answerability),
+            second=answerability_logit(self._second),
+            agrees=float(self._agrees),
+            row=self._row[1],
+            evidence=first,
+            lead=first - best[1] if len(best) > 1 else first,
+            same_row=float(same),
+            **word_shares(self._said(), self._question, self._shown),
+        )
+
+    def _said(self) -> str:
+        return self._tokenizer.decode(self.trace.tokens).strip()
 
     @property
     def abstains(self) -> bool:
@@ -207,15 +247,14 @@ class AnswerStream:
 
     def finish(self, sources: list[Source], evidence: list[Evidence]) -> Answer:
         """The answer with its evidence; says so where the memory does not support it."""
-        text = self._tokenizer.decode(self.trace.tokens).strip()
-        if self.abstains:
-            text = NOT_FOUND
+        text = NOT_FOUND if self.abstains else self._said()
+        confidence = self.confidence
         supported = self.supported and bool(text) and not self.abstains
         notice = "" if supported or self.abstains else NOT_SUPPORTED if text else NO_ANSWER
         return Answer(
             answer=f"{text} {notice}".strip(),
-            confidence=round(self.confidence, 4),
-            confidence_word=confidence_word(self.confidence),
+            confidence=round(confidence, 4),
+            confidence_word=self._confidence.word(confidence, self.signals()),
             supported=supported,
             notice=notice,
             sources=sources,

@@ -3,10 +3,10 @@
 An ordinary answer opens the few segments that the question addresses. Here the question is put to
 all of them, from their stored slots: no text is read again. The answer adapter abstains where a
 segment does not answer, so its probability of answering says which segments may. In each of those
-the best sentence gets a second look (`app/evidence.py`): only its slots and a few around it are
-visible, and its probability of answering then is the *support* of what it answers. The rest of the
-segment is asked again, because it may answer, too. Equal answers are one item, and items stand in
-the order of the document.
+the best sentence (`app/answering/evidence.py`) gets a second look: only its slots and a few around
+it are visible, and its probability of answering then is the *support* of what it answers. The rest
+of the segment is asked again, because it may answer, too. Equal answers are one item, and items
+stand in the order of the document.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from app.answering.evidence import OpenedText, Sentence, rank_sentences
+from app.answering.items import Place, ThoroughAnswer, normalized, thorough_answer
 from app.errors import InvalidQuestion
-from app.evidence import OpenedText, Sentence, rank_sentences
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document
-from app.thorough.items import Place, ThoroughAnswer, normalized, thorough_answer
 from memory_models.generate import Abstention, Decoding, Mixture, Trace, answerabilities, generate
 from memory_models.memory import Bundle, Reading, Span
 from memory_models.prompt import build_prompt

@@ -21,6 +21,7 @@ from memory_models.memory import Span
 from memory_models.tokenizer import Tokenizer
 
 MOST = 5  # pieces of evidence for an answer
+EARLIER = 0.5  # weight of a word that only the earlier turn has
 WORD_LENGTH = 6  # words added to a sentence's length, so that short ones do not win by it
 _WORD = re.compile(r"\w+")
 
@@ -52,11 +53,16 @@ class Sentence:
 
 
 def rank_sentences(
-    question: str, texts: Sequence[OpenedText], pointed: Mapping[int, Tensor], tokenizer: Tokenizer
+    question: str,
+    texts: Sequence[OpenedText],
+    pointed: Mapping[int, Tensor],
+    tokenizer: Tokenizer,
+    earlier: str = "",
 ) -> list[Sentence]:
     """All sentences of the opened segments, best first; weights add up to 1.
 
-    pointed: attention [window] on each token of a segment (`Reading.pointed`).
+    pointed: attention [window] on each token of a segment (`Reading.pointed`); earlier: the turn
+    that the question follows, whose words count less.
     """
     plain = [
         sentence
@@ -65,7 +71,7 @@ def rank_sentences(
     ]
     by_segment = {text.segment: text.text for text in texts}
     words = [set(_words(by_segment[s.segment][s.start : s.end])) for s in plain]
-    shared = _scaled(_word_scores(question, words))
+    shared = _scaled(_word_scores(question, earlier, words))
     attended = _scaled([sentence.weight for sentence in plain])
     scores = [a + w for a, w in zip(attended, shared, strict=True)]
     total = sum(scores) or 1.0
@@ -108,13 +114,15 @@ def _sentences(text: OpenedText, mass: Tensor, tokenizer: Tokenizer) -> Iterator
         first, start = last, end
 
 
-def _word_scores(question: str, words: Sequence[set[str]]) -> list[float]:
+def _word_scores(question: str, earlier: str, words: Sequence[set[str]]) -> list[float]:
     """Rarity of the question's words in each sentence / sqrt(6 + its words)."""
+    asked, before = set(_words(question)), set(_words(earlier))
     count = Counter(word for sentence in words for word in sentence)
     rarity = {
         word: math.log(1 + (len(words) - count[word] + 0.5) / (count[word] + 0.5))
-        for word in set(_words(question))
+        for word in asked | before
     }
+    rarity |= {word: EARLIER * rarity[word] for word in before - asked}
     return [
         sum(rarity[word] for word in sentence & rarity.keys())
         / math.sqrt(WORD_LENGTH + len(sentence))

@@ -1,0 +1,1 @@
+"""Answering: looks at the state, evidence, confidence, conversations."""

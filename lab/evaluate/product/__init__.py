@@ -1,0 +1,1 @@
+"""Measuring answers as people get them: through `Library`, with evidence and confidence."""

@@ -1,0 +1,109 @@
+"""Measured answers: documents with known places, right answers, and figures of confidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import InvalidSetting
+from app.library import Library
+from lab.evaluate.product.documents import documents
+from lab.evaluate.product.figures import brier, calibration_error, figures
+from lab.evaluate.product.plan import ProductPlan
+from lab.evaluate.product.questions import Asked, Question, is_right
+from lab.evaluate.product.run import Outcome, ask_all, read_outcomes, write_outcomes
+from lab.evaluate.settings import measure_of
+from memory_models.errors import BadData
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted", "found", "right"),
+    [
+        ("The fifth of May", ("5 May", "the fifth"), True, True),
+        ("Siddhartha", ("Vasudeva",), True, False),
+        ("Not found", (), False, True),
+        ("Not found", ("Vasudeva",), False, False),
+        ("Vasudeva", (), True, False),
+        ("No, dogs are not allowed", ("No",), True, True),
+        ("Yes, no dogs", ("No", "No, never"), True, False),
+        ("Nobody", ("No",), True, False),
+        ("She was hungry and cold", ("hungry and tired",), True, True),
+    ],
+)
+def test_right_answers(answer: str, accepted: tuple[str, ...], found: bool, right: bool) -> None:
+    assert is_right(answer, accepted, found=found) is right
+
+
+def test_a_place_outside_the_text_is_refused() -> None:
+    with pytest.raises(BadData, match="place outside"):
+        Asked("x", "short", (Question("Who?", ("she",), "facts", ((2, 9),)),))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"kinds": ("songs",)}, "songs"),
+        ({"part": "train"}, "fit or test"),
+        ({"kinds": ("everyday",), "part": "fit"}, "only in part test"),
+        ({"looks": ("twice",)}, "twice"),
+    ],
+)
+def test_plans_that_cannot_be_are_refused(wrong: dict[str, Any], says: str) -> None:
+    file = Path("x")
+    with pytest.raises(InvalidSetting, match=says):
+        ProductPlan(stories=file, articles=file, facts=file, books=file, **wrong)
+
+
+def outcome(confidence: float, right: bool, word: str = "likely", found: bool = True) -> Outcome:
+    return Outcome(
+        "facts", "", "d", "q", ("a",), "a", found, right, float(right), confidence, word,
+        0 if right else 4, {}, 0.1, 0.2,
+    )  # fmt: skip
+
+
+def test_calibration_error_and_brier() -> None:
+    exact = [outcome(0.5, n % 2 == 0) for n in range(40)]
+    assert calibration_error(exact) == pytest.approx(0.0)
+    assert brier(exact) == pytest.approx(0.25)
+    wrong = [outcome(0.9, n % 10 == 0) for n in range(40)]
+    assert calibration_error(wrong) == pytest.approx(0.8)
+    (made,) = figures([*exact, outcome(0.9, True, "sure"), outcome(0.1, False, "guess", False)])
+    found = figures([*exact, outcome(0.9, True, "sure"), outcome(0.1, False, "guess", False)])
+    kind, whole = found[made]["kinds"]["facts"], found[made]["all"]
+    assert kind["questions"] == 42 and kind["not_found"]["value"] == pytest.approx(1 / 42, abs=1e-3)
+    assert whole["answers"] == 41 and whole["sure"]["value"] == pytest.approx(1 / 41, abs=1e-3)
+    assert whole["right_where_sure"]["value"] == 1.0 and whole["right_where_guess"] is None
+    assert kind["sentence_first"]["value"] == pytest.approx(0.5)
+
+
+@pytest.fixture
+def plan(records: Path, books: Path, asked: dict[str, Path], tmp_path: Path) -> ProductPlan:
+    return ProductPlan(
+        stories=records,
+        articles=records,
+        facts=asked["planted"],
+        books=books,
+        kinds=("stories",),
+        limit=3,
+        looks=("first", "10"),
+        out=tmp_path / "outcomes.jsonl",
+    )
+
+
+def test_the_product_is_asked_and_what_it_says_is_kept(library: Library, plan: ProductPlan) -> None:
+    made = documents(plan, measure_of(library.engine))
+    for asked in made:
+        for question in asked.questions:
+            assert all("letter" in asked.text[a:b] for a, b in question.places)
+    found = ask_all(library, plan)
+    count = sum(len(asked.questions) for asked in made)
+    assert count and [o.look for o in found] == ["first"] * count + ["10"] * count
+    assert all(o.rank is not None and o.signals["length"] >= 0 for o in found)
+    assert plan.out is not None
+    write_outcomes(found, plan.out)
+    assert read_outcomes(plan.out) == found
+    plan.out.write_text("{}\n", "utf-8")
+    with pytest.raises(BadData, match="bench answers"):
+        read_outcomes(plan.out)
