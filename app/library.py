@@ -292,6 +292,10 @@ class Library:
             after,
         )
 
+    def question_tokens(self, question: str) -> int:
+        """How long a question is; `ask` refuses one of more than `LONGEST_QUESTION`."""
+        return self.backbone.tokenizer.count(question.strip())
+
     def ask_thoroughly(
         self,
         document_id: str,
@@ -304,10 +308,6 @@ class Library:
         Raises what `ask` raises, and InvalidQuestion for a state that has no segments to ask.
         """
         return ask_thoroughly(self, document_id, question, scope, on_progress)
-
-    def question_tokens(self, question: str) -> int:
-        """How long a question is; `ask` refuses one of more than `LONGEST_QUESTION`."""
-        return self.backbone.tokenizer.count(question.strip())
 
     def scope_note(self, document: Document, scope: Scope) -> str:
         """What a person must know where more than the chapter is opened, else empty."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.answering.intents import asks_for_all
+from app.answering.lists import asks_for_all
 from app.errors import REFUSALS
 from app.state_reader import Scope
 from app.storage.store import Message
@@ -50,7 +50,14 @@ class ChatTab:
                 self._build_chats()
                 with gr.Accordion("Where the memory looked", visible=False) as self._looked:
                     self._evidence = gr.HTML()
-        self._view = [self.chat, self._chats, self._talk, self._looked, self._evidence, *self._topic]
+        self._view = [
+            self.chat,
+            self._chats,
+            self._talk,
+            self._looked,
+            self._evidence,
+            *self._topic,
+        ]
         self._growing = [*self._view[2:], self._stop, self._said]
         self._wire()
 
@@ -272,7 +279,7 @@ class ChatTab:
         last = None
         while chat_id is not None and (generation := generations.next_of(chat_id)) is not None:
             last = generation
-            for _ in generation.watch():
+            for _ in generation.watch(turn=True):
                 yield self._now(chat_id)
             generation.wait()
         messages = self._session.library.store.messages(chat_id) if chat_id is not None else []
@@ -295,7 +302,14 @@ class ChatTab:
         for waiting in shown.waiting:
             bubbles.append({"role": "user", "content": waiting_html(waiting.wish.question)})
         hidden = gr.update(visible=False)
-        return [bubbles, *[gr.skip()] * 2, hidden, *[gr.skip()] * 2, gr.update(interactive=True), ""]
+        return [
+            bubbles,
+            *[gr.skip()] * 2,
+            hidden,
+            *[gr.skip()] * 2,
+            gr.update(interactive=True),
+            "",
+        ]
 
     def check_length(self, question: str) -> str:
         """A line about a question that is too long to be asked."""

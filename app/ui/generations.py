@@ -79,16 +79,23 @@ class Generation:
         with self._changed:
             self._changed.wait_for(lambda: self._done)
 
-    def watch(self) -> Iterator[str]:
-        """The text so far, again whenever it has changed, until the generation is over."""
+    def watch(self, *, turn: bool = False) -> Iterator[str]:
+        """The text so far, again whenever it has changed, until the generation is over.
+
+        turn: yield once more when the question's turn comes.
+        """
         seen = (False, "")
+
+        def now() -> tuple[bool, str]:
+            return (turn and self.begun, self.text)
+
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._done or (self.begun, self.text) != seen)  # noqa: B023
-                now, done = (self.begun, self.text), self._done
-            if now != seen:
-                seen = now
-                yield now[1]
+                self._changed.wait_for(lambda: self._done or now() != seen)  # noqa: B023
+                found, done = now(), self._done
+            if found != seen:
+                seen = found
+                yield found[1]
             if done:
                 return
 
@@ -141,9 +148,7 @@ class Generations:
             if len(waiting) > MOST_WAITING:
                 raise Busy(f"{MOST_WAITING} questions wait already; wait for an answer, or stop.")
             self._line.append(generation)
-        Thread(
-            target=self._make, args=(generation,), name="bookstate-answer", daemon=True
-        ).start()
+        Thread(target=self._make, args=(generation,), name="bookstate-answer", daemon=True).start()
         return generation
 
     def start_chat(self, document_id: str, question: str) -> int:

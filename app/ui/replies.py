@@ -1,4 +1,4 @@
-"""What a chat replies: an answer, a summary, passages, or how to ask.
+"""What a chat replies: an answer, a list from every page, a summary, passages, or how to ask.
 
 A question that comes from a program is answered as a question. In a chat, the words of what was
 typed decide (`app/answering/intents.py`).
@@ -56,6 +56,8 @@ class Replies:
             return Message("assistant", text)
         if intent.kind == "summary":
             return self._summary(document, generation, intent.chapter or wish.scope.chapter)
+        if wish.every_page:
+            return self._every_page(document, generation)
         stream = self._library.ask(document.id, wish.question, wish.scope, after=after)
         generation.note = stream.note
         if intent.kind == "passages":
@@ -68,9 +70,7 @@ class Replies:
         chapters = self._library.store.chapters(document.reading)
         return intent_of(generation.wish.question, len(chapters))
 
-    def _answer(
-        self, document: Document, generation: Generation, stream: AnswerStream
-    ) -> Message:
+    def _answer(self, document: Document, generation: Generation, stream: AnswerStream) -> Message:
         for piece in _until_stopped(stream, generation):
             generation.say(piece)
         made = self._library.answer(document.id, stream)
@@ -104,9 +104,32 @@ class Replies:
             reading_id=stream.reading_id,
         )
 
-    def _summary(
-        self, document: Document, generation: Generation, chapter: int | None
-    ) -> Message:
+    def _every_page(self, document: Document, generation: Generation) -> Message:
+        """The answers of all pages as a list, in the order of the book."""
+        wish = generation.wish
+
+        def show(done: int, total: int) -> None:
+            if generation.stopped:
+                raise Stopped
+            generation.show(f"Asking every page: {100 * done // max(1, total)} % …")
+
+        try:
+            found = self._library.ask_thoroughly(document.id, wish.question, wish.scope, show)
+        except Stopped:
+            return Message("assistant", "Asking every page was stopped.")
+        generation.answer = found.answer
+        shown = found.to_dict()
+        return Message(
+            "assistant",
+            found.answer.answer,
+            found.answer.confidence,
+            evidence=shown["evidence"],
+            word=found.answer.confidence_word,
+            reading_id=document.reading.id,
+            items=shown["items"],
+        )
+
+    def _summary(self, document: Document, generation: Generation, chapter: int | None) -> Message:
         """A chapter's summary, or the book's; what is stored is not made again."""
         what = f"chapter {chapter}" if chapter else "the book"
         generation.show(f"Summarising {what} …")

@@ -118,11 +118,28 @@ def bubble(message: Message) -> str:
         quotes = "".join(_quote(e, "") for e in message.evidence[:QUOTES])
         lead = text if message.text == PASSAGES else f"{text} {PASSAGES}"
         return f"{lead}{quotes}"
+    if message.items:
+        return f"{text}{items_html(message.items)}"
     word = message.word or "guess"
     said = f"Perhaps: {text}" if word == "guess" else text
     place = escape(pages(message.evidence[0]))
     first = _quote(message.evidence[0], message.text)
     return f'{said} <span class="bs-sure">({WORDS[word]}, {place})</span>{first}'
+
+
+def items_html(items: Sequence[Mapping[str, Any]]) -> str:
+    """A list of answers in the order of the book, each with the sentences that it is from."""
+    rows = []
+    for item in items:
+        places = item["evidence"]
+        count = f" ({item['count']} times)" if item["count"] > 1 else ""
+        where = ", ".join(dict.fromkeys(pages(place) for place in places))
+        quotes = "".join(_quote(place, str(item["answer"])) for place in places)
+        rows.append(
+            f"<details><summary><b>{escape(str(item['answer']))}</b>{count} "
+            f"<small>{escape(where)}</small></summary>{quotes}</details>"
+        )
+    return f'<div class="bs-items">{"".join(rows)}</div>'
 
 
 def about_html(question: str) -> str:

@@ -87,6 +87,8 @@ CSS = """
   border-radius: 999px; border: 1px solid var(--border-color-primary);
   color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
 .bubble .bs-chip, #talk .bs-chip { display: block; width: fit-content; margin-top: 6px; }
+.bs-items { margin-top: 8px; }
+.bs-items summary { cursor: pointer; padding: 3px 0; }
 .bs-topic { align-items: center; }
 .bs-quotes { margin: 4px 0 12px 20px; line-height: 1.55; max-width: 72ch; }
 .bs-quotes li { margin: 4px 0; }

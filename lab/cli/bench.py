@@ -122,16 +122,6 @@ def summaries_command(plan: SummariesPlan, settings: Settings, as_json: Json = F
         _report(summaries(library, plan.data, plan.stories, on_progress), as_json=as_json)
 
 
-@plan_command(commands, "thorough", ThoroughPlan, group="bench")
-def thorough_command(plan: ThoroughPlan, settings: Settings, as_json: Json = False) -> None:
-    """Facts of three kinds scattered in a book: how many a list of all pages has, and how right."""
-    from lab.bench.thorough import thorough
-
-    with _benching(settings) as (library, on_progress):
-        found = thorough(library, plan.books, plan.tokens, plan.facts, plan.seed, on_progress)
-        _report(found, as_json=as_json)
-
-
 @plan_command(commands, "answers", ProductPlan, group="bench")
 def answers_command(plan: ProductPlan, settings: Settings, as_json: Json = False) -> None:
     """Answers, evidence and confidence as people get them, over several kinds of documents."""
@@ -143,6 +133,16 @@ def answers_command(plan: ProductPlan, settings: Settings, as_json: Json = False
         if plan.out is not None:
             write_outcomes(found, plan.out)
         _report(figures(found), as_json=as_json)
+
+
+@plan_command(commands, "thorough", ThoroughPlan, group="bench")
+def thorough_command(plan: ThoroughPlan, settings: Settings, as_json: Json = False) -> None:
+    """Facts of three kinds scattered in a book: how many a list of all pages has, and how right."""
+    from lab.bench.thorough import thorough
+
+    with _benching(settings) as (library, on_progress):
+        found = thorough(library, plan.books, plan.tokens, plan.facts, plan.seed, on_progress)
+        _report(found, as_json=as_json)
 
 
 commands.command(name="papers")(bench_papers_command)

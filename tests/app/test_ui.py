@@ -32,7 +32,17 @@ from app.ui.memory_tab import MemoryTab
 from app.ui.server import build_ui, launch_ui, read_auth
 from app.ui.session import Session
 from app.ui.summaries_tab import SummariesTab
-from app.ui.texts import bubble, evidence_html, facts_html, note, progress_html, summaries_html
+from app.ui.texts import (
+    about_html,
+    bubble,
+    evidence_html,
+    facts_html,
+    items_html,
+    note,
+    progress_html,
+    summaries_html,
+    waiting_html,
+)
 from app.ui.theme import theme
 from app.worker import Worker
 from memory_models.memories.adaptive import SlotReading
@@ -210,10 +220,12 @@ class TestPage:
         assert "visible" not in self.press(served, "tick", "", id, "")[3]  # nothing is new
         assert "Choose a file" in self.press(served, "add", None, "", "", "adaptive")[-1]
         assert self.press(served, "open_document", id)[1]["choices"] == []
-        self.press(served, "ask_1", id, None, QUESTION, WHOLE, 1)
+        self.press(served, "ask_1", id, None, QUESTION, WHOLE, 1, False)
         (chat,) = served.library.store.chats(id)
+        self.press(served, "follow", id, chat.id)
         assert len(served.library.store.messages(chat.id)) == 2
-        assert len(self.press(served, "open_chat", id, chat.id)) == 5
+        assert len(self.press(served, "open_chat", id, chat.id)) == 8
+        assert "too long" in self.press(served, "check_length", "key " * 600)[0]
         self.press(served, "summarise_one", id, 1, False)
         assert len(served.library.store.summaries(served.library.store.document(id))) == 1
         assert self.press(served, "ask_delete", id)[0]["visible"]
@@ -332,12 +344,19 @@ class TestTurns:
         assert len(session.library.store.chats(document.id)[0].title) <= 60
 
 
+def ask(tab: ChatTab, document_id: str, chat: int | None, *asked: Any) -> tuple[int, list[Any]]:
+    """Ask and follow to the end: the chat, and the page's outputs from the bubbles on."""
+    chat, *_, said = tab.ask(document_id, chat, *asked)
+    assert isinstance(chat, int), said
+    *_, last = tab.follow(document_id, chat)
+    return chat, last
+
+
 class TestChatTab:
     def test_a_chat_is_stored_and_opened_again(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
         tab = ChatTab(session, picker)
-        *_, last = tab.ask(document.id, None, QUESTION, WHOLE, None)
-        chat, bubbles = last[0], last[2]
+        chat, (bubbles, *_) = ask(tab, document.id, None, QUESTION, WHOLE, None)
         assert [b["role"] for b in bubbles] == ["user", "assistant"]
         again = tab.open_chat(document.id, chat)
         assert again[0] == chat
@@ -348,8 +367,8 @@ class TestChatTab:
         assert f"page {answer.evidence[0]['page_first']}" in bubbles[1]["content"]
         assert all(piece["text"].split()[0] in again[4] for piece in answer.evidence)
         assert tab.open_document(document.id)[0] == chat
-        *_, more = tab.ask(document.id, chat, QUESTION, ONLY, 1)
-        assert len(more[2]) == 4
+        _, more = ask(tab, document.id, chat, QUESTION, ONLY, 1)
+        assert len(more[0]) == 4
         assert tab.new_chat(document.id)[0] is None
         assert tab.delete(document.id, chat)[0] is None
         assert not session.library.store.chats(document.id)
@@ -358,22 +377,101 @@ class TestChatTab:
         self, session: Session, picker: Any
     ) -> None:
         document = read_novel(session.library, memory="melodi")
-        *_, last = ChatTab(session, picker).ask(document.id, None, QUESTION, ONLY, 2)
+        _, last = ask(ChatTab(session, picker), document.id, None, QUESTION, ONLY, 2)
         assert "chapters 1 to 2 together" in last[-1]
 
     def test_a_refused_question_leaves_nothing(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
         tab = ChatTab(session, picker)
         for question, part, chapter in ((" ", WHOLE, None), (QUESTION, ONLY, 7)):
-            (said,) = tab.ask(document.id, None, question, part, chapter)
-            assert "bs-warning" in said[-1]
+            assert "bs-warning" in tab.ask(document.id, None, question, part, chapter)[-1]
         assert not session.library.store.chats(document.id)
 
     def test_nothing_is_open(self, session: Session, picker: Any) -> None:
         tab = ChatTab(session, picker)
         assert tab.open_document(None)[0] is None
-        (said,) = tab.ask(None, None, QUESTION, WHOLE, None)
-        assert "No document is open" in said[-1]
+        assert "No document is open" in tab.ask(None, None, QUESTION, WHOLE, None)[-1]
+
+    def test_a_follow_up_follows_the_turn_before(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        tab = ChatTab(session, picker)
+        chat, (_, _, _, topic, about, _, _, _) = ask(tab, document.id, None, QUESTION, WHOLE, None)
+        assert topic["visible"] and QUESTION[:40] in about
+        ask(tab, document.id, chat, "And why?", WHOLE, None)
+        ask(tab, document.id, chat, "And why?", WHOLE, None, True)  # another topic
+        ask(tab, document.id, chat, QUESTION, WHOLE, None)  # a whole question
+        messages = session.library.store.messages(chat)
+        assert [m.about for m in messages if m.role == "user"] == ["", QUESTION, "", ""]
+        assert f"about: {QUESTION}"[:30] in bubble(messages[2])
+        assert all(m.reading_id == document.reading.id and m.word for m in messages[1::2])
+
+    def test_a_second_question_waits_visibly(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        tab = ChatTab(session, picker)
+        with session.generations.model:  # nothing is answered yet
+            chat = tab.ask(document.id, None, QUESTION, WHOLE, None)[0]
+            for _ in range(3):
+                assert tab.ask(document.id, chat, "And why?", WHOLE, None)[-1] == ""
+            assert "wait already" in tab.ask(document.id, chat, "Who?", WHOLE, None)[-1]
+            bubbles = tab._now(chat)[0]
+            assert [b["role"] for b in bubbles] == ["user"] * 4
+            assert "waits for its turn" in bubbles[1]["content"]
+        *_, last = tab.follow(document.id, chat)
+        assert [b["role"] for b in last[0]] == ["user", "assistant"] * 4
+        texts = [m.text for m in session.library.store.messages(chat) if m.role == "user"]
+        assert texts == [QUESTION, *["And why?"] * 3]
+
+    def test_what_waits_is_stopped_too(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        tab = ChatTab(session, picker)
+        with session.generations.model:
+            chat = tab.ask(document.id, None, QUESTION, WHOLE, None)[0]
+            tab.ask(document.id, chat, "And why?", WHOLE, None)
+            stopping = Thread(target=tab.stop, args=(chat,))
+            stopping.start()
+            time.sleep(0.05)
+        stopping.join()
+        assert not session.library.store.messages(chat)
+
+    @pytest.mark.parametrize(
+        ("typed", "reply"),
+        [
+            ("Hello!", "Ask something that"),
+            ("Where does it say that somebody found the key?", "These passages come closest:"),
+        ],
+    )
+    def test_not_everything_is_a_question(
+        self, session: Session, picker: Any, typed: str, reply: str
+    ) -> None:
+        document = read_novel(session.library)
+        _, last = ask(ChatTab(session, picker), document.id, None, typed, WHOLE, None)
+        said = last[0][1]["content"]
+        assert reply in said and ("blockquote" in said) == ("passages" in reply)
+
+    def test_a_summary_can_be_asked_for(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        tab = ChatTab(session, picker)
+        _, last = ask(tab, document.id, None, "What happens in chapter 1?", WHOLE, None)
+        made = session.library.store.summaries(document)
+        assert (
+            list(made) == [1]
+            and made[1].summary
+            in session.library.store.messages(session.library.store.chats(document.id)[0].id)[
+                1
+            ].text
+        )
+        assert last[0][1]["role"] == "assistant"
+
+    def test_every_page_is_asked_on_demand(self, session: Session, picker: Any) -> None:
+        """Without an answer adapter the refusal says so; test_thorough.py has the rest."""
+        document = read_novel(session.library)
+        tab = ChatTab(session, picker)
+        assert "Ask a question first" in tab.ask_every_page(document.id, None, WHOLE, None)[-1]
+        chat, _ = ask(tab, document.id, None, QUESTION, WHOLE, None)
+        assert tab.ask_every_page(document.id, chat, WHOLE, None) == [chat, ""]
+        *_, last = tab.follow(document.id, chat)
+        assert "answer adapter" in last[0][-1]["content"]
+        assert last[0][-2]["content"] == QUESTION
 
 
 class TestLibraryTab:
@@ -591,9 +689,9 @@ class TestSummariesTab:
 class TestMemoryTab:
     def test_sizes_and_attention(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
-        *_, said = ChatTab(session, picker).ask(document.id, None, QUESTION, WHOLE, None)
+        chat, _ = ask(ChatTab(session, picker), document.id, None, QUESTION, WHOLE, None)
         tab = MemoryTab(session, picker, gr.State())
-        _, _, facts, weighs, _, looked = tab.view(document.id, said[0])
+        _, _, facts, weighs, _, looked = tab.view(document.id, chat)
         assert "adaptive MELODI" in facts
         parts = session.library.store.state_parts(document.reading)
         drawn = sum(sum(bar.x) for bar in weighs.data)
@@ -614,8 +712,8 @@ class TestMemoryTab:
 class TestEscaping:
     def test_chats_show_text_as_text(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
-        *_, last = ChatTab(session, picker).ask(document.id, None, EVIL, WHOLE, None)
-        assert last[2][0]["content"].startswith("&lt;img")
+        _, last = ask(ChatTab(session, picker), document.id, None, EVIL, WHOLE, None)
+        assert last[0][0]["content"].startswith("&lt;img")
 
     def test_no_markup_comes_through(self, session: Session) -> None:
         document = read_novel(session.library)
@@ -641,6 +739,9 @@ class TestEscaping:
             summaries_html(document, chapters, {}),
             facts_html({EVIL: EVIL}),
             note(EVIL),
+            about_html(EVIL),
+            waiting_html(EVIL),
+            items_html([{"answer": EVIL, "count": 2, "evidence": [piece]}]),
         ):
             assert "&lt;img" in shown
             assert "<img" not in shown
