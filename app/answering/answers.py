@@ -33,6 +33,7 @@ from memory_models.tokenizer import Tokenizer
 NOT_SUPPORTED = "(The document does not clearly support this answer.)"
 NO_ANSWER = "The document does not seem to answer this."
 NOT_FOUND = "I did not find this in the document."
+CLOSEST = "The passages that come closest:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Answer:
     confidence: float
     confidence_word: Word
     supported: bool
-    notice: str  # what the answer says where it is not supported, else empty
+    notice: str  # what must be said of an answer that is not supported, else empty
     sources: list[Source]
     evidence: list[Evidence]  # best first, at most five
     first_token_seconds: float
@@ -85,6 +86,15 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+    @property
+    def hedged(self) -> str:
+        """The answer as people read it: a guess says that it is one."""
+        if self.answer == NOT_FOUND:
+            return f"{NOT_FOUND} {CLOSEST}" if self.evidence else NOT_FOUND
+        if not self.answer:
+            return self.notice
+        return f"Perhaps: {self.answer}" if self.confidence_word == "guess" else self.answer
 
 
 class AnswerStream:
@@ -252,7 +262,7 @@ class AnswerStream:
         supported = self.supported and bool(text) and not self.abstains
         notice = "" if supported or self.abstains else NOT_SUPPORTED if text else NO_ANSWER
         return Answer(
-            answer=f"{text} {notice}".strip(),
+            answer=text,
             confidence=round(confidence, 4),
             confidence_word=self._confidence.word(confidence, self.signals()),
             supported=supported,

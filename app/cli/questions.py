@@ -1,21 +1,18 @@
-"""Commands that answer from a state: ask and summarize."""
+"""Commands that answer from a document's memory: ask and summarize."""
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from textwrap import indent
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from app.answering.answers import Answer
 from app.cli.common import Backbone, DocumentId, Json, emit, err, opened, say
 from app.cli.progress import reading_bar
+from app.cli.question_file import ask_file
 from app.cli.thorough import print_thorough
-from app.errors import InvalidQuestion
-from app.library import Library
 from app.state_reader import Scope
 
 commands = typer.Typer()
@@ -32,54 +29,49 @@ def ask(
     ] = None,
     chapter: Annotated[int | None, typer.Option(help="Only this chapter.")] = None,
     as_of_chapter: Annotated[int | None, typer.Option(help="The book up to here.")] = None,
+    conversation: Annotated[
+        bool,
+        typer.Option("--conversation", help="The lines of the file are turns of a conversation."),
+    ] = False,
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Ask every page and list all answers; slow.")
     ] = False,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """Answer a question from a document's state."""
+    """Answer a question about a document."""
     if (question is None) == (questions is None):
         raise typer.BadParameter("give either a QUESTION or --questions FILE")
     if thorough and question is None:
         raise typer.BadParameter("--thorough takes one QUESTION, not a file of them")
+    if conversation and questions is None:
+        raise typer.BadParameter("--conversation takes --questions FILE, whose lines are its turns")
     with opened(backbone) as library:
         scope = Scope(chapter=chapter, as_of_chapter=as_of_chapter)
         if questions is not None:
-            _ask_file(library, document_id, questions, scope, as_json=as_json)
+            note = ""
+            asked = ask_file(library, document_id, questions, scope, conversation=conversation)
+            for line, stream in asked:
+                answer = library.answer(document_id, stream)
+                if as_json:
+                    about = {"about": stream.after.question if stream.after else None}
+                    more = about if conversation else {}
+                    emit({"id": line.get("id"), **answer.to_dict(), **more})
+                else:
+                    say(f"{line['question']}\n  {answer.hedged}")
+                note = stream.note
+            _warn(note)
             return
         assert question is not None
         if thorough:
             print_thorough(library, document_id, question, scope, as_json=as_json)
             return
         stream = library.ask(document_id, question, scope)
-        for piece in stream:
-            if not as_json:
-                sys.stdout.write(piece)
-                sys.stdout.flush()
-        answer = library.answer(document_id, stream)
-        if as_json:
-            emit(answer.to_dict())
-        else:
-            _finish_line(library, answer)
-        _warn(stream.note)
-
-
-def _ask_file(
-    library: Library, document_id: str, file: Path, scope: Scope, *, as_json: bool
-) -> None:
-    note = ""
-    for asked in _parse_questions(file):
-        stream = library.ask(document_id, str(asked["question"]), scope)
         for _ in stream:
             pass
         answer = library.answer(document_id, stream)
-        if as_json:
-            emit({"id": asked.get("id"), **answer.to_dict()})
-        else:
-            say(f"{asked['question']}\n  {answer.answer}")
-        note = stream.note
-    _warn(note)
+        emit(answer.to_dict()) if as_json else _print(answer)
+        _warn(stream.note)
 
 
 def _warn(note: str) -> None:
@@ -87,30 +79,8 @@ def _warn(note: str) -> None:
         err.print(note, style="yellow", markup=False, soft_wrap=True)
 
 
-def _parse_questions(file: Path) -> list[dict[str, Any]]:
-    try:
-        lines = file.read_text("utf-8-sig").split("\n")  # other line ends may stand inside JSON
-    except UnicodeDecodeError as error:
-        raise InvalidQuestion(f"{file.name} is not UTF-8 text; save it as UTF-8.") from error
-    return [
-        _parse_question(line, f"{file.name}, line {number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    ]
-
-
-def _parse_question(line: str, where: str) -> dict[str, Any]:
-    try:
-        asked = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InvalidQuestion(f"{where} is not JSON ({error}); write one object a line.") from error
-    if not isinstance(asked, dict) or not isinstance(asked.get("question"), str):
-        raise InvalidQuestion(f'{where} has no text under "question"; write {{"question": "..."}}.')
-    return asked
-
-
-def _finish_line(library: Library, answer: Answer) -> None:
-    say("" if answer.supported else f" {answer.notice}")
+def _print(answer: Answer) -> None:
+    say(answer.hedged)
     for place in answer.evidence[:3] or answer.sources[:3]:
         pages = place.label_first
         if place.label_last != place.label_first:
@@ -131,12 +101,12 @@ def summarize(
         bool, typer.Option("--book", help="The whole book (and its chapters).")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Anew, in place of what was made before.")
+        bool, typer.Option("--again", help="Make summaries again and replace the stored ones.")
     ] = False,
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """Summarise from the state; what was made before is not made again without --again."""
+    """Summarise a document; a summary that is stored is not made again without --again."""
     if (chapter is not None) + chapters + book > 1:
         raise typer.BadParameter("give one of --chapter N, --chapters, --book")
     from app.summaries import Summarizer  # its splitter takes a second to import

@@ -80,7 +80,7 @@ class Replies:
         shown = made.to_dict()
         return Message(
             "assistant",
-            made.answer.removesuffix(made.notice).strip() or NOT_FOUND,
+            made.answer or made.notice,
             made.confidence,
             shown["sources"],
             shown["evidence"],

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from app.answering.answers import NOT_FOUND
+from app.answering.answers import CLOSEST, NOT_FOUND
 from app.cli.progress import pace_text
 from app.library import ReadProgress
 from app.storage.store import BOOK, Document, Job, Message, Reading, Summary
@@ -116,7 +116,7 @@ def bubble(message: Message) -> str:
         return text
     if message.text in (NOT_FOUND, PASSAGES):
         quotes = "".join(_quote(e, "") for e in message.evidence[:QUOTES])
-        lead = text if message.text == PASSAGES else f"{text} {PASSAGES}"
+        lead = text if message.text == PASSAGES else f"{text} {CLOSEST}"
         return f"{lead}{quotes}"
     if message.items:
         return f"{text}{items_html(message.items)}"

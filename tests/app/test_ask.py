@@ -138,7 +138,8 @@ def test_an_answer_that_the_state_does_not_support_says_so(shelf: Shelf) -> None
     finally:
         library.engine = sure
     assert not answer.supported
-    assert answer.answer == f"{said} {NOT_SUPPORTED}"
+    assert (answer.answer, answer.notice) == (said, NOT_SUPPORTED)
+    assert (answer.confidence_word, answer.hedged) == ("guess", f"Perhaps: {said}")
 
 
 def test_an_answer_can_be_stopped(shelf: Shelf) -> None:

@@ -203,7 +203,10 @@ def test_a_chapter_that_cannot_be_had_alone_is_said_to_be_more(
 def test_ask_for_people_prints_the_answer(known: str) -> None:
     asked = run("ask", known, QUESTION)
     assert asked.exit_code == 0
-    assert asked.stdout.strip() == value("ask", known, QUESTION)["answer"]
+    answer = value("ask", known, QUESTION)
+    guess = "Perhaps: " if answer["confidence_word"] == "guess" else ""
+    assert asked.stdout.strip() == f"{guess}{answer['answer']}"
+    assert answer["evidence"][0]["text"].split()[0] in asked.stderr
     assert "confidence" in asked.stderr
 
 
@@ -223,6 +226,20 @@ def test_ask_a_file_of_questions(known: str, tmp_path: Path) -> None:
     assert all(a.keys() >= ANSWER | {"id"} for a in answers)
     untimed = {"seconds": 0, "first_token_seconds": 0, "id": 0}
     assert {**answers[0], **untimed} == {**value("ask", known, QUESTION), **untimed}
+
+
+def test_a_file_can_be_a_conversation(known: str, tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    turns = [QUESTION, "And why?", QUESTION]
+    file.write_text("".join(json.dumps({"question": turn}) + "\n" for turn in turns), "utf-8")
+    together = run("ask", known, "--questions", file, "--conversation", "--json").stdout
+    apart = run("ask", known, "--questions", file, "--json").stdout
+    turns_of = [[json.loads(line) for line in out.splitlines()] for out in (together, apart)]
+    assert [turn["about"] for turn in turns_of[0]] == [None, QUESTION, None]
+    assert all("about" not in turn for turn in turns_of[1])
+    answers = [[turn["answer"] for turn in made] for made in turns_of]
+    assert answers[0][0] == answers[0][2] == answers[1][0]
+    assert "--questions" in run("ask", known, QUESTION, "--conversation").stderr
 
 
 @pytest.mark.parametrize(

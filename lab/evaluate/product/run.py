@@ -93,7 +93,7 @@ def _ask(library: Library, document_id: str, asked: Asked, look: str) -> Iterato
             (texts[s.segment].start + s.start, texts[s.segment].start + s.end)
             for s in stream.sentences
         ]
-        text = answer.answer.removesuffix(answer.notice).strip()
+        text = answer.answer
         yield Outcome(
             kind=question.kind,
             look=look,
