@@ -20,7 +20,7 @@ class Place:
     """What one segment answered, and the sentence that it is from."""
 
     answer: str
-    support: float  # how sure the segment is to answer
+    support: float  # how probably it answers, by both looks
     evidence: Evidence
 
 

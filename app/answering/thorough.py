@@ -4,9 +4,9 @@ An ordinary answer opens the few segments that the question addresses. Here the 
 all of them, from their stored slots: no text is read again. The answer adapter abstains where a
 segment does not answer, so its probability of answering says which segments may. In each of those
 the best sentence (`app/answering/evidence.py`) gets a second look: only its slots and a few around
-it are visible, and its probability of answering then is the *support* of what it answers. The rest
-of the segment is asked again, because it may answer, too. Equal answers are one item, and items
-stand in the order of the document.
+it are visible. The mean of both looks' probabilities of answering is the *support* of what it
+answers. The rest of the segment is asked again, because it may answer, too. Equal answers are one
+item, and items stand in the order of the document.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from app.library import Library
 
 ROWS = 8  # segments asked at once, each as a row of its own
-POSSIBLE = 0.2  # probability of answering from which a segment gets a second look
-WEAK = 0.5  # support from which it is listed, and from which a segment's rest is looked at
+POSSIBLE = 0.3  # probability of answering from which a segment, or its rest, gets a second look
+WEAK = 0.65  # support from which an answer is listed
 MARGIN = 8  # tokens around the best sentence that the second look sees; more of them mix up names
 
 OnRows = Callable[[int, int], None]
@@ -109,41 +109,40 @@ class _Asking:
         stored = self._library.store.some_segments(self._document.reading, [segment])[segment]
         text = OpenedText(segment, stored.start, stored.text)
         opened = self._memory.recall({segment: slots}, torch.zeros(1))
-        sentence = self._best(opened, text, Span(segment, 0, self._memory.window))
-        waiting = [(Span(segment, 0, self._memory.window), sentence)] if sentence else []
+        waiting: list[tuple[Span, Reading | None]] = [
+            (Span(segment, 0, self._memory.window), opened)
+        ]
         while waiting:
-            span, sentence = waiting.pop()
-            place = self._second_look(opened, sentence)
-            if place is None:
-                continue
-            yield place
-            for rest in _around(span, sentence):
-                reading = opened.focused(rest)
-                left = self._best(reading, text, rest, WEAK) if reading is not None else None
-                if left is not None:
-                    waiting.append((rest, left))
+            span, reading = waiting.pop()
+            found = self._first_look(reading, text, span) if reading is not None else None
+            place = self._second_look(opened, *found) if found is not None else None
+            if found is not None and place is not None:
+                yield place
+                waiting += [(rest, opened.focused(rest)) for rest in _around(span, found[0])]
 
-    def _best(
-        self, reading: Reading, text: OpenedText, span: Span, least: float = 0.0
-    ) -> Sentence | None:
-        """The sentence of a span that answers best, if the reading of the span probably answers."""
+    def _first_look(
+        self, reading: Reading, text: OpenedText, span: Span
+    ) -> tuple[Sentence, float] | None:
+        """The sentence of a span that answers best, and how probably the span answers."""
         (possible,) = answerabilities(reading, self._prompt.tokens, self._abstention)
         pointed = reading.pointed([1.0])
-        if possible < least or not pointed:
+        if possible < POSSIBLE or not pointed:
             return None
         ranked = rank_sentences(self._question, [text], pointed, self._tokenizer)
         inside = (s for s in ranked if span.first <= s.first and s.last <= span.last)
-        return next(inside, None)
+        best = next(inside, None)
+        return None if best is None else (best, possible)
 
-    def _second_look(self, opened: Reading, sentence: Sentence) -> Place | None:
-        """What a sentence answers when hardly anything else is visible, if it does answer."""
+    def _second_look(self, opened: Reading, sentence: Sentence, possible: float) -> Place | None:
+        """What a sentence answers when hardly anything else is visible, if both looks are sure."""
         segment, first, last = sentence.span
         reading = opened.focused(Span(segment, max(0, first - MARGIN), last + MARGIN))
         if reading is None:
             return None
         mixture = Mixture(reading, self._abstention)
         mixture.prefill(self._prompt.tokens, self._prompt.question)
-        if mixture.answerability < WEAK:
+        support = (possible + mixture.answerability) / 2
+        if support < WEAK:
             return None
         trace = Trace()
         decoding = Decoding(max_tokens=self._library.settings.answer_tokens)
@@ -153,7 +152,7 @@ class _Asking:
         found = self._library.evidence(self._document.reading, [sentence])
         if not normalized(answer) or not found:
             return None
-        return Place(answer, mixture.answerability, found[0])
+        return Place(answer, support, found[0])
 
 
 def _around(span: Span, sentence: Sentence) -> list[Span]:

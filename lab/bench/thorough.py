@@ -1,7 +1,7 @@
 """Lists from a whole book against what was planted in it: recall, precision, and seconds.
 
-An item is right if it contains a planted value of the question's kind; a value is found if an item
-contains it. Intervals are by bootstrap over values and over items.
+An item is right if it contains a planted value of the question's kind, in words or in figures; a
+value is found if an item contains it. Intervals are by bootstrap over values and over items.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from app.answering.items import ThoroughAnswer
 from app.library import Library, OnProgress, ReadProgress, quiet
 from lab.bench.bench import long_text
-from lab.evaluate.cases.listed import KINDS, ListedKind, scatter
+from lab.evaluate.cases.listed import KINDS, ListedKind, in_figures, scatter
 from lab.evaluate.scores import bootstrap, contains, mean
 
 
@@ -31,12 +31,16 @@ class Judged:
     @property
     def found(self) -> list[float]:
         """1 for each planted value that an item contains, else 0."""
-        return [float(any(contains(i, value) for i in self.items)) for value in self.values]
+        return [float(any(_says(i, value) for i in self.items)) for value in self.values]
 
     @property
     def right(self) -> list[float]:
         """1 for each item that contains a planted value, else 0."""
-        return [float(any(contains(i, value) for value in self.values)) for i in self.items]
+        return [float(any(_says(i, value) for value in self.values)) for i in self.items]
+
+
+def _says(item: str, value: str) -> bool:
+    return contains(in_figures(item), in_figures(value))
 
 
 def thorough(

@@ -147,6 +147,16 @@ def test_what_is_left_of_a_segment_is_asked_too(shelf: Shelf) -> None:
 
 
 @pytest.mark.usefixtures("adapted")
+def test_nothing_is_listed_of_which_both_looks_together_are_not_sure(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.answering.thorough.WEAK", 1.01)
+    found = ask(shelf)
+    assert (found.items, found.answer.answer) == ([], NOT_FOUND)
+    assert found.guessed and found.answer.confidence_word == "guess"
+
+
+@pytest.mark.usefixtures("adapted")
 def test_batches_give_the_same_as_one_by_one(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     together = ask(shelf).to_dict()["items"]
     monkeypatch.setattr("app.answering.thorough.ROWS", 1)
@@ -268,7 +278,7 @@ def run(*arguments: str) -> Any:
 
 
 @pytest.mark.usefixtures("adapted")
-def test_the_command_prints_json_or_lines(known: str) -> None:
+def test_the_command_prints_json_or_lines(known: str, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("ask", known, QUESTION, "--thorough", "--chapter", "2", "--json")
     assert result.exit_code == 0, result.stderr
     value = json.loads(result.stdout)
@@ -280,6 +290,9 @@ def test_the_command_prints_json_or_lines(known: str) -> None:
     assert lines[0] == value["answer"]
     assert len(lines) - 1 == sum(item["count"] for item in value["items"])
     assert "in 1 chapters" in plain.stderr and "segments asked" in plain.stderr
+    monkeypatch.setattr("app.answering.items.STRONG", 1.01)
+    guessed = run("ask", known, QUESTION, "--thorough", "--chapter", "2").stdout.splitlines()
+    assert all("(guess), p. " in line for line in guessed[1:])
 
 
 def refusal(arguments: Sequence[str], code: int) -> str:

@@ -38,6 +38,7 @@ NUMBERS = _words(
     "three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     " seventeen eighteen nineteen twenty thirty forty"
 )
+FIGURES = dict(zip(NUMBERS, (*range(3, 21), 30, 40), strict=True))
 COINS = ("crowns", "shillings", "guineas", "florins", "sovereigns")
 
 LAMPS = ListedKind(
@@ -77,10 +78,16 @@ PAYMENTS = ListedKind(
         "Ambrose Tilney was paid {value} that day, and went home content.",
         "Out of the purse {value} went into the hand of Ambrose Tilney.",
     ),
-    tuple(f"{n} {COINS[i % len(COINS)]}" for i, n in enumerate(NUMBERS * 2)),
+    tuple(f"{number} {coin}" for number, coin in zip(NUMBERS, COINS * 4, strict=True))
+    + tuple(f"{number} {coin}" for number, coin in zip(NUMBERS[1:], COINS * 4, strict=False)),
 )
 KINDS = (LAMPS, PARROTS, PAYMENTS)
 MOST_FACTS = min(len(kind.values) for kind in KINDS)
+
+
+def in_figures(text: str) -> str:
+    """The text in lower case with the numbers of the planted sums as figures: 9 for nine."""
+    return " ".join(str(FIGURES.get(word, word)) for word in text.lower().split())
 
 
 @dataclass(frozen=True, slots=True)

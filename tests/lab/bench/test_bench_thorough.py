@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.answering.answers import Answer
 from app.answering.items import Item, ThoroughAnswer
 from app.library import Library
 from lab.bench.thorough import Judged, thorough
-from lab.evaluate.cases.listed import KINDS, LAMPS, MOST_FACTS, scatter
+from lab.evaluate.cases.listed import KINDS, LAMPS, MOST_FACTS, PAYMENTS, scatter
 from memory_models.errors import InvalidRequest
 
 TEXT = "The boat lay in the harbour. A gull slept on the wall. Nobody spoke. " * 30
@@ -47,6 +48,16 @@ def test_an_item_is_right_if_it_contains_a_planted_value() -> None:
     judged = Judged(LAMPS, ["12", "34"], ["House number 12", "house 123", "The 12"], 1.0, "sure")
     assert judged.found == [1.0, 0.0]
     assert judged.right == [1.0, 0.0, 1.0]
+    paid = Judged(PAYMENTS, ["nine florins", "thirty crowns"], ["9 florins", "3 crowns"], 1.0, "")
+    assert (paid.found, paid.right) == ([1.0, 0.0], [1.0, 0.0])
+
+
+def test_no_value_of_a_kind_says_another() -> None:
+    for kind in KINDS:
+        assert len(set(kind.values)) == len(kind.values) >= MOST_FACTS
+        said = Judged(kind, kind.values, [], 0.0, "")
+        for value in kind.values:
+            assert sum(replace(said, items=[value]).found) == 1
 
 
 def test_the_bench_reports_what_was_found(
