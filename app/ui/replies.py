@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from app.answering.answers import NOT_FOUND, AnswerStream
 from app.answering.conversation import Turn
 from app.answering.intents import Intent, intent_of
+from app.answering.language import not_taught
 from app.library import Library, Stopped
 from app.state_reader import Scope
 from app.storage.store import Document, Message
@@ -73,6 +74,12 @@ class Replies:
             return Intent("question")
         chapters = self._library.store.chapters(document.reading)
         return intent_of(generation.wish.question, len(chapters))
+
+    def _not_taught(self, generation: Generation) -> str | None:
+        """The language of what was typed in a chat, where the backbone was not taught it."""
+        if generation.chat_id is None:
+            return None
+        return not_taught(generation.wish.question, self._library.backbone.name)
 
     def _answer(self, document: Document, generation: Generation, stream: AnswerStream) -> Message:
         for piece in _until_stopped(stream, generation):
