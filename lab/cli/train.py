@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +18,7 @@ from lab.train.plans import (
     AddressingFit,
     AnswersPlan,
     CodecFit,
+    ConfidenceFit,
     GateFit,
     InfiniPlan,
     LoopPlan,
@@ -87,6 +89,26 @@ def answers_command(plan: AnswersPlan, settings: Settings, as_json: Json = False
     from lab.train.runs.answer_adapter import train_answers
 
     _train(train_answers, plan, settings, as_json=as_json)
+
+
+@plan_command(commands, "confidence", ConfidenceFit, group="train")
+def confidence_command(plan: ConfidenceFit, settings: Settings, as_json: Json = False) -> None:
+    """Confidence: how likely an answer is right, and from where on it is called sure."""
+    from lab.evaluate.product.figures import confidence_figures
+    from lab.evaluate.product.fit import fit_confidence, judged_by, write_confidence
+    from lab.evaluate.product.run import read_outcomes
+
+    outcomes = [outcome for file in plan.answers for outcome in read_outcomes(file)]
+    test = [outcome for file in plan.test for outcome in read_outcomes(file)]
+    confidence = fit_confidence(outcomes)
+    figures = {
+        "fit": confidence_figures(judged_by(confidence, outcomes)),
+        "test": confidence_figures(judged_by(confidence, test)) if test else {},
+    }
+    with opened(**settings) as library:
+        write_confidence(library.engine, confidence, figures)
+    shown = {**asdict(confidence), **figures}
+    emit(shown) if as_json else say(figures_markdown(shown))
 
 
 @plan_command(commands, "rag", RagPlan, "retrieved", group="train")

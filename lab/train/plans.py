@@ -80,6 +80,18 @@ class CodecFit(Questions, FitPlan):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConfidenceFit:
+    """`train confidence`."""
+
+    answers: tuple[Path, ...] = option(
+        kind="data", help="Answers to fit to, written by `bench answers --part fit --out`."
+    )
+    test: tuple[Path, ...] = option(
+        (), kind="data", help="Answers to judge the fit on, of `bench answers --out`."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoopPlan:
     """What runs of the training loop share."""
 

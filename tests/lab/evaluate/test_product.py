@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.answering.confidence import SIGNALS, Confidence, Signals
+from app.calibration import read_calibration
+from app.engine import Engine
 from app.errors import InvalidSetting
 from app.library import Library
 from lab.evaluate.product.documents import documents
 from lab.evaluate.product.figures import brier, calibration_error, figures
+from lab.evaluate.product.fit import fit_confidence, judged_by, write_confidence
 from lab.evaluate.product.plan import ProductPlan
 from lab.evaluate.product.questions import Asked, Question, is_right
 from lab.evaluate.product.run import Outcome, ask_all, read_outcomes, write_outcomes
 from lab.evaluate.settings import measure_of
 from memory_models.errors import BadData
+from memory_models.generate import sigmoid
 
 
 @pytest.mark.parametrize(
@@ -76,6 +83,47 @@ def test_calibration_error_and_brier() -> None:
     assert whole["answers"] == 41 and whole["sure"]["value"] == pytest.approx(1 / 41, abs=1e-3)
     assert whole["right_where_sure"]["value"] == 1.0 and whole["right_where_guess"] is None
     assert kind["sentence_first"]["value"] == pytest.approx(0.5)
+
+
+def signalled(n: int, right: bool, kind: str = "facts", **signals: float) -> Outcome:
+    known = {**dict.fromkeys(SIGNALS, 0.0), "answerability": 3.0, "gain": n % 7 / 7, **signals}
+    return replace(outcome(0.5, right), kind=kind, signals=known)
+
+
+def test_confidence_is_fitted_to_answers() -> None:
+    rng = random.Random(0)
+    made = []
+    for n in range(400):
+        quoted = float(rng.random() < 0.5)
+        right = rng.random() < (0.95 if quoted else 0.1)
+        made.append(signalled(n, right, "facts" if n % 4 else "stories", quoted=quoted))
+    fitted = fit_confidence(made)
+    sure, other = Signals(quoted=1.0, answerability=3.0), Signals(answerability=3.0)
+    assert 0.85 < fitted.of(sure) < 1 and fitted.of(other) < 0.25
+    assert fitted.word(fitted.of(sure), sure) == "sure"
+    assert fitted.word(fitted.of(other), other) == "guess"
+    judged = judged_by(fitted, made)
+    assert calibration_error(judged) < 0.06
+    assert {o.word for o in judged} <= {"sure", "likely", "guess"}
+    assert fitted.abstain_below == pytest.approx(sigmoid(3.0))
+    missing = [signalled(n, False, "wrong", answerability=-5.0) for n in range(5)]
+    assert not judged_by(fitted, missing)
+    with pytest.raises(BadData, match="too few"):
+        fit_confidence(made[:30])
+
+
+def test_a_fit_is_kept_for_the_adapter_in_use(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = library.engine
+    fitted = Confidence(1.0, 0.3, {"lead": 2.0}, 0.4, sure=0.8, likely=0.5)
+    with pytest.raises(BadData, match="install an adapter"):
+        write_confidence(engine, fitted, {})
+    monkeypatch.setattr(Engine, "answers", "some-adapter")
+    write_confidence(engine, fitted, {"test": 1})
+    assert read_calibration(engine.backbone, "some-adapter").confidence == fitted
+    other = read_calibration(engine.backbone, "another")
+    assert other.confidence == Confidence.of_answer_adapter()
 
 
 @pytest.fixture

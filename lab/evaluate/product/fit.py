@@ -1,0 +1,147 @@
+"""Fitting confidence to measured answers: a logistic regression of "right" on an answer's signals.
+
+All kinds of questions weigh the same. The threshold of abstaining is found first: at most
+`MOST_ABSTAINED` of the answerable questions may be abstained from. Then the answers that are left
+are fitted, and the words are chosen: `sure` down to where `SURE_RIGHT` of the answers are right, and
+`likely` down to where `LIKELY_RIGHT` of the rest are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from app.answering.confidence import SIGNALS, Confidence, Signals, is_doubtful
+from app.calibration import CALIBRATION, calibration_json
+from app.engine import Engine
+from lab.evaluate.product.run import Outcome
+from memory_models.errors import BadData
+from memory_models.generate import sigmoid
+
+MOST_ABSTAINED = 0.08
+SURE_RIGHT, SURE_LEAST = 0.9, 0.75  # of all that are called so; confidence of each of them
+LIKELY_RIGHT, LIKELY_LEAST = 0.6, 0.45
+FEWEST = 20  # answers that a word must have
+RIDGE = 3.0  # of standardized weights, so that a few hundred answers do not fit noise
+STEPS = 50
+
+
+def fit_confidence(outcomes: Sequence[Outcome]) -> Confidence:
+    """The confidence that fits these answers. Raises BadData where right or wrong ones are few."""
+    abstain_below = _abstain_below(outcomes)
+    answered = [o for o in outcomes if o.found and _answerability(o) >= abstain_below]
+    right = sum(o.right for o in answered)
+    if min(right, len(answered) - right) < FEWEST:
+        raise BadData(
+            f"{right} right and {len(answered) - right} wrong answers are too few to fit "
+            f"confidence; at least {FEWEST} of both are needed, so raise --limit."
+        )
+    features = torch.tensor(
+        [[o.signals[name] for name in SIGNALS] for o in answered], dtype=torch.float64
+    )  # [n,signals]
+    labels = torch.tensor([float(o.right) for o in answered], dtype=torch.float64)
+    weights, bias = _logistic(features, labels, _shares(answered))
+    named = {name: float(w) for name, w in zip(SIGNALS, weights, strict=True) if w != 0}
+    fitted = Confidence(float(bias), 0.0, named, abstain_below)
+    sure, likely = _words(answered, fitted)
+    return replace(fitted, threshold=likely, sure=sure, likely=likely)
+
+
+def _answerability(outcome: Outcome) -> float:
+    return sigmoid(outcome.signals["answerability"])
+
+
+def _abstain_below(outcomes: Sequence[Outcome]) -> float:
+    """The mean over kinds of the threshold that each answerable kind allows."""
+    found = []
+    for kind in dict.fromkeys(o.kind for o in outcomes if o.accepted):
+        own = sorted(_answerability(o) for o in outcomes if o.kind == kind and o.accepted)
+        found.append(own[int(MOST_ABSTAINED * len(own))])
+    return min(0.95, sum(found) / len(found)) if found else 0.0
+
+
+def _shares(answered: Sequence[Outcome]) -> Tensor:
+    """A weight [n] for each answer, so that kinds weigh the same; 1 in the mean."""
+    count = Counter(o.kind for o in answered)
+    raw = torch.tensor([1 / count[o.kind] for o in answered], dtype=torch.float64)
+    return raw * len(answered) / raw.sum()
+
+
+def _logistic(features: Tensor, labels: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights [signals] and bias by Newton's method on standardized features."""
+    mean, spread = features.mean(0), features.std(0)
+    varies = spread > 1e-9
+    scaled = torch.where(varies, (features - mean) / spread.clamp_min(1e-9), 0.0)
+    design = torch.cat((scaled, torch.ones(len(labels), 1, dtype=scaled.dtype)), dim=1)
+    ridge = RIDGE * torch.eye(design.shape[1], dtype=scaled.dtype)
+    ridge[-1, -1] = 1e-6
+    found = design.new_zeros(design.shape[1])
+    for _ in range(STEPS):
+        p = (design @ found).sigmoid()
+        slope = design.T @ (shares * (labels - p)) - ridge @ found
+        curvature = (design * (shares * p * (1 - p)).unsqueeze(1)).T @ design + ridge
+        found = found + torch.linalg.solve(curvature, slope)
+    weights = torch.where(varies, found[:-1] / spread.clamp_min(1e-9), 0.0)
+    return weights, found[-1] - (weights * mean).sum()
+
+
+def _words(answered: Sequence[Outcome], fitted: Confidence) -> tuple[float, float]:
+    """The least confidences of `sure` and `likely`."""
+    trusted = [o for o in answered if not is_doubtful(Signals(**o.signals))]
+    count = Counter(o.kind for o in trusted)
+    ranked = sorted(
+        ((fitted.of(Signals(**o.signals)), o.right, 1 / count[o.kind]) for o in trusted),
+        key=lambda each: -each[0],
+    )
+    sure, first = _least([r for r in ranked if r[0] >= SURE_LEAST], SURE_RIGHT)
+    likely, _ = _least([r for r in ranked[first:] if r[0] >= LIKELY_LEAST], LIKELY_RIGHT)
+    return sure, min(likely, sure)
+
+
+def _least(ranked: Sequence[tuple[float, bool, float]], right: float) -> tuple[float, int]:
+    """The least confidence down to which answers are right that often, and how many those are."""
+    least, count, total, good = math.inf, 0, 0.0, 0.0
+    for number, (confidence, is_right, share) in enumerate(ranked, start=1):
+        total += share
+        good += share * is_right
+        if number >= FEWEST and good >= right * total:
+            least, count = confidence, number
+    return (least, count) if count else (1.0, 0)
+
+
+def judged_by(confidence: Confidence, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The same answers with the confidence and the word that another fit gives them.
+
+    What it would not have answered is left out, and so is what was not answered before.
+    """
+    kept = [o for o in outcomes if o.found and _answerability(o) >= confidence.abstain_below]
+    found = []
+    for outcome in kept:
+        signals = Signals(**outcome.signals)
+        value = confidence.of(signals)
+        word = confidence.word(value, signals)
+        found.append(replace(outcome, confidence=round(value, 4), word=word))
+    return found
+
+
+def write_confidence(engine: Engine, confidence: Confidence, notes: dict[str, Any]) -> None:
+    """Keep a fitted confidence for the answer adapter in use, next to the backbone."""
+    known = calibration_json(engine.backbone)
+    if known is None or not engine.answers:
+        raise BadData(
+            "Confidence is fitted for a calibrated backbone with an answer adapter in use; run "
+            "`bookstate calibrate` and install an adapter first."
+        )
+    for name, value in (("confidence", asdict(confidence)), ("confidence_fit", notes)):
+        before = {**known.pop(f"reader_{name}", {}), **known.get(f"adapter_{name}", {})}
+        known[f"adapter_{name}"] = {**before, engine.answers: value}
+    part = engine.backbone.folder / f".{CALIBRATION}.part"
+    part.write_text(json.dumps(known, indent=1), "utf-8")
+    part.replace(engine.backbone.folder / CALIBRATION)
