@@ -2,8 +2,8 @@
 
 All kinds of questions weigh the same. The threshold of abstaining is found first: at most
 `MOST_ABSTAINED` of the answerable questions may be abstained from. Then the answers that are left
-are fitted, and the words are chosen: `sure` down to where `SURE_RIGHT` of the answers are right, and
-`likely` down to where `LIKELY_RIGHT` of the rest are.
+are fitted, and the words are chosen: `sure` down to where `SURE_RIGHT` of the answers are right,
+and `likely` down to where `LIKELY_RIGHT` of the rest are.
 """
 
 from __future__ import annotations

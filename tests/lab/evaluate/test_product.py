@@ -86,7 +86,7 @@ def test_calibration_error_and_brier() -> None:
 
 
 def signalled(n: int, right: bool, kind: str = "facts", **signals: float) -> Outcome:
-    known = {**dict.fromkeys(SIGNALS, 0.0), "answerability": 3.0, "gain": n % 7 / 7, **signals}
+    known = {**dict.fromkeys(SIGNALS, 0.0), "answerability": 2.0, "gain": n % 7 / 7, **signals}
     return replace(outcome(0.5, right), kind=kind, signals=known)
 
 
@@ -98,14 +98,14 @@ def test_confidence_is_fitted_to_answers() -> None:
         right = rng.random() < (0.95 if quoted else 0.1)
         made.append(signalled(n, right, "facts" if n % 4 else "stories", quoted=quoted))
     fitted = fit_confidence(made)
-    sure, other = Signals(quoted=1.0, answerability=3.0), Signals(answerability=3.0)
+    sure, other = Signals(quoted=1.0, answerability=2.0), Signals(answerability=2.0)
     assert 0.85 < fitted.of(sure) < 1 and fitted.of(other) < 0.25
     assert fitted.word(fitted.of(sure), sure) == "sure"
     assert fitted.word(fitted.of(other), other) == "guess"
     judged = judged_by(fitted, made)
     assert calibration_error(judged) < 0.06
     assert {o.word for o in judged} <= {"sure", "likely", "guess"}
-    assert fitted.abstain_below == pytest.approx(sigmoid(3.0))
+    assert fitted.abstain_below == pytest.approx(sigmoid(2.0))
     missing = [signalled(n, False, "wrong", answerability=-5.0) for n in range(5)]
     assert not judged_by(fitted, missing)
     with pytest.raises(BadData, match="too few"):
