@@ -85,7 +85,7 @@ def _print(answer: Answer) -> None:
         pages = place.label_first
         if place.label_last != place.label_first:
             pages += f"-{place.label_last}"
-        text = " ".join(place.text.split())
+        text = " ".join(place.text.split()).strip('"\u201c\u201d')
         shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
         err.print(f'  p. {pages}: "{shown}"', style="dim", markup=False, soft_wrap=True)
     sure = f"{answer.confidence_word}, confidence {answer.confidence:.2f}, {answer.seconds:.1f} s"

@@ -157,7 +157,7 @@ def waiting_html(question: str) -> str:
 
 def _quote(evidence: Mapping[str, Any], answer: str) -> str:
     """A sentence with the answer's words marked, and its page."""
-    line = " ".join(str(evidence["text"]).split())
+    line = _plain_quote(evidence)
     if len(line) > LONGEST_QUOTE:
         line = line[: LONGEST_QUOTE - 1].rstrip() + "…"
     words = {word.lower() for word in _WORD.findall(answer) if word.lower() not in COMMON}
@@ -168,6 +168,11 @@ def _quote(evidence: Mapping[str, Any], answer: str) -> str:
     return f"<blockquote>“{''.join(parts)}” <small>{escape(pages(evidence))}</small></blockquote>"
 
 
+def _plain_quote(evidence: Mapping[str, Any]) -> str:
+    """A sentence as one line without quotation marks around it: it is shown in some."""
+    return " ".join(str(evidence["text"]).split()).strip('"\u201c\u201d')
+
+
 def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
     """An answer's confidence, its sentences, and the segments where the memory looked for it."""
     if message.confidence is None and not message.sources:
@@ -175,8 +180,7 @@ def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
     parts = [] if message.confidence is None else [_confidence(message.confidence)]
     if message.evidence:
         quotes = (
-            f"<li>“{escape(' '.join(e['text'].split()))}” "
-            f'<span class="bs-place">{escape(pages(e))}</span></li>'
+            f'<li>“{escape(_plain_quote(e))}” <span class="bs-place">{escape(pages(e))}</span></li>'
             for e in message.evidence
         )
         parts.append(f'<ol class="bs-quotes">{"".join(quotes)}</ol>')
