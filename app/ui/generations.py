@@ -32,6 +32,7 @@ class Generation:
         self.chat_id = chat_id
         self.wish = wish
         self.text = ""
+        self.said = False  # the text is (part of) an answer, and not how far something is
         self.answer: Answer | None = None
         self.error = ""
         self.note = ""  # what must be said with the answer
@@ -60,6 +61,7 @@ class Generation:
         """Append to the text and wake those who watch."""
         with self._changed:
             self.text += piece
+            self.said = True
             self._changed.notify_all()
 
     def show(self, text: str) -> None:
@@ -229,7 +231,7 @@ class Generations:
             reply = self._replies.reply(document, generation, after)
             generation.replied = True
         finally:  # after any error: keep what was said
-            if not reply.text and generation.text:
+            if not reply.text and generation.said:
                 reply = Message("assistant", generation.text.strip())
             if generation.stopped and not reply.text:
                 reply = Message("assistant", NOTHING_SAID)

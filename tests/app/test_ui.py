@@ -471,6 +471,19 @@ class TestChatTab:
         )
         assert last[0][1]["role"] == "assistant"
 
+    def test_a_summary_that_fails_leaves_its_reason(
+        self, session: Session, picker: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(*_: object) -> None:
+            raise NotReady("The summary cannot be made now; try again.")
+
+        document = read_novel(session.library)
+        monkeypatch.setattr("app.ui.replies.Summarizer.book", fails)
+        tab = ChatTab(session, picker)
+        chat, _ = ask(tab, document.id, None, "Summarise the book", WHOLE, None)
+        texts = [m.text for m in session.library.store.messages(chat)]
+        assert texts == ["Summarise the book", "The summary cannot be made now; try again."]
+
     def test_every_page_is_asked_on_demand(self, session: Session, picker: Any) -> None:
         """Without an answer adapter the refusal says so; test_thorough.py has the rest."""
         document = read_novel(session.library)
