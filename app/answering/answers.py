@@ -16,7 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.answering.confidence import Confidence, Looks, Signals, Word, word_shares
+from app.answering.confidence import (
+    Confidence,
+    Looks,
+    Signals,
+    Word,
+    answerable,
+    word_shares,
+)
 from app.answering.conversation import Turn
 from app.answering.evidence import MOST, OpenedText, Sentence, rank_sentences
 from memory_models.generate import (
@@ -167,7 +174,8 @@ class AnswerStream:
     def _looks(self) -> tuple[Reading, Mixture]:
         """The reading that answers, its prompt read: of the second look if it is sure enough."""
         reading = self._open_reading()
-        mixture = self._asked(reading, self._abstention)
+        decides = self._abstention and replace(self._abstention, threshold=0.0)
+        mixture = self._asked(reading, decides)
         self._look(reading, mixture)
         self._answerability = self._second = mixture.answerability
         self._agrees = True
@@ -175,18 +183,16 @@ class AnswerStream:
         pointed = reading.pointed(weights)
         if pointed:
             self._rank(pointed, dict(zip(pointed, weights, strict=False)))
-        wanted = self._how.second and self._abstention is not None and not self.abstains
-        if not self.sentences or self._abstention is None or not wanted:
+        if not (self.sentences and decides and self._how.second):
             return reading, mixture
         second = self._second_reading(reading)
         if second is None:
             return reading, mixture
-        decides = replace(self._abstention, threshold=0.0, weight=self._how.decided)
-        again = self._asked(second, decides)
-        if again.answerability < mixture.answerability - self._how.less_sure:
-            return reading, mixture
-        self._agrees = int(again.next.argmax()) == int(mixture.next.argmax())
+        again = self._asked(second, replace(decides, weight=self._how.decided))
         self._second = again.answerability
+        self._agrees = int(again.next.argmax()) == int(mixture.next.argmax())
+        if self.abstains or again.answerability < mixture.answerability - self._how.less_sure:
+            return reading, mixture
         self._looked_at = len(second.prior)
         return second, again
 
@@ -260,8 +266,11 @@ class AnswerStream:
 
     @property
     def abstains(self) -> bool:
-        """True if the answer adapter says that the document does not answer."""
-        return self._abstention is not None and self._answerability < self._abstention.threshold
+        """True if both looks together say that the document does not answer."""
+        if self._abstention is None:
+            return False
+        looks = answerability_logit(self._answerability), answerability_logit(self._second)
+        return answerable(*looks) < self._abstention.threshold
 
     @property
     def supported(self) -> bool:

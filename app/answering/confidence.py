@@ -60,7 +60,7 @@ class Looks:
     """How the second look is made, if there is one."""
 
     second: bool = True
-    margin: int = 40  # tokens around a sentence that it sees
+    margin: int = 8  # tokens around a sentence that it sees; more of them mix up names
     less_sure: float = 0.3  # of answerability, by which it may fall behind the first look
     sentences: int = 1  # best ones that it looks at, each as a row
     decided: float = 0.25  # weight of a row's log-odds of answering
@@ -79,7 +79,7 @@ class Confidence:
     bias: float
     threshold: float  # below it, an answer counts as not supported
     weights: Mapping[str, float] = field(default_factory=dict)  # of signals, others count nothing
-    abstain_below: float = 0.0  # an answer adapter abstains below this answerability
+    abstain_below: float = 0.0  # an answer adapter abstains below this; of both looks together
     sure: float = 0.7  # least confidence of an answer that is called sure
     likely: float = 0.4
 
@@ -118,6 +118,11 @@ class Confidence:
         if confidence >= self.sure:
             return "sure"
         return "likely" if confidence >= self.likely else "guess"
+
+
+def answerable(first: float, second: float) -> float:
+    """The probability that there is an answer, from both looks' log-odds."""
+    return sigmoid((first + second) / 2)
 
 
 def is_doubtful(signals: Signals) -> bool:

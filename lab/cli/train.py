@@ -94,20 +94,18 @@ def answers_command(plan: AnswersPlan, settings: Settings, as_json: Json = False
 @plan_command(commands, "confidence", ConfidenceFit, group="train")
 def confidence_command(plan: ConfidenceFit, settings: Settings, as_json: Json = False) -> None:
     """Confidence: how likely an answer is right, and from where on it is called sure."""
-    from lab.evaluate.product.figures import confidence_figures
+    from lab.evaluate.product.figures import confidence_figures, figures
     from lab.evaluate.product.fit import fit_confidence, judged_by, write_confidence
     from lab.evaluate.product.run import read_outcomes
 
     outcomes = [outcome for file in plan.answers for outcome in read_outcomes(file)]
     test = [outcome for file in plan.test for outcome in read_outcomes(file)]
     confidence = fit_confidence(outcomes)
-    figures = {
-        "fit": confidence_figures(judged_by(confidence, outcomes)),
-        "test": confidence_figures(judged_by(confidence, test)) if test else {},
-    }
+    fitted = {"fit": confidence_figures(judged_by(confidence, outcomes))}
     with opened(**settings) as library:
-        write_confidence(library.engine, confidence, figures)
-    shown = {**asdict(confidence), **figures}
+        write_confidence(library.engine, confidence, fitted)
+    judged = {"test": figures(judged_by(confidence, test))} if test else {}
+    shown = {**asdict(confidence), **fitted, **judged}
     emit(shown) if as_json else say(figures_markdown(shown))
 
 

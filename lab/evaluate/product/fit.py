@@ -11,19 +11,18 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from app.answering.confidence import SIGNALS, Confidence, Signals, is_doubtful
+from app.answering.confidence import SIGNALS, Confidence, Signals, answerable, is_doubtful
 from app.calibration import CALIBRATION, calibration_json
 from app.engine import Engine
 from lab.evaluate.product.run import Outcome
 from memory_models.errors import BadData
-from memory_models.generate import sigmoid
 
 MOST_ABSTAINED = 0.08
 SURE_RIGHT, SURE_LEAST = 0.9, 0.75  # of all that are called so; confidence of each of them
@@ -47,15 +46,16 @@ def fit_confidence(outcomes: Sequence[Outcome]) -> Confidence:
         [[o.signals[name] for name in SIGNALS] for o in answered], dtype=torch.float64
     )  # [n,signals]
     labels = torch.tensor([float(o.right) for o in answered], dtype=torch.float64)
-    weights, bias = _logistic(features, labels, _shares(answered))
+    asked = Counter(o.kind for o in outcomes)  # a kind that is rarely answered weighs less
+    weights, bias = _logistic(features, labels, _shares(answered, asked))
     named = {name: float(w) for name, w in zip(SIGNALS, weights, strict=True) if w != 0}
     fitted = Confidence(float(bias), 0.0, named, abstain_below)
-    sure, likely = _words(answered, fitted)
+    sure, likely = _words(answered, fitted, asked)
     return replace(fitted, threshold=likely, sure=sure, likely=likely)
 
 
 def _answerability(outcome: Outcome) -> float:
-    return sigmoid(outcome.signals["answerability"])
+    return answerable(outcome.signals["answerability"], outcome.signals["second"])
 
 
 def _abstain_below(outcomes: Sequence[Outcome]) -> float:
@@ -67,10 +67,12 @@ def _abstain_below(outcomes: Sequence[Outcome]) -> float:
     return min(0.95, sum(found) / len(found)) if found else 0.0
 
 
-def _shares(answered: Sequence[Outcome]) -> Tensor:
-    """A weight [n] for each answer, so that kinds weigh the same; 1 in the mean."""
-    count = Counter(o.kind for o in answered)
-    raw = torch.tensor([1 / count[o.kind] for o in answered], dtype=torch.float64)
+def _shares(answered: Sequence[Outcome], asked: Mapping[str, int]) -> Tensor:
+    """A weight [n] for each answer, so that questions of all kinds weigh the same; 1 in the mean.
+
+    asked: the questions of each kind.
+    """
+    raw = torch.tensor([1 / asked[o.kind] for o in answered], dtype=torch.float64)
     return raw * len(answered) / raw.sum()
 
 
@@ -92,12 +94,13 @@ def _logistic(features: Tensor, labels: Tensor, shares: Tensor) -> tuple[Tensor,
     return weights, found[-1] - (weights * mean).sum()
 
 
-def _words(answered: Sequence[Outcome], fitted: Confidence) -> tuple[float, float]:
+def _words(
+    answered: Sequence[Outcome], fitted: Confidence, asked: Mapping[str, int]
+) -> tuple[float, float]:
     """The least confidences of `sure` and `likely`."""
     trusted = [o for o in answered if not is_doubtful(Signals(**o.signals))]
-    count = Counter(o.kind for o in trusted)
     ranked = sorted(
-        ((fitted.of(Signals(**o.signals)), o.right, 1 / count[o.kind]) for o in trusted),
+        ((fitted.of(Signals(**o.signals)), o.right, 1 / asked[o.kind]) for o in trusted),
         key=lambda each: -each[0],
     )
     sure, first = _least([r for r in ranked if r[0] >= SURE_LEAST], SURE_RIGHT)
@@ -117,17 +120,19 @@ def _least(ranked: Sequence[tuple[float, bool, float]], right: float) -> tuple[f
 
 
 def judged_by(confidence: Confidence, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The same answers with the confidence and the word that another fit gives them.
+    """The same answers as another fit judges them: not found, or with its confidence and word.
 
-    What it would not have answered is left out, and so is what was not answered before.
+    An answer that was abstained from stays so, because nothing else is known about it.
     """
-    kept = [o for o in outcomes if o.found and _answerability(o) >= confidence.abstain_below]
     found = []
-    for outcome in kept:
+    for outcome in outcomes:
         signals = Signals(**outcome.signals)
         value = confidence.of(signals)
         word = confidence.word(value, signals)
-        found.append(replace(outcome, confidence=round(value, 4), word=word))
+        judged = replace(outcome, confidence=round(value, 4), word=word)
+        if not outcome.found or _answerability(outcome) < confidence.abstain_below:
+            judged = replace(judged, found=False, right=not outcome.accepted, f1=0.0)
+        found.append(judged)
     return found
 
 

@@ -164,6 +164,7 @@ def train_answers(engine: Engine, plan: AnswersPlan, on_step: OnStep = quiet) ->
         "papers": plan.papers,
         "second_looks": plan.second_looks,
         "mixed": plan.mixed,
+        "begun_with": plan.weights.stem if plan.weights is not None else "",
     }
     if PartialState().is_main_process:
         save_adapter(plan.adapter_file, Adapter(best_weights(plan.folder), notes))

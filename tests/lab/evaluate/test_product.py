@@ -93,7 +93,13 @@ def test_calibration_error_and_brier() -> None:
 
 
 def signalled(n: int, right: bool, kind: str = "facts", **signals: float) -> Outcome:
-    known = {**dict.fromkeys(SIGNALS, 0.0), "answerability": 2.0, "gain": n % 7 / 7, **signals}
+    known = {
+        **dict.fromkeys(SIGNALS, 0.0),
+        "answerability": 2.0,
+        "second": 2.0,
+        "gain": n % 7 / 7,
+        **signals,
+    }
     return replace(outcome(0.5, right), kind=kind, signals=known)
 
 
@@ -113,8 +119,11 @@ def test_confidence_is_fitted_to_answers() -> None:
     assert calibration_error(judged) < 0.06
     assert {o.word for o in judged} <= {"sure", "likely", "guess"}
     assert fitted.abstain_below == pytest.approx(sigmoid(2.0))
-    missing = [signalled(n, False, "wrong", answerability=-5.0) for n in range(5)]
-    assert not judged_by(fitted, missing)
+    missing = [signalled(n, False, "wrong", answerability=-5.0, second=-5.0) for n in range(5)]
+    unasked = [replace(o, accepted=()) for o in missing]
+    for before, right in ((missing, False), (unasked, True)):
+        now = judged_by(fitted, before)
+        assert [(o.found, o.right, o.f1) for o in now] == [(False, right, 0.0)] * 5
     with pytest.raises(BadData, match="too few"):
         fit_confidence(made[:30])
 
