@@ -8,6 +8,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from pypdf import PasswordType, PdfReader
@@ -104,8 +105,9 @@ def _open(data: bytes, password: str | None) -> PdfReader:
 def _decrypt(reader: PdfReader, password: str | None) -> None:
     # Many files only forbid printing or copying; they open with an empty password.
     for attempt in (password or "", ""):
-        if reader.decrypt(attempt) != PasswordType.NOT_DECRYPTED:
-            return
+        with suppress(UnicodeError):  # a password that is no text opens nothing
+            if reader.decrypt(attempt) != PasswordType.NOT_DECRYPTED:
+                return
     if password:
         raise WrongPassword("The password does not open this PDF; enter another one.")
     raise NeedsPassword("The PDF is encrypted; enter its password.")
