@@ -7,7 +7,7 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
-from ingest.book import DamagedDocument, TooLarge
+from ingest.book import TooLarge
 
 _VOID = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
 _ATTRIBUTES = r"(?:\s(?:[^<>\"'/]|/(?!>)|\"[^\"<]*\"|'[^'<]*')*+)?"
@@ -45,8 +45,10 @@ def parse(markup: str, *, xml: bool = False, deepest: int | None = None) -> Lexb
     try:
         return LexborHTMLParser(markup.replace("\0", ""))
     except SelectolaxError as error:
-        raise DamagedDocument(
-            "The document's markup cannot be parsed; save it in another format."
+        # The parser takes any markup; it fails for want of memory.
+        raise TooLarge(
+            "The document's markup takes more memory than there is to parse it; split it into"
+            " smaller documents."
         ) from error
 
 
