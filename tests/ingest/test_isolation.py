@@ -47,7 +47,6 @@ FILES = {
     "a.md": b"# One\n\nHello.\n",
     "caf\udce9.txt": "Once upon a time: caf\u00e9.".encode(),
 }
-HALF = Limits(seconds=10, memory_bytes=512 << 20)
 ROOT = Path(__file__).parents[2]
 
 
@@ -135,11 +134,11 @@ def test_whatever_happens_in_the_child_is_one_refusal(
     act, error, says = MISHAPS[mishap]
     monkeypatch.setattr(parent, "_CHILD", ("-c", HOSTILE.format(act=act)))
     before = time.monotonic()
-    seconds = 2 if says == "2 seconds" else 10
+    seconds = 2 if says == "2 seconds" else 60
     with pytest.raises(UnreadableDocument, match=says) as caught:
         read_apart(b"Hello.", "a.txt", limits=Limits(512 << 20, seconds))
     assert type(caught.value) is error
-    assert time.monotonic() - before < seconds + 4
+    assert time.monotonic() - before < seconds + 30
 
 
 def test_a_child_that_does_not_start_is_no_fault_of_the_file(
