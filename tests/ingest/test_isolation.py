@@ -180,7 +180,7 @@ def test_the_child_ends_with_the_program(tmp_path: Path) -> None:
         "parent.read_apart(b'Hello.', 'a.txt')\n"
     )
     program = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
-    for _ in range(200):
+    for _ in range(1_200):
         if note.exists() and note.read_text():
             break
         time.sleep(0.05)
@@ -189,7 +189,7 @@ def test_the_child_ends_with_the_program(tmp_path: Path) -> None:
     os.kill(child, 0)  # it is there
     program.kill()
     program.wait()
-    for _ in range(100):
+    for _ in range(600):
         if not Path(f"/proc/{child}").exists():
             break
         time.sleep(0.05)
