@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import groupby
 
 # Possessive quantifiers keep matching linear in time on hostile input (runs of dots or spaces).
@@ -34,12 +35,17 @@ _WORDS = re.compile(WORD_END)
 
 def sentence_ends(text: str) -> list[int]:
     """Offsets just after each sentence or paragraph and the white space after it, ascending."""
-    return [match.end() for match in _STOPS.finditer(text)]
+    return list(each_sentence_end(text))
 
 
-def clause_ends(text: str) -> list[int]:
+def each_sentence_end(text: str) -> Iterator[int]:
+    """What ``sentence_ends`` lists, one by one: a hostile text has one after every character."""
+    return (match.end() for match in _STOPS.finditer(text))
+
+
+def each_clause_end(text: str) -> Iterator[int]:
     """Offsets just after each line, and each clause and the white space after it, ascending."""
-    return [match.end() for match in _CLAUSES.finditer(text)]
+    return (match.end() for match in _CLAUSES.finditer(text))
 
 
 def even_cuts(text: str, size: int, *, paragraphs_only: bool = False) -> list[int]:

@@ -45,7 +45,7 @@ class Limits:
     @property
     def most_text(self) -> int:
         """Bytes of the longest text that is taken back, in UTF-8."""
-        return self.memory_bytes // 4
+        return self.memory_bytes // 16
 
 
 LIMITS = Limits()

@@ -16,6 +16,7 @@ _SELF_CLOSED = re.compile(rf"<(?!(?:{_VOID})[\s/>])([A-Za-z][\w:.-]*+)({_ATTRIBU
 # For each element the parser may look at all that are open. Elements that HTML closes implicitly,
 # such as p and li, do not nest and do not count as open.
 _DEEPEST = 10_000
+_MOST_OPEN = 30_000  # of any name; the parser breaks at some 100,000
 _MOST_WORK = 10**9  # open elements, over all tags; a second or two
 _MOST_TAGS = 2_000_000  # of one document; its tree takes about 200 MB
 _TAG = re.compile(r"<(/?)([a-z][^\s/>]*)", re.IGNORECASE)
@@ -82,7 +83,7 @@ def _check_nesting(markup: str, deepest: int | None) -> None:
                 open_of[name] = count
                 opened += step
                 nested += step if name in _NESTING else 0
-        if nested > _DEEPEST or work > _MOST_WORK or (deepest is not None and opened > deepest):
+        if nested > _DEEPEST or work > _MOST_WORK or opened > (deepest or _MOST_OPEN):
             raise MarkupTooDeep(
                 f"The document's elements are nested more than {deepest or _DEEPEST} levels deep;"
                 " save it as plain text."

@@ -151,13 +151,14 @@ def test_html_is_recognised_in_one_pass(unit: str) -> None:
     "body",
     [
         "<![CDATA[" * 40_000,
-        "<x>" * 80_000 + "<p>" * 80_000,
+        "<x>" * 25_000 + "<p>" * 25_000,
+        "<x>" * 200_000 + "<p>" * 200_000,
         "<x></y>" * 40_000 + "<p>" * 40_000,
         "<span class=pagenum>" * 9_000 + "x" * 300_000,
         "<div><h1>" * 4_500 + "x" * 300_000,
         "<a id=q>x" * 50_000,
     ],
-    ids=["cdata", "deep", "deep in disguise", "page numbers", "headings", "anchors"],
+    ids=["cdata", "deep", "deeper", "deep in disguise", "page numbers", "headings", "anchors"],
 )
 def test_markup_is_read_in_one_pass(body: str) -> None:
     read_or_refused(f"<html><body>hello {body}</body>".encode(), "a.html")
