@@ -161,7 +161,13 @@ class Library:
     def _plan(self, kind: str) -> Plan:
         """How a memory of this kind reads a document now."""
         model = self.engine.new_memory(kind)
-        return Plan(kind, config_json(model.config), model.window, self.backbone)
+        return Plan(
+            kind,
+            config_json(model.config),
+            model.window,
+            self.backbone,
+            self.settings.reading_limits,
+        )
 
     def append(
         self,
@@ -186,8 +192,9 @@ class Library:
                 document.reading,
                 File(file_name, data, password),
             )
-            plan = Plan(reading.memory, reading.memory_config, memory.window, self.backbone)
-            book = file.parse()
+            limits = self.settings.reading_limits
+            plan = Plan(reading.memory, reading.memory_config, memory.window, self.backbone, limits)
+            book = file.parse(limits)
             segments = plan.split(book)
             with self._alone(document):
                 fresh = self.store.document_of(reading.id)

@@ -22,6 +22,8 @@ from app.storage.records import (
 )
 from app.storage.store import DocumentText, Store, now
 from ingest.book import Book, Segment, UnreadableDocument
+from ingest.isolation.limits import LIMITS, Limits
+from ingest.isolation.parent import read_apart
 from memory_models.backbone import Backbone
 
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -40,21 +42,23 @@ class File:
         """Hash of the bytes."""
         return hashlib.sha256(self.data).hexdigest()
 
-    def parse(self) -> Book:
-        """The book that the file holds. Raises UnreadableDocument."""
-        from ingest.readers import read_book  # the readers' libraries are not needed to ask
-
-        return read_book(self.data, self.name, password=self.password)
+    def parse(self, limits: Limits = LIMITS) -> Book:
+        """The book that the file holds, read in a process of its own. Raises UnreadableDocument."""
+        return read_apart(self.data, self.name, password=self.password, limits=limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a document is to be read: by which memory and configuration, with which backbone."""
+    """How a document is to be read: by which memory and configuration, with which backbone.
+
+    limits: of reading its file.
+    """
 
     memory: str
     memory_config: str
     window: int
     backbone: Backbone
+    limits: Limits = LIMITS
 
     def split(self, book: Book) -> tuple[Segment, ...]:
         """Cut a book into the segments that the memory reads."""
@@ -86,7 +90,7 @@ class Register:
         sha256 = file.sha256
         found = self._document_of(sha256)
         if found is None:
-            book = file.parse()
+            book = file.parse(self._plan.limits)
             segments = self._plan.split(book)
             with self._store.writing():
                 found = self._document_of(sha256)
@@ -205,7 +209,8 @@ class Register:
             return text
         originals = self._store.originals(document.id, numbers)
         try:
-            books = [File(name, data, password).parse() for name, data in originals]
+            limits = self._plan.limits
+            books = [File(name, data, password).parse(limits) for name, data in originals]
         except UnreadableDocument:
             if strict:
                 raise

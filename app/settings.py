@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from app.errors import InvalidSetting
+from ingest.isolation.limits import Limits
 
 MemoryKind = Literal["adaptive", "melodi", "infini"]
 PresetName = Literal["small", "standard", "exact"]
@@ -79,6 +80,9 @@ class Settings(BaseSettings):
     dtype: DtypeName = Field("auto", description="auto, float32 or bfloat16; auto: the faster")
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0: torch decides")
     max_upload_mb: int = Field(100, ge=1, le=2048, description="largest file for the web page")
+    parse_memory_mb: int = Field(
+        1024, ge=128, le=65536, description="memory for the process that takes a file apart"
+    )
 
     @field_validator("slot_bits")
     @classmethod
@@ -112,6 +116,11 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """The SQLite file that holds the library."""
         return self.home / "bookstate.db"
+
+    @property
+    def reading_limits(self) -> Limits:
+        """What the process that takes a file apart may use."""
+        return Limits(memory_bytes=self.parse_memory_mb << 20)
 
     @property
     def models(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -122,7 +123,8 @@ def _descend(upper: Sequence[Mark], lower: Sequence[Mark], length: int) -> bool:
     if len(upper) < 2:
         return True
     starts = [mark.start for mark in upper] + [length]
-    held = [sum(a <= mark.start < b for mark in lower) for a, b in pairwise(starts)]
+    places = [mark.start for mark in lower]  # sorted, as all marks are
+    held = [bisect_left(places, b) - bisect_left(places, a) for a, b in pairwise(starts)]
     sizes = [b - a for a, b in pairwise(starts)]
     if any(size > 0.6 * length and count >= 2 for size, count in zip(sizes, held, strict=True)):
         return True
@@ -142,14 +144,16 @@ def _partition(text: str, marks: Sequence[Mark]) -> tuple[Chapter, ...]:
     merged: list[Mark] = []
     sizes = [b.start - a.start for a, b in pairwise(marks)]
     tiny = min(_TRIVIAL, sorted(sizes)[len(sizes) // 2] // 10) if sizes else 0
+    between = _Between(text)
     for mark in marks:
         before = merged[-1] if merged else None
-        between = text[before.start : mark.start].strip() if before else ""
-        bare = before is not None and _letters(between) <= _letters(before.title)
-        if before and (bare or (len(between) < tiny and before.level < mark.level)):
+        between.reach(mark.start)
+        bare = before is not None and between.letters <= _letters(before.title)
+        if before and (bare or (between.length < tiny and before.level < mark.level)):
             merged[-1] = replace(mark, start=before.start, title=_joined(before.title, mark.title))
         else:
             merged.append(mark)
+            between = _Between(text, mark.start)
     if len(text[: merged[0].start].strip()) > _TRIVIAL:
         merged.insert(0, Mark(0, FRONT_MATTER))
     starts = [0, *(mark.start for mark in merged[1:]), len(text)]
@@ -161,6 +165,32 @@ def _partition(text: str, marks: Sequence[Mark]) -> tuple[Chapter, ...]:
         Chapter(mark.title, start, end)
         for mark, start, end in zip(merged, starts, ends, strict=False)
     )
+
+
+@dataclass(slots=True)
+class _Between:
+    """What stands between one mark and a later one, which moves on; the text is seen once."""
+
+    text: str
+    at: int = 0
+    letters: int = 0
+    first: int = -1  # where something other than white space stands
+    last: int = -1  # where the last such thing ends
+
+    def reach(self, end: int) -> None:
+        """Look on, up to ``end``."""
+        part = self.text[self.at : end]
+        self.letters += _letters(part)
+        if bare := part.strip():
+            start = self.at + len(part) - len(part.lstrip())
+            self.first = start if self.first < 0 else self.first
+            self.last = start + len(bare)
+        self.at = end
+
+    @property
+    def length(self) -> int:
+        """Characters without the white space around them."""
+        return self.last - self.first if self.first >= 0 else 0
 
 
 def _letters(text: str) -> int:

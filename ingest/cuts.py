@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import groupby
 
 # Possessive quantifiers keep matching linear in time on hostile input (runs of dots or spaces).
 PARAGRAPH_END = r"\n(?:[^\S\n]*+\n)++\s*+"
@@ -10,7 +12,11 @@ _ABBREVIATIONS = (
     "Mr Mrs Ms Dr St Sr Jr Mme Mlle Messrs Prof Rev Hon Gen Col Capt Lt Sgt Maj Esq Gov Sen"
     " Rep Mt No no vol Vol pp cf viz vs ed Fig fig Ch ch Sec sec art Inc Ltd Co"
 )
-_NOT_ABBREVIATED = "".join(rf"(?<!\b{word}\.)" for word in _ABBREVIATIONS.split())
+# One look back for each length, as Python looks back over a fixed length only.
+_NOT_ABBREVIATED = "".join(
+    rf"(?<!\b(?:{'|'.join(words)})\.)"
+    for _, words in groupby(sorted(_ABBREVIATIONS.split(), key=len), key=len)
+)
 # A dot after a single letter ("J. R.", "i.e.") does not end a sentence; after "I" or "a" it may.
 _NOT_INITIAL = r"(?<!\b[A-HJ-Z]\.)(?<!\.[a-z]\.)"
 SENTENCE_END = (
@@ -29,12 +35,17 @@ _WORDS = re.compile(WORD_END)
 
 def sentence_ends(text: str) -> list[int]:
     """Offsets just after each sentence or paragraph and the white space after it, ascending."""
-    return [match.end() for match in _STOPS.finditer(text)]
+    return list(each_sentence_end(text))
 
 
-def clause_ends(text: str) -> list[int]:
+def each_sentence_end(text: str) -> Iterator[int]:
+    """What ``sentence_ends`` lists, one by one: a hostile text has one after every character."""
+    return (match.end() for match in _STOPS.finditer(text))
+
+
+def each_clause_end(text: str) -> Iterator[int]:
     """Offsets just after each line, and each clause and the white space after it, ascending."""
-    return [match.end() for match in _CLAUSES.finditer(text)]
+    return (match.end() for match in _CLAUSES.finditer(text))
 
 
 def even_cuts(text: str, size: int, *, paragraphs_only: bool = False) -> list[int]:

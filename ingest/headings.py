@@ -68,8 +68,9 @@ _NAMED = re.compile(
     r"(?:\s+(?:[A-Z]|[IVX]+|\d+))?(?P<rest>(?:\s*[.:—–-].{0,80})?)[_*\s]*$",
     re.I | re.S,
 )
-_ATX = re.compile(r"(?P<marks>#{1,6})[ \t]+(?P<title>[^\n]*?)[ \t]*#*[ \t]*$")
-_BLOCK = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
+_ATX = re.compile(r"(?P<marks>#{1,6})[ \t]++(?P<title>[^\n]*)$")
+_LETTERS = re.compile(r"[^\W\d_][\w'’]*")
+_SENTENCE = re.compile(r"[a-z]{3}[.!?] +[A-Z]")
 _SMALL_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -97,8 +98,19 @@ class Heading:
 
 def blocks(text: str) -> Iterator[tuple[int, int]]:
     """(start, end) of each paragraph of ``text``, a run of lines that are not blank."""
-    for match in _BLOCK.finditer(text):
-        yield match.span()
+    first = last = -1
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        if end > at and not text[at:end].isspace():
+            first, last = (at if first < 0 else first), end
+        elif first >= 0:
+            yield first, last
+            first = -1
+        at = end + 1
+    if first >= 0:
+        yield first, last
 
 
 def heading_at(text: str, start: int, end: int) -> Heading | None:
@@ -108,9 +120,9 @@ def heading_at(text: str, start: int, end: int) -> Heading | None:
     block = text[start:end]
     lines = block.strip().split("\n")
     atx = _ATX.match(lines[0])
-    if atx and atx["title"]:
-        level = len(atx["marks"])
-        return Heading(start, start + len(lines[0]), atx["title"], "#", level)
+    title = atx["title"].rstrip(" \t").rstrip("#").rstrip(" \t") if atx else ""
+    if atx and title:
+        return Heading(start, start + len(lines[0]), title, "#", len(atx["marks"]))
     if len(lines) > _MOST_LINES:
         return None
     return _keyed(block, start, end) or _named(block, start, end) or _numeral(block, start, end)
@@ -118,7 +130,7 @@ def heading_at(text: str, start: int, end: int) -> Heading | None:
 
 def is_title(text: str) -> bool:
     """Whether a short text is written as a title: most of its main words start with a capital."""
-    words: list[str] = re.findall(r"[^\W\d_][\w'’]*", text)
+    words: list[str] = _LETTERS.findall(text)
     weighty = [word for word in words if word.lower() not in _SMALL_WORDS]
     if not weighty or len(words) > 16:
         return False
@@ -141,7 +153,7 @@ def number_of(word: str) -> int | None:
         values = [_ROMAN_VALUES[letter] for letter in word.upper()]
         following = [*values[1:], 0]
         return sum(-a if a < b else a for a, b in zip(values, following, strict=True))
-    parts = [_WORD_NUMBERS.get(part) for part in re.split("[- ]", word.lower())]
+    parts = [_WORD_NUMBERS.get(part) for part in word.lower().replace("-", " ").split(" ")]
     if len(parts) == 2 and parts[0] and parts[1] and parts[0] % 10 == 0 and parts[1] < 10:
         return parts[0] + parts[1]
     return None
@@ -194,4 +206,4 @@ def _is_sentence(rest: str) -> bool:
     """Whether the text after a heading's number is prose: several sentences, or speech."""
     rest = rest.strip(" .:-—–\n")
     speech = rest.endswith(('"', "”", ",")) and not rest.startswith(('"', "“"))
-    return speech or len(re.findall(r"[a-z]{3}[.!?] +[A-Z]", rest)) > 2
+    return speech or len(_SENTENCE.findall(rest)) > 2

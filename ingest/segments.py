@@ -1,11 +1,16 @@
-"""Cut a book into segments: as many whole sentences as fit a model's window."""
+"""Cut a book into segments: as many whole sentences as fit a model's window.
+
+This happens in the program, not in the child that reads the file, as it needs the tokenizer. So it
+takes time in proportion to the text, and memory for a part of it at once, whatever the text is.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
@@ -16,12 +21,15 @@ from ingest.cuts import (
     PARAGRAPH_END,
     SENTENCE_END,
     WORD_END,
-    clause_ends,
-    sentence_ends,
+    each_clause_end,
+    each_sentence_end,
+    even_cuts,
 )
 
 _PIECES_PER_WINDOW = 16  # the splitter's pieces have at most window / 16 tokens
 _PROBES = 8  # token counts that finding the end of one segment may take
+_LONGEST_COUNTED = 64  # characters per token of the window; a longer piece is not counted
+_BLOCK = 1_000_000  # characters that the splitter gets at once, about
 _FIRST_RATE = 4.0  # characters per token, assumed until the text has shown its own rate
 _SEPARATORS = [PARAGRAPH_END, SENTENCE_END, LINE_END, CLAUSE_END, WORD_END, ""]
 
@@ -72,6 +80,12 @@ def _pages(pages: Sequence[Page], starts: list[int], start: int, end: int) -> tu
 
 def _pieces(text: str, count: Count, window: int) -> list[int]:
     """Ends of small pieces of ``text``, each cut at the best place that the splitter finds."""
+    most = window * _LONGEST_COUNTED
+
+    @lru_cache(maxsize=65536)  # the splitter counts the same piece up to three times
+    def counted(piece: str) -> int:
+        return count(piece) if len(piece) <= most else len(piece)
+
     splitter = RecursiveCharacterTextSplitter(
         separators=_SEPARATORS,
         is_separator_regex=True,
@@ -79,20 +93,30 @@ def _pieces(text: str, count: Count, window: int) -> list[int]:
         strip_whitespace=False,
         chunk_size=max(1, window // _PIECES_PER_WINDOW),
         chunk_overlap=0,
-        # The splitter counts the same piece up to three times.
-        length_function=lru_cache(maxsize=65536)(count),
+        length_function=counted,
     )
     ends: list[int] = []
     end = 0
-    for piece in splitter.split_text(text):
-        end += len(piece)
-        ends.append(end)
+    for start, stop in pairwise([0, *even_cuts(text, _BLOCK), len(text)]):
+        for piece in splitter.split_text(text[start:stop]):
+            end += len(piece)
+            ends.append(end)
     if end != len(text):
         raise InvalidBookError(
             f"the text splitter returned {end} of {len(text)} characters; this is a bug, please "
             "report it"
         )
     return ends
+
+
+def _among(ends: Sequence[int], places: Iterator[int]) -> Iterator[int]:
+    """Those of ``ends`` that are also ``places``; both ascend."""
+    place = next(places, None)
+    for end in ends:
+        while place is not None and place < end:
+            place = next(places, None)
+        if place == end:
+            yield end
 
 
 @dataclass(slots=True)
@@ -115,10 +139,9 @@ class _Filler:
             self.ends = self.stops = self.clauses = [len(self.text)]
             return
         self.ends = _pieces(self.text, self.count, self.window)
-        sentences = set(sentence_ends(self.text))
-        sentences.add(len(self.text))
-        clauses = sentences.union(clause_ends(self.text))
-        self.stops = [end for end in self.ends if end in sentences]
+        stops = {len(self.text), *_among(self.ends, each_sentence_end(self.text))}
+        clauses = stops.union(_among(self.ends, each_clause_end(self.text)))
+        self.stops = [end for end in self.ends if end in stops]
         self.clauses = [end for end in self.ends if end in clauses]
 
     def fill(self) -> list[tuple[int, int, int]]:

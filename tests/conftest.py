@@ -17,8 +17,11 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
+import ingest.readers
 from app.library import Library
 from app.settings import Settings, read_settings
+from ingest.book import Book
+from ingest.isolation.limits import Limits
 from memory_models.decoder import Decoder, DecoderConfig
 
 settings.load_profile("ci")  # the same examples everywhere, however slow the machine
@@ -78,6 +81,19 @@ def one_dtype() -> Iterator[None]:
         patch.setattr(torch.cpu, "get_capabilities", lambda: fast)
         patch.setenv("BOOKSTATE_DTYPE", DTYPE_NAME)
         yield
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read without a child, which would cost a quarter of a second for each.
+
+    A module whose subject is the child has a fixture of the same name that does nothing.
+    """
+
+    def read_here(data: bytes, name: str, *, password: str | None, limits: Limits) -> Book:
+        return ingest.readers.read_book(data, name, password=password)
+
+    monkeypatch.setattr("app.register.read_apart", read_here)
 
 
 @pytest.fixture(autouse=True)

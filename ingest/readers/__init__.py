@@ -27,10 +27,7 @@ PARSER_VERSION = 1
 
 MOST_BYTES = 512 << 20
 # How an HTML file starts, after white space, comments and an XML declaration.
-_HTML = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>]|head[\s>]|body[\s>])",
-    re.IGNORECASE | re.DOTALL,
-)
+_HTML = re.compile(r"<(?:!doctype\s++html|html[\s>]|head[\s>]|body[\s>])", re.IGNORECASE)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 # First bytes of unsupported formats, their names, and what to convert them to.
@@ -144,9 +141,28 @@ def _read_characters(data: bytes, name: str) -> Book:
     if suffix in _MARKDOWN:
         return read_markdown(data, name)
     head = data[:8192].replace(b"\0", b"").decode("utf-8", errors="ignore").lstrip("\ufeff")
-    if _HTML.match(head) or (suffix in (".html", ".htm", ".xhtml") and not looks_binary(data)):
+    if _starts_as_html(head) or (suffix in (".html", ".htm", ".xhtml") and not looks_binary(data)):
         return read_html(data, name)
     return read_text(data, name)
+
+
+def _starts_as_html(head: str) -> bool:
+    """Whether HTML is what follows white space, comments and XML declarations, in one pass."""
+    at = _after_space(head, 0)
+    while head.startswith(("<!--", "<?xml"), at):
+        closing = "-->" if head.startswith("<!--", at) else ">"
+        end = head.find(closing, at + 4)
+        if end < 0:
+            return False
+        at = _after_space(head, end + len(closing))
+    return bool(_HTML.match(head, at))
+
+
+def _after_space(text: str, at: int) -> int:
+    """The offset of the first character from ``at`` on that is not white space."""
+    while text[at : at + 1].isspace():
+        at += 1
+    return at
 
 
 def _unsupported(name: str, kind: str, target: str) -> UnsupportedFormat:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from xml.etree.ElementTree import Element, ParseError
@@ -15,6 +16,20 @@ from ingest.book import DamagedDocument, ProtectedDocument, TooLarge
 MOST_ENTRIES = 20_000
 MOST_BYTES = 256 << 20  # of all members that are read, uncompressed
 DEEPEST = 100  # levels of XML elements
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the two that EPUB and DOCX allow
+# What zipfile raises for a damaged file.
+FAILURES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 class Archive:
@@ -29,7 +44,7 @@ class Archive:
         self._left = MOST_BYTES
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
+        except FAILURES as error:
             raise self.damaged("its zip directory cannot be read") from error
         self.names = frozenset(self._zip.namelist())
         if len(self._zip.infolist()) > MOST_ENTRIES:
@@ -41,15 +56,18 @@ class Archive:
     def read(self, name: str) -> bytes:
         """A member's bytes. Raises DamagedDocument, TooLarge or ProtectedDocument."""
         try:
-            if self._zip.getinfo(name).flag_bits & 1:
+            member = self._zip.getinfo(name)
+            if member.compress_type not in _METHODS:
+                raise self.damaged(f"its part {name} is packed in an unknown way")
+            if member.flag_bits & 1:
                 raise ProtectedDocument(
                     f"The {self.what} file's content is encrypted; save a copy without protection."
                 )
-            with self._zip.open(name) as member:
-                data = member.read(self._left + 1)
+            with self._zip.open(member) as stream:
+                data = stream.read(self._left + 1)
         except KeyError as error:
             raise self.damaged(f"its part {name} is missing") from error
-        except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, OSError) as error:
+        except FAILURES as error:
             raise self.damaged(f"its part {name} cannot be unpacked") from error
         self._left -= len(data)
         if self._left < 0:
@@ -64,9 +82,21 @@ class Archive:
 
         Raises DamagedDocument, TooLarge or ProtectedDocument.
         """
+        return self._parsed(self.read(name), name)
+
+    def checked(self, name: str) -> bytes:
+        """A member's bytes, which are XML without entities that is not nested deeply.
+
+        Raises what ``xml`` does.
+        """
+        data = self.read(name)
+        self._parsed(data, name)
+        return data
+
+    def _parsed(self, data: bytes, name: str) -> Element:
         try:
-            root: Element = fromstring(self.read(name))
-        except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+            root: Element = fromstring(data)
+        except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
             raise self.damaged(f"its part {name} is not well-formed XML") from error
         _check_depth(root, name)
         return root

@@ -22,6 +22,11 @@ _WESTERN = frozenset(
     "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŸŒ"
     "“”„‘’‚—–…«»‹›°£§©®€¡¿·•†‡ªº½¼¾×\xa0\xad"
 )
+# Python's own encodings that no document is written in; some take quadratic time.
+_NO_ENCODINGS = frozenset(
+    {"idna", "mbcs", "oem", "palmos", "punycode", "undefined"}
+    | {"unicode-escape", "raw-unicode-escape"}
+)
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -54,7 +59,8 @@ def looks_binary(data: bytes) -> bool:
 def _try(data: bytes, encoding: str) -> str | None:
     """``data`` decoded, or None if that fails or the encoding is unknown."""
     try:
-        if not codecs.lookup(encoding)._is_text_encoding:
+        found = codecs.lookup(encoding)
+        if not found._is_text_encoding or found.name.replace("_", "-") in _NO_ENCODINGS:
             return None
         return data.decode(encoding)
     except (UnicodeError, LookupError):

@@ -20,6 +20,10 @@ _DROPPED = re.compile("[\x00-\x08\x0e-\x1f\x7f\u0080-\u0084\u0086-\u009f\u00ad\u
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\u0085\u2028\u2029]")
 
+_WORDLIKE = re.compile(r"\w")
+_DEFAULT_TITLE = re.compile(r"(untitled|unknown|no title|document ?\d*+$|microsoft word - |title$)")
+_FILE_NAME = re.compile(r"\.(docx?|pdf|indd|tex|qxd|dvi|rtf|odt|pages|fm|pub|x?html?)$")
+
 
 @dataclass(frozen=True, slots=True)
 class PageStart:
@@ -54,7 +58,7 @@ def title_from(name: str, *candidates: str | None) -> str:
     """The first candidate that is a real title, or else the file's name without its suffix."""
     for candidate in candidates:
         line = " ".join(clean(candidate or "").split())
-        if re.search(r"\w", line) and not _is_placeholder(line):
+        if _WORDLIKE.search(line) and not _is_placeholder(line):
             return line[:_LONGEST_NAME]
     stem = PurePath(name.replace("\\", "/")).stem.replace("_", " ")
     return " ".join(clean(stem).split())[:_LONGEST_NAME] or "Untitled"
@@ -109,7 +113,7 @@ def _is_placeholder(title: str) -> bool:
     """Whether a title in the metadata is only a program's default, a path or a file's name."""
     lowered = title.casefold()
     return bool(
-        re.match(r"(untitled|unknown|no title|document ?\d*$|microsoft word - |title$)", lowered)
-        or re.search(r"\.(docx?|pdf|indd|tex|qxd|dvi|rtf|odt|pages|fm|pub|x?html?)$", lowered)
-        or re.search(r"[\\/].*[\\/]", title)
+        _DEFAULT_TITLE.match(lowered)
+        or _FILE_NAME.search(lowered)
+        or title.count("/") + title.count("\\") > 1
     )

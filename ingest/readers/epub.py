@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
+from selectolax.lexbor import LexborHTMLParser
+
 from ingest.book import Book, ProtectedDocument
 from ingest.chapters import Mark
 from ingest.readers.archive import Archive, local
@@ -14,11 +16,13 @@ from ingest.readers.charset import decode
 from ingest.readers.compose import Draft, PageStart, compose, title_from
 from ingest.readers.epub_contents import Contents, read_nav, read_ncx
 from ingest.readers.html import declared_charset
-from ingest.readers.markup import MarkupText, parse
+from ingest.readers.markup import MarkupText
+from ingest.readers.markup_tree import MarkupTooDeep, parse
 
 CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _FONT_OBFUSCATION = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+_DEEPEST_CONTENTS = 300  # levels of elements in a table of contents
 _TEXT_TYPES = (
     "application/xhtml+xml",
     "text/html",
@@ -92,17 +96,17 @@ def _manifest(package: Element, folder: str) -> dict[str, _Item]:
 
 def _spine(archive: Archive, package: Element, items: dict[str, _Item]) -> list[_Item]:
     """The documents with text, in reading order, without the table of contents."""
-    spine: list[_Item] = []
+    spine: dict[str, _Item] = {}  # by path; a document that is named again is not read again
     for element in package.iter():
         item = items.get(element.get("idref", "")) if local(element) == "itemref" else None
-        if item is None or "nav" in item.properties.split() or item in spine:
+        if item is None or "nav" in item.properties.split() or item.path in spine:
             continue
         is_text = item.media_type in _TEXT_TYPES or item.path.endswith((".xhtml", ".html", ".htm"))
         if is_text and item.path in archive.names:
-            spine.append(item)
+            spine[item.path] = item
     if not spine:
         raise archive.damaged("its spine names no text that the file contains")
-    return spine
+    return list(spine.values())
 
 
 def _refuse_locked(archive: Archive, paths: set[str]) -> None:
@@ -127,16 +131,26 @@ def _contents(archive: Archive, package: Element, items: dict[str, _Item]) -> Co
     found = Contents()
     for item in items.values():
         if "nav" in item.properties.split() and item.path in archive.names:
-            raw = archive.read(item.path)
-            found = read_nav(parse(decode(raw, "utf-8"), xml=True), item.path)
+            tree = _flat(archive, item.path)
+            found = read_nav(tree, item.path) if tree else found
+            break
     if found.chapters and found.pages:
         return found
     for item in items.values():
         is_ncx = item.media_type == "application/x-dtbncx+xml" or item.path.endswith(".ncx")
         if is_ncx and item.path in archive.names:
-            older = read_ncx(parse(decode(archive.read(item.path), "utf-8"), xml=True), item.path)
+            tree = _flat(archive, item.path)
+            older = read_ncx(tree, item.path) if tree else Contents()
             return Contents(found.chapters or older.chapters, found.pages or older.pages)
     return found
+
+
+def _flat(archive: Archive, path: str) -> LexborHTMLParser | None:
+    """A table of contents parsed, or None for one that is nested so deeply that it is none."""
+    try:
+        return parse(decode(archive.read(path), "utf-8"), xml=True, deepest=_DEEPEST_CONTENTS)
+    except MarkupTooDeep:
+        return None
 
 
 def _place(flow: MarkupText, target: str) -> int:

@@ -9,10 +9,11 @@ from selectolax.lexbor import LexborHTMLParser
 from ingest.book import Book
 from ingest.readers.charset import decode
 from ingest.readers.compose import Draft, compose, only_heading, title_from
-from ingest.readers.markup import MarkupText, parse
+from ingest.readers.markup import MarkupText
+from ingest.readers.markup_tree import parse
 
-_DECLARED = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-_XHTML = re.compile(r"\s*<\?xml|<html[^>]+xmlns=", re.IGNORECASE)
+_DECLARED = re.compile(rb"(?:charset|encoding)\s*+=\s*+[\"']?\s*+([\w.:-]++)", re.IGNORECASE)
+_XHTML = re.compile(r"<\?xml|<html[^<>]+?xmlns=", re.IGNORECASE)
 
 
 def read_html(data: bytes, name: str) -> Book:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -29,19 +28,11 @@ _HEADING = re.compile(r"h([1-6])$")
 _PAGE_CLASS = re.compile(r"\b(?:pagenum|pageno|page-?number|pagebreak|x-ebookmaker-pageno)\b", re.I)
 _SPACE = re.compile(r"\s+")
 
-_VOID = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
-_ATTRIBUTES = r"(?:\s(?:[^<>\"'/]|/(?!>)|\"[^\"<]*\"|'[^'<]*')*+)?"
-_SELF_CLOSED = re.compile(rf"<(?!(?:{_VOID})[\s/>])([A-Za-z][\w:.-]*+)({_ATTRIBUTES})/>", re.I)
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
-
-# The parser's time grows with the square of the depth. Elements that HTML closes implicitly, such
-# as p and li, do not nest and are not counted.
-_DEEPEST = 10_000
-_NESTING = re.compile(
-    r"<(/?)(?:div|section|article|aside|main|blockquote|[ou]l|dl|table|center|font|span|small|big"
-    r"|b|i|u|s|em|strong|a|sub|sup|code|tt|pre|form|fieldset|figure|nav|menu|dir)(?=[\s>/])",
-    re.IGNORECASE,
-)
+_PAGE_NUMBER = re.compile(r"\d+|\b[ivxlcdm]+\b", re.IGNORECASE)
+_LONGEST_LABEL = 16  # characters of a page's label
+_MOST_INSIDE = 64  # nodes of an element that is a page's label
+_LONGEST_HEADING = 1_000
+_MOST_NODES = 6_000_000  # of all documents of a book
 
 
 class _Gap(IntEnum):
@@ -63,25 +54,6 @@ _GAPS = {
 }
 
 
-def parse(markup: str, *, xml: bool = False) -> LexborHTMLParser:
-    """Parse ``markup``; ``xml`` gives self-closed tags and CDATA the meaning they have in XHTML.
-
-    Raises TooLarge if elements are nested more than 10,000 levels deep.
-    """
-    if xml:
-        markup = _CDATA.sub(lambda match: html.escape(match[1]), markup)
-        markup = _SELF_CLOSED.sub(r"<\1\2></\1>", markup)
-    depth = 0
-    for match in _NESTING.finditer(markup):
-        depth = max(0, depth - 1) if match[1] else depth + 1
-        if depth > _DEEPEST:
-            raise TooLarge(
-                f"The document's elements are nested more than {_DEEPEST} levels deep;"
-                " save it as plain text."
-            )
-    return LexborHTMLParser(markup.replace("\0", ""))
-
-
 @dataclass(slots=True)
 class MarkupText:
     """The text of one or more HTML documents; offsets are indices into ``text()``."""
@@ -95,7 +67,8 @@ class MarkupText:
     _verbatim: int = 0  # open pre elements
     _cell_at: int = -1  # where the last cell or list item starts
     _rows: list[int] = field(default_factory=list)  # where the open table rows start
-    _open: list[tuple[int, int]] = field(default_factory=list)  # headings: (level, first part)
+    _open: list[tuple[int, int, int]] = field(default_factory=list)  # headings: level, part, start
+    _nodes: int = 0  # of all documents so far
     _waiting: list[str] = field(default_factory=list)  # anchors of the next piece of text
     _waiting_pages: list[str] = field(default_factory=list)  # page labels of the next piece
 
@@ -107,20 +80,38 @@ class MarkupText:
         """Append a document; the anchor of its start is ``key``, those of its ids ``key#id``."""
         self._waiting.append(key)
         self._gap = _Gap.PARAGRAPH
-        stack = [(tree.body or tree.root, False)]
-        while stack:
-            node, leaving = stack.pop()
-            if node is None:
+        node = tree.body or tree.root
+        above: list[LexborNode] = []  # the open elements around the node
+        while node is not None:
+            entered = self._visit(node, key)
+            child = node.first_child if entered else None
+            if child is not None:
+                above.append(node)
+                node = child
                 continue
-            if leaving:
+            if entered:
                 self._leave(node.tag or "")
-            elif node.is_text_node:
-                self._write_text(node.text_content or "")
-            elif node.is_element_node and self._enter(node, key):
-                stack.append((node, True))
-                stack += [(child, False) for child in reversed([*node.iter(include_text=True)])]
+            following = node.next if above else None
+            while above and following is None:
+                node = above.pop()
+                self._leave(node.tag or "")
+                following = node.next if above else None
+            node = following
         self._settle()
         self._verbatim, self._cell_at = 0, -1
+
+    def _visit(self, node: LexborNode, key: str) -> bool:
+        """Write a text or start an element; returns whether there is an element to go into."""
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            raise TooLarge(
+                f"The document has more than {_MOST_NODES:,} elements and texts, which is the"
+                " limit; split it into smaller documents."
+            )
+        if node.is_text_node:
+            self._write_text(node.text_content or "")
+            return False
+        return bool(node.is_element_node) and self._enter(node, key)
 
     def _settle(self) -> None:
         """Give the waiting anchors and page breaks their offset, which is now known."""
@@ -153,7 +144,7 @@ class MarkupText:
         elif tag == "pre":
             self._verbatim += 1
         elif heading := _HEADING.match(tag):
-            self._open.append((int(heading[1]), len(self._parts)))
+            self._open.append((int(heading[1]), len(self._parts), self.length))
         return True
 
     def _leave(self, tag: str) -> None:
@@ -169,11 +160,19 @@ class MarkupText:
         elif tag != "br":
             self._break(tag)
 
-    def _close_heading(self, level: int, first: int) -> None:
-        written = "".join(self._parts[first:])
-        if written.strip():
-            start = self.length - len(written.lstrip())
-            self.headings.append(Mark(start, written, level))
+    def _close_heading(self, level: int, first: int, start: int) -> None:
+        """Mark what was written since an element started; a long heading is not copied whole."""
+        written = ""
+        for at in range(first, len(self._parts)):
+            if written or self._parts[at].strip():
+                written += self._parts[at]
+            else:
+                start += len(self._parts[at])
+            if len(written) > _LONGEST_HEADING:
+                break
+        if written:
+            start += len(written) - len(written.lstrip())
+            self.headings.append(Mark(start, written.lstrip()[:_LONGEST_HEADING], level))
 
     def _break(self, tag: str) -> None:
         """Set the gap that the start or end of an element makes."""
@@ -226,11 +225,28 @@ def _page_label(node: LexborNode, attributes: dict[str, str | None]) -> str | No
     marked = "pagebreak" in kind
     if not marked and not _PAGE_CLASS.search(attributes.get("class") or ""):
         return None
-    inner = _SPACE.sub(" ", clean(node.text())).strip()
-    if len(inner) > 16:
+    inner = _short_text(node)
+    if inner is None:
         return None
     label = attributes.get("title") or attributes.get("aria-label") or inner
-    found = re.search(r"\d+|\b[ivxlcdm]+\b", label, re.IGNORECASE)
+    found = _PAGE_NUMBER.search(label)
     if marked:
         return found[0] if found else label
     return found[0] if found else None
+
+
+def _short_text(node: LexborNode) -> str | None:
+    """The text of an element, or None if it is too long or too complex for a page's label."""
+    text, seen = "", 0
+    stack = [node.first_child]
+    while stack:
+        inside = stack.pop()
+        if inside is None:
+            continue
+        seen += 1
+        if inside.is_text_node:
+            text = _SPACE.sub(" ", text + clean(inside.text_content or ""))
+        stack += [inside.next, inside.first_child]
+        if seen > _MOST_INSIDE or len(text.strip()) > _LONGEST_LABEL:
+            return None
+    return text.strip()

@@ -8,11 +8,12 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from pypdf import PasswordType, PdfReader
-from pypdf.errors import DependencyError, PyPdfError
-from pypdf.generic import Destination
+from pypdf.errors import DependencyError, DeprecationError, PyPdfError
+from pypdf.generic import ArrayObject, Destination, DictionaryObject, PdfObject
 
 from ingest.book import (
     Book,
@@ -20,6 +21,7 @@ from ingest.book import (
     NeedsPassword,
     NoTextLayer,
     ProtectedDocument,
+    TooLarge,
     WrongPassword,
 )
 from ingest.chapters import Mark
@@ -31,20 +33,26 @@ _Result = TypeVar("_Result")
 # What pypdf raises for broken files; according to its documentation, not only its own exceptions.
 _FAILURES = (
     PyPdfError,
+    DependencyError,
+    DeprecationError,
     ArithmeticError,
     AssertionError,
     AttributeError,
     LookupError,
     NotImplementedError,
     OSError,
+    RecursionError,
     TypeError,
     ValueError,
     struct.error,
     zlib.error,
 )
 _FEWEST_LETTERS = 5  # per page; a PDF with fewer is probably scanned
-# Content nested 100 levels deep: pypdf parses arrays and dictionaries recursively.
-_TOO_DEEP = re.compile(rb"(?:\[\s*+){100}|(?:<<\s*+/[^\s<\[]++\s*+){100}")
+_MOST_PAGES = 50_000  # a page tree may name one page again and again
+_MOST_CHARACTERS = 64 << 20
+_MOST_SEARCHED = 64 << 20  # characters, for the titles of the outline
+_MOST_TITLE_WORDS = 40
+_WORD = re.compile(r"\w+")
 
 # pypdf logs a warning for every small error in a file; these must not reach the program's output.
 logging.getLogger("pypdf").addHandler(logging.NullHandler())
@@ -104,8 +112,9 @@ def _open(data: bytes, password: str | None) -> PdfReader:
 def _decrypt(reader: PdfReader, password: str | None) -> None:
     # Many files only forbid printing or copying; they open with an empty password.
     for attempt in (password or "", ""):
-        if reader.decrypt(attempt) != PasswordType.NOT_DECRYPTED:
-            return
+        with suppress(UnicodeError):  # a password that is no text opens nothing
+            if reader.decrypt(attempt) != PasswordType.NOT_DECRYPTED:
+                return
     if password:
         raise WrongPassword("The password does not open this PDF; enter another one.")
     raise NeedsPassword("The PDF is encrypted; enter its password.")
@@ -114,17 +123,47 @@ def _decrypt(reader: PdfReader, password: str | None) -> None:
 def _sheets(reader: PdfReader) -> list[list[str]]:
     """The lines of each page, as pypdf extracts them."""
     sheets: list[list[str]] = []
+    known: dict[tuple[int, int], list[str]] = {}  # by the page's object
+    length = 0
     try:
+        _check_tree(reader)
         for page in reader.pages:
-            contents = page.get_contents()
-            if contents is not None and _TOO_DEEP.search(contents.get_data()):
-                raise _damaged(f"page {len(sheets) + 1} is nested too deeply")
-            sheets.append(page.extract_text().split("\n"))
+            place = page.indirect_reference
+            key = (place.idnum, place.generation) if place else (-1, len(sheets))
+            if key not in known:
+                known[key] = page.extract_text().split("\n")
+            sheets.append(known[key])
+            length += sum(map(len, known[key]))
+            if length > _MOST_CHARACTERS:
+                raise TooLarge(
+                    f"The PDF has more than {_MOST_CHARACTERS:,} characters of text, which is the"
+                    " limit; split it into smaller documents."
+                )
+    except RecursionError as error:
+        raise _damaged(f"page {len(sheets) + 1} is nested too deeply") from error
     except _FAILURES as error:
         raise _damaged(f"page {len(sheets) + 1} cannot be read") from error
     if not sheets:
         raise _damaged("it has no pages")
     return sheets
+
+
+def _check_tree(reader: PdfReader) -> None:
+    """Raise TooLarge for a page tree that names more than 50,000 pages, or itself."""
+    named = 0
+    waiting: list[object] = [reader.root_object.get("/Pages")]
+    while waiting:
+        node = waiting.pop()
+        found = node.get_object() if isinstance(node, PdfObject) else None
+        kids = found.get("/Kids") if isinstance(found, DictionaryObject) else None
+        if isinstance(kids, PdfObject) and isinstance(kids := kids.get_object(), ArrayObject):
+            named += len(kids)
+            waiting += kids
+        if named > _MOST_PAGES:
+            raise TooLarge(
+                f"The PDF has more than {_MOST_PAGES:,} pages, which is the limit; split it into"
+                " smaller documents."
+            )
 
 
 def _refuse_pictures(sheets: list[list[str]]) -> None:
@@ -153,8 +192,12 @@ def _marks(reader: PdfReader, text: str, starts: list[int], ends: list[int]) -> 
         return []
     marks: list[Mark] = []
     reached: dict[int, int] = {}
+    searched = 0
     for title, page, level in entries:
         start = max(starts[page], reached.get(page, 0))
+        searched += ends[page] - start
+        if searched > _MOST_SEARCHED:
+            break
         place = _place(text, title, start, ends[page], first=page not in reached)
         reached[page] = place
         marks.append(Mark(place, title, level))
@@ -181,7 +224,7 @@ def _place(text: str, title: str, start: int, end: int, *, first: bool) -> int:
 
     ``first``: whether no earlier entry is on this page.
     """
-    words = re.findall(r"\w+", title)
+    words = _WORD.findall(title)[:_MOST_TITLE_WORDS]
     pattern = r"(?<!\w)" + r"\W+".join(map(re.escape, words)) + r"(?!\w)" if words else r"(?!)"
     match = re.compile(pattern, re.IGNORECASE).search(text, start, end)
     if match is None:

@@ -16,12 +16,16 @@ _NEARBY_PAGES = 6
 _LONGEST_HEAD = 90  # characters of a running head
 # A printed page number, such as "37", "- xii -" or "Page 3 of 20".
 _FOLIO = re.compile(
-    r"\W*(?:page|seite|p\.)?\s*(\d{1,4}|[ivxlcdm]{1,8})(?:\s*(?:/|of|von)\s*\d{1,4})?\W*$", re.I
+    r"\W*+(?:page|seite|p\.)?\s*+(\d{1,4}|[ivxlcdm]{1,8})(?:\s*+(?:/|of|von)\s*+\d{1,4})?\W*+$",
+    re.I,
 )
 _NUMBERS = re.compile(r"\d+|\b[ivxlcdm]+\b")
 _TERMINAL = re.compile(r"[.!?:…][\"'”’»)\]]*$")
 _BULLET = re.compile(r"[•◦▪‣*–—-]\s|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s")
-_BROKEN = re.compile(r"(?P<head>[^\W\d_]+)[-\u2010]$")
+_BROKEN = re.compile(r"(?<![^\W\d_])(?P<head>[^\W\d_]++)[-\u2010]$")
+_WORD = re.compile(r"[\w-]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_PUNCTUATED = re.compile(r"[.!?,;]$")
 _LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 )
@@ -79,7 +83,7 @@ def join_pages(sheets: Sequence[list[str]]) -> tuple[str, list[int]]:
         for line in "\n".join(sheet).strip("\n").split("\n")
     ]
     full = _full_width([len(line.strip()) for _, line in lines if line.strip()])
-    words = Counter(word for _, line in lines for word in re.findall(r"[\w-]+", line.lower()))
+    words = Counter(word for _, line in lines for word in _WORD.findall(line.lower()))
     parts: list[str] = []
     starts = [-1] * len(sheets)
     length = 0
@@ -149,7 +153,7 @@ def _is_one_word(head: str, following: str, words: Counter[str]) -> bool:
     """Whether a hyphen at a line's end only breaks a word, judged by the book's other spellings."""
     if not following[0].islower():
         return False
-    tail = re.match(r"[^\W\d_]+", following)
+    tail = _LETTERS.match(following)
     if tail is None:
         return False
     return words[f"{head}-{tail[0]}".lower()] <= words[f"{head}{tail[0]}".lower()]
@@ -191,8 +195,8 @@ def _key(line: str) -> str:
 def _may_recur(line: str, others: list[int]) -> bool:
     """Whether a line could be a running head: frequent enough, short and not prose."""
     text = line.strip()
-    letter = re.search(r"[^\W\d_]", text)
-    prose = re.search(r"[.!?,;]$", text) or (letter and letter[0].islower())
+    letter = _LETTERS.search(text)
+    prose = _PUNCTUATED.search(text) or (letter and letter[0].islower())
     return len(others) > 2 and len(text) <= _LONGEST_HEAD and not prose
 
 

@@ -17,6 +17,7 @@ from app.settings import Settings
 from app.state_reader import Scope
 from app.storage.store import Store
 from ingest.book import Book, EmptyDocument
+from ingest.isolation.limits import Limits
 
 
 def interrupt_at(segment: int) -> object:
@@ -77,11 +78,11 @@ def test_two_processes_register_the_same_file_once(
     other = Library(settings)
     parse, parsed = File.parse, []
 
-    def overtaken(file: File) -> Book:
+    def overtaken(file: File, limits: Limits) -> Book:
         if not parsed:
             parsed.append(file)
             library.register(novel(), "novel.md")
-        return parse(file)
+        return parse(file, limits)
 
     monkeypatch.setattr(File, "parse", overtaken)
     document, known = other.register(novel(), "novel.md")

@@ -1,9 +1,17 @@
 """Which reader is chosen, and every refusal."""
 
+import io
+import struct
+import zipfile
+from contextlib import suppress
+
 import pytest
-from document_makers import docx, epub, pdf, rewritten, xhtml, zipped
+from document_makers import WORD, docx, epub, pdf, rewritten, xhtml, zipped
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf import PageObject
+from pypdf.errors import DependencyError, DeprecationError
+from selectolax.lexbor import SelectolaxError
 
 from ingest.book import (
     DamagedDocument,
@@ -149,3 +157,91 @@ def test_a_file_cut_or_changed_anywhere_is_read_or_refused(data, name):
                 read_book(broken, name)
             except UnreadableDocument as refusal:
                 assert str(refusal)
+
+
+def hidden(part: str, content: str) -> bytes:
+    """A DOCX whose relations lead to a part that does not look like one."""
+    relations = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        f'<Relationship Id="r1" Target="{part}" Type="http://schemas.openxmlformats.org/'
+        'officeDocument/2006/relationships/officeDocument"/></Relationships>'
+    )
+    with zipfile.ZipFile(io.BytesIO(docx([("", "Seen.")]))) as archive:
+        members: dict[str, str | bytes] = {n: archive.read(n) for n in archive.namelist()}
+    return zipped(members | {"_rels/.rels": relations, part: content})
+
+
+@pytest.mark.parametrize("part", ["word/hidden.bin", "hidden", "word/media/image1.png"])
+def test_a_docx_leads_to_no_part_that_was_not_checked(part):
+    start = f'<w:document xmlns:w="{WORD}"><w:body>'
+    shown = "<w:p><w:r><w:t>Hidden.</w:t></w:r></w:p>"
+    deep = "<w:sdt><w:sdtContent>" * 900, "</w:sdtContent></w:sdt>" * 900
+    for content in (f"{start}{shown}", f"{start}{deep[0]}{shown}{deep[1]}", f"{BOMB}{start}&b;"):
+        data = hidden(part, f"{content}</w:body></w:document>")
+        assert read_book(data, "a.docx").text == "Seen."
+
+
+def test_a_part_of_a_docx_with_a_style_map_is_not_followed():
+    with zipfile.ZipFile(io.BytesIO(DOCX)) as archive:
+        members = {n: archive.read(n) for n in archive.namelist()}
+    data = zipped(members | {"mammoth/style-map": b"p => " + b"p:not(" * 9_000})
+    assert read_book(data, "a.docx").text == "Hello there."
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_of_packing_that_the_formats_forbid_are_refused(method):
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(EPUB)) as old,
+        zipfile.ZipFile(packed, "w", method) as archive,
+    ):
+        for name in old.namelist():
+            archive.writestr(name, old.read(name))
+    with pytest.raises(DamagedDocument, match="unknown way"):
+        read_book(packed.getvalue(), "a.epub")
+
+
+def test_a_zip_directory_that_points_before_the_file_is_damage():
+    at = EPUB.rindex(b"PK\x05\x06") + 16  # where the directory starts, as the file says
+    for offset in (b"\xff\xff\xff\x7f", b"\x00\x00\x00\x00", b"\x30\x00\x00\x00"):
+        with suppress(UnreadableDocument):
+            read_book(EPUB[:at] + offset + EPUB[at + 4 :], "a.epub")
+
+
+@pytest.mark.parametrize("nested", ["[", "[%\n", "<</A ", "[<</A"])
+def test_a_pdf_nested_too_deeply_is_damaged(nested):
+    deep = PDF.replace(b"BT ", b"BT " + nested.encode() * 3_000)
+    with pytest.raises(DamagedDocument, match=r"nested|cannot be read"):
+        read_book(deep, "a.pdf")
+    with suppress(UnreadableDocument):  # in an object instead
+        read_book(PDF.replace(b"/Type /Page ", b"/A " + nested.encode() * 3_000), "a.pdf")
+
+
+@pytest.mark.parametrize("error", [DependencyError, DeprecationError, RecursionError, struct.error])
+@pytest.mark.parametrize("where", ["PdfReader", "PageObject.extract_text"])
+def test_each_error_of_pypdf_is_a_refusal(error, where, monkeypatch):
+    def fail(*_, **__):
+        raise error("x")
+
+    if where == "PdfReader":
+        monkeypatch.setattr("ingest.readers.pdf.PdfReader", fail)
+    else:
+        monkeypatch.setattr(PageObject, "extract_text", fail)
+    with pytest.raises(UnreadableDocument):
+        read_book(PDF, "a.pdf")
+
+
+def test_a_filter_that_pypdf_has_given_up_is_a_refusal():
+    short = PDF.replace(b"/Length", b"/Filter /A85 /Length", 1)
+    with suppress(UnreadableDocument):
+        read_book(short, "a.pdf")
+
+
+def test_an_error_of_the_markup_parser_is_a_refusal(monkeypatch):
+    def fail(*_):
+        raise SelectolaxError("x")
+
+    monkeypatch.setattr("ingest.readers.markup_tree.LexborHTMLParser", fail)
+    for data, name in ((b"<html><p>x", "a.html"), (EPUB, "a.epub"), (DOCX, "a.docx")):
+        with pytest.raises(TooLarge, match="markup"):
+            read_book(data, name)

@@ -154,3 +154,18 @@ def test_the_tokenizer_is_not_called_quadratically():
 
     split_book(book_of(text), count, 512)
     assert seen < 9 * len(text)
+
+
+@pytest.mark.parametrize("unit", ["a", "! ", " ", "word. ", "\u3002", "x\n\n"])
+def test_a_long_text_is_counted_in_small_parts(unit: str) -> None:
+    text = "x" + unit * (1_300_000 // len(unit)) + "\n\nx"
+    longest = 0
+
+    def count(piece: str) -> int:
+        nonlocal longest
+        longest = max(longest, len(piece))
+        return (len(piece) + 3) // 4
+
+    spans = split_text(text, count, 512)
+    assert "".join(text[start:end] for start, end in spans) == text
+    assert longest <= 64 * 512

@@ -126,7 +126,7 @@ def epub(
     return zipped(members | dict(extra or {}))
 
 
-_WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _TYPES = (
     '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/'
     'content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package'
@@ -153,13 +153,13 @@ def docx(paragraphs: Sequence[tuple[str, str]], *, body: str = "", prolog: str =
         else f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
         for style, text in paragraphs
     )
-    head = f'<?xml version="1.0"?>{prolog}<w:document xmlns:w="{_WORD}"><w:body>'
+    head = f'<?xml version="1.0"?>{prolog}<w:document xmlns:w="{WORD}"><w:body>'
     return zipped(
         {
             "[Content_Types].xml": _TYPES,
             "_rels/.rels": _RELATIONS,
             "word/document.xml": f"{head}{shown}{body}</w:body></w:document>",
-            "word/styles.xml": f'<w:styles xmlns:w="{_WORD}">{styles}</w:styles>',
+            "word/styles.xml": f'<w:styles xmlns:w="{WORD}">{styles}</w:styles>',
         }
     )
 

@@ -1,0 +1,175 @@
+"""What goes between a program and the child that reads a file for it: frames of known length.
+
+A request is a JSON object and the file; a reply is a greeting, then a refusal, or a book's outline
+and its text. The program does not trust the child: each frame has a limit, JSON can hold nothing
+but data, and every value is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from typing import IO, Any
+
+from ingest import book as books
+from ingest.book import Book, Chapter, InvalidBookError, Page, TooLarge, UnreadableDocument
+
+GREETING = b"ready"
+MOST_HEAD = 16 << 20  # bytes of a frame of JSON
+_LENGTH = struct.Struct(">Q")
+_LONGEST_SENTENCE = 2_000
+_REFUSALS: dict[str, type[UnreadableDocument]] = {
+    kind.__name__: kind
+    for kind in vars(books).values()
+    if isinstance(kind, type) and issubclass(kind, UnreadableDocument)
+}
+
+
+class BrokenWire(Exception):
+    """What arrived is no message."""
+
+
+class WireEnded(BrokenWire):
+    """The other side ended before its message did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A file to read, without its bytes: they follow. ``most_text`` limits the reply."""
+
+    name: str
+    password: str | None
+    size: int
+    memory_bytes: int
+    seconds: float
+    most_text: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no book comes back. ``cause`` names an error that no reader foresaw, for the log."""
+
+    error: UnreadableDocument
+    cause: str = ""
+
+
+def send(stream: IO[bytes], frame: bytes) -> None:
+    """Write one frame."""
+    stream.write(_LENGTH.pack(len(frame)))
+    stream.write(frame)
+    stream.flush()
+
+
+def receive(stream: IO[bytes], most: int) -> bytes:
+    """Read one frame. Raises BrokenWire for one of more than ``most`` bytes."""
+    (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
+    if length > most:
+        raise BrokenWire(f"a frame of {length} bytes, of which {most} are allowed")
+    return _exactly(stream, length)
+
+
+def pack_request(request: Request) -> bytes:
+    """A request as a frame."""
+    return _packed(asdict(request))
+
+
+def unpack_request(frame: bytes) -> Request:
+    """The request in a frame; the child trusts the program."""
+    return Request(**_unpacked(frame))
+
+
+def pack_refusal(refusal: Refusal) -> bytes:
+    """A refusal as a frame."""
+    kind = type(refusal.error).__name__
+    sentence = str(refusal.error)[:_LONGEST_SENTENCE]
+    return _packed({"refused": kind, "sentence": sentence, "cause": refusal.cause[:200]})
+
+
+def pack_book(book: Book, most_text: int) -> tuple[bytes, bytes]:
+    """A book as two frames: its outline and its text. Raises TooLarge."""
+    text = book.text.encode()
+    head = _packed(
+        {
+            "title": book.title,
+            "author": book.author,
+            "format": book.format,
+            "paged": book.paged,
+            "chapters": [(c.title, c.start, c.end, c.made_up) for c in book.chapters],
+            "pages": [(p.number, p.label, p.start, p.end) for p in book.pages],
+        }
+    )
+    if len(text) > most_text or len(head) > MOST_HEAD:
+        raise TooLarge(
+            f"The document has {len(text):,} bytes of text in {len(book.chapters):,} chapters, "
+            "which is more than can be kept; split it into smaller documents."
+        )
+    return head, text
+
+
+def receive_reply(stream: IO[bytes], most_text: int) -> Book | Refusal:
+    """Read what follows the greeting. Raises BrokenWire, whatever the child has written."""
+    head = _unpacked(receive(stream, MOST_HEAD))
+    try:
+        if "refused" in head:
+            kind = _REFUSALS[_text(head["refused"])]
+            sentence = " ".join(_text(head["sentence"])[:_LONGEST_SENTENCE].split())
+            return Refusal(kind(sentence), _text(head["cause"])[:200])
+        return _book(head, receive(stream, most_text).decode())
+    except (KeyError, TypeError, ValueError, InvalidBookError) as error:
+        raise BrokenWire("no book and no refusal") from error
+
+
+def _book(head: dict[str, Any], text: str) -> Book:
+    chapters = tuple(
+        Chapter(_text(title), _number(start), _number(end), made_up is True)
+        for title, start, end, made_up in head["chapters"]
+    )
+    pages = tuple(
+        Page(_number(number), _text(label), _number(start), _number(end))
+        for number, label, start, end in head["pages"]
+    )
+    return Book(
+        title=_text(head["title"]),
+        text=text,
+        chapters=chapters,
+        pages=pages,
+        format=_text(head["format"]),
+        author=_text(head["author"]),
+        paged=head["paged"] is True,
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise BrokenWire("a value that is no text")
+    value.encode()  # lone surrogates are no text either
+    return value
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 62:
+        raise BrokenWire("a value that is no number")
+    return value
+
+
+def _packed(value: dict[str, Any]) -> bytes:
+    # Names of files may hold lone surrogates, for bytes that are not UTF-8.
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _unpacked(frame: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(frame.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError) as error:
+        raise BrokenWire("a frame that is not JSON") from error
+    if not isinstance(value, dict):
+        raise BrokenWire("a frame that is no object")
+    return value
+
+
+def _exactly(stream: IO[bytes], length: int) -> bytes:
+    found = stream.read(length)
+    if len(found) < length:
+        raise WireEnded(f"{len(found)} of {length} bytes")
+    return found
