@@ -11,7 +11,9 @@ POLICY = {
     "default-src": "'none'",
     # 'unsafe-inline': Gradio writes the page's configuration into a script of the page, and
     # `<script>` elements of its own into it; it has neither nonces nor fixed texts to hash.
-    "script-src": "'self' 'unsafe-inline'",
+    # 'unsafe-eval': Gradio's HTML component, of which the page has many, fills its templates with
+    # `new Function`; without it the page stays empty.
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
     # 'unsafe-inline': Gradio's components and Plotly set sizes and colours as `style` attributes.
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data: blob:",  # icons in Gradio's stylesheets; Plotly's pictures
