@@ -40,7 +40,7 @@ class Callers:
                     "without a port, such as books.example."
                 )
         for origin in self.origins:
-            if _origin(origin) != origin:
+            if not origin or _origin(origin) != origin:
                 raise InvalidSetting(
                     f"{origin!r} is not the origin of a page; give its scheme, its name and its "
                     "port if it has one, such as https://notes.example."
