@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from archives import MANIFEST, edit_blob, edit_manifest, edit_tensors, members, write
 from novels import KINDS, QUESTION, Interrupted, Shelf, kind_settings, novel, read_novel
 
+from app.answering.answers import Source
 from app.errors import InvalidArchive, InvalidSetting, NotReady
 from app.exchange.archive import import_document
 from app.exchange.export import export_document
@@ -54,9 +56,8 @@ def test_a_round_trip_gives_the_same_document_and_answer(
     for title in ("One", "Two"):
         chat = library.store.start_chat(document.id, title)
         library.store.say(chat, Message("user", QUESTION))
-        library.store.say(
-            chat, Message("assistant", "Mara.", 0.5, [{"segment": 1, "weight": 0.25}])
-        )
+        place = Source(1, 1, 1, 1, weight=0.25, text="Mara hid the key.", label_first="1")
+        library.store.say(chat, Message("assistant", "Mara.", 0.5, [asdict(place)]))
     before, said = everything(library, document), ask(library, document)
     out = tmp_path / "novel.bookstate"
     assert export_document(library.store, document.id[:7], out) == document
