@@ -15,12 +15,14 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 from filelock import FileLock, Timeout
+from gradio.route_utils import FnIndexInferError
 from rich.console import Console
 from starlette.requests import HTTPConnection
 
 from app.errors import AlreadyServed, InvalidSetting
 from app.library import Library
 from app.ui.api import Api
+from app.ui.arguments import CheckedBlocks, no_such_endpoint
 from app.ui.chat_tab import ChatTab
 from app.ui.generations import Generations
 from app.ui.inputs import choice_list
@@ -48,7 +50,7 @@ def build_ui(library: Library, worker: Worker) -> gr.Blocks:
 def _build(session: Session) -> gr.Blocks:
     # Uploads go to the data folder, not to the temporary folder that all users of a machine share.
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads(session.library))
-    blocks: gr.Blocks = gr.Blocks(
+    blocks: gr.Blocks = CheckedBlocks(
         title="bookstate", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     )
     with blocks:
@@ -104,7 +106,10 @@ def launch_ui(
         allowed_paths=[],
         max_file_size=library.settings.max_upload_mb * gr.FileSize.MB,
         footer_links=["api"],
-        app_kwargs={"lifespan": _behind_door(callers, limits)},
+        app_kwargs={
+            "lifespan": _behind_door(callers, limits),
+            "exception_handlers": {FnIndexInferError: no_such_endpoint},
+        },
         prevent_thread_lock=True,
         theme=theme(),
         css=CSS,
