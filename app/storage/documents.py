@@ -141,7 +141,7 @@ class DocumentStore(ReadingStore):
 
     def remove(self, document_id: str) -> None:
         """Delete a document with everything that belongs to it."""
-        with self.writing() as db:
+        with self.deleting() as db:
             db.execute("DELETE FROM documents WHERE id = ?", [document_id])
 
     # Files

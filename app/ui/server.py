@@ -19,7 +19,7 @@ from gradio.route_utils import FnIndexInferError
 from rich.console import Console
 from starlette.requests import HTTPConnection
 
-from app.errors import AlreadyServed, InvalidSetting
+from app.errors import AlreadyServed, InvalidSetting, StoreFailed
 from app.library import Library
 from app.ui.api import Api
 from app.ui.arguments import CheckedBlocks, no_such_endpoint
@@ -208,14 +208,19 @@ def serve_ui(
 def _alone(home: Path) -> Iterator[None]:
     """Let only one server at a time use a data folder; the lock ends with the process."""
     folder = home / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "server.lock", timeout=0)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise AlreadyServed(
             f"Another server is already using the data folder {home}; open its page, stop it, or "
             "choose another folder with BOOKSTATE_HOME."
+        ) from error
+    except OSError as error:
+        raise StoreFailed(
+            f"The data folder {home} cannot be written ({error.strerror}), which a server must; "
+            "questions can still be asked with `bookstate ask`."
         ) from error
     try:
         yield
