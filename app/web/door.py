@@ -15,9 +15,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.bodies import BodyLimits, Counted, drain, stated_too_large
-from app.web.callers import Callers
+from app.web.callers import PAGES, Callers
 from app.web.headers import dress
 from app.web.login import is_open
+from app.web.nonces import Marked, new_nonce, uncompressed
 
 LoggedIn = Callable[[HTTPConnection], bool]
 _REFUSED_SOCKET = 1008  # the code of websockets for a broken rule
@@ -62,7 +63,8 @@ class Door:
         connection = HTTPConnection(scope)
         allowed = connection.headers.get("origin")
         allowed = allowed if allowed in self.callers.origins else None
-        send = _dressed(send, allowed)
+        nonce = new_nonce()
+        send = _dressed(send, allowed, nonce)
         most = self.limits.of(connection.url.path)
         if why := self.callers.why_refused(connection, scope["method"]):
             await self._refuse(403, why, scope, receive, send)
@@ -72,6 +74,9 @@ class Door:
             await self._refuse(401, "Log in first.", scope, receive, send)
         elif stated_too_large(connection, most):
             await self._refuse(413, _too_large(most), scope, receive, send)
+        elif connection.url.path in PAGES:
+            page = uncompressed(_without_origin(scope))
+            await self._enter(page, receive, Marked(send, nonce), most)
         else:
             await self._enter(_without_origin(scope), receive, send, most)
 
@@ -108,11 +113,11 @@ class Door:
         await response(scope, receive, send)
 
 
-def _dressed(send: Send, allowed_origin: str | None) -> Send:
+def _dressed(send: Send, allowed_origin: str | None, nonce: str) -> Send:
     async def dressed(message: Message) -> None:
         if message["type"] == "http.response.start":
             message.setdefault("headers", [])
-            dress(MutableHeaders(scope=message), allowed_origin)
+            dress(MutableHeaders(scope=message), allowed_origin, nonce)
         await send(message)
 
     return dressed

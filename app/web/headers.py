@@ -9,11 +9,10 @@ from starlette.datastructures import MutableHeaders
 # No directive names a foreign host, so a page that was tampered with cannot send anything away.
 POLICY = {
     "default-src": "'none'",
-    # 'unsafe-inline': Gradio writes the page's configuration into a script of the page, and
-    # `<script>` elements of its own into it; it has neither nonces nor fixed texts to hash.
+    # Inline scripts need the number of this response (`nonces.py`); handlers in markup never run.
     # 'unsafe-eval': Gradio's HTML component, of which the page has many, fills its templates with
     # `new Function`; without it the page stays empty.
-    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
+    "script-src": "'self' 'nonce-{nonce}' 'unsafe-eval'",
     # 'unsafe-inline': Gradio's components and Plotly set sizes and colours as `style` attributes.
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data: blob:",  # icons in Gradio's stylesheets; Plotly's pictures
@@ -26,7 +25,6 @@ POLICY = {
 }
 
 FIXED = {
-    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in POLICY.items()),
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -38,11 +36,21 @@ _ATTRIBUTES = re.compile(r";\s*(samesite\s*=\s*\w+|httponly)\s*(?=;|$)", re.IGNO
 _READERS = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials")
 
 
-def dress(headers: MutableHeaders, allowed_origin: str | None) -> None:
-    """Set what every response says; `allowed_origin` is the foreign page that may read this one."""
+def policy(nonce: str) -> str:
+    """The content policy of a response whose scripts have this number."""
+    said = "; ".join(f"{name} {sources}" for name, sources in POLICY.items())
+    return said.replace("{nonce}", nonce)
+
+
+def dress(headers: MutableHeaders, allowed_origin: str | None, nonce: str) -> None:
+    """Set what every response says.
+
+    allowed_origin: the foreign page that may read this response. nonce: of its scripts.
+    """
     for name in _READERS:
         del headers[name]
     headers.update(FIXED)
+    headers["Content-Security-Policy"] = policy(nonce)
     headers.add_vary_header("Origin")
     if allowed_origin:
         headers["Access-Control-Allow-Origin"] = allowed_origin

@@ -172,6 +172,11 @@ def test_the_page_works_within_its_content_policy(
     page.get_by_role("tab", name="Summaries").click()
     page.get_by_role("tab", name="Memory").click()
     page.locator(".js-plotly-plot .bars").first.wait_for()
-    page.close()
     assert not [text for text in said if "Content Security Policy" in text or "EvalError" in text]
     assert {url for url in asked if not url.startswith((address, "data:", "blob:"))} == set()
+    handler = "'<img src=x onerror=\"window.ran = 1\">'"
+    page.evaluate(f"document.body.insertAdjacentHTML('beforeend', {handler})")
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.ran") is None  # markup that slipped through does not run
+    assert [text for text in said if "Content Security Policy" in text]
+    page.close()

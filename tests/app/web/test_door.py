@@ -241,14 +241,35 @@ class TestHeaders:
                 continue
             answer = door.send(method, path, {})
             assert {n: answer.headers.get(n) for n in FIXED} == FIXED, (method, path)
+            assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         refused = door.send("GET", "/", {"Host": "rebound.example"})
         assert {n: refused.headers.get(n) for n in FIXED} == FIXED
 
     def test_no_directive_names_a_host(self, door: Behind) -> None:
         policy = door.send("GET", "/", {}).headers["content-security-policy"]
+        assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
         for directive in policy.split(";"):
             for source in directive.split()[1:]:
                 assert source in ("data:", "blob:") or source.startswith("'"), directive
+
+    def test_scripts_in_the_page_have_its_number_which_changes(self, door: Behind) -> None:
+        numbers = set()
+        for _ in range(2):
+            answer = door.send("GET", "/", {"Accept-Encoding": "br, gzip"})
+            (number,) = re.findall(
+                r"'nonce-([\w-]{24})'", answer.headers["content-security-policy"]
+            )
+            scripts = re.findall(r"<script\b[^>]*>", answer.text)
+            assert scripts and all(f'nonce="{number}"' in script for script in scripts)
+            numbers.add(number)
+        assert len(numbers) == 2
+
+    def test_a_title_cannot_become_a_script_of_the_page(self, door: Behind) -> None:
+        (document,) = door.library.list()
+        door.library.rename(document.id, "<script>alert(1)</script>")
+        assert "<script nonce" in door.send("GET", "/", {}).text
+        assert "alert(1)" not in door.send("GET", "/", {}).text
+        door.library.rename(document.id, document.title)
 
 
 class TestBodies:
