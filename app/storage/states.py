@@ -99,6 +99,7 @@ class StateStore(DatabaseFile):
         with self.writing():
             self.update_reading(reading.id, state_sha256=total.hexdigest(), state_bytes=size)
             self.use(reading)
+        self.reserve.keep()  # the database has grown
 
     def use(self, reading: Reading) -> None:
         """Make a reading the one that its document uses. Raises UnknownDocument."""
