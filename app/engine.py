@@ -164,7 +164,7 @@ class Engine:
             self.backbone,
             config,
             self.trained.write_gate(config.gate) if config.gate else None,
-            self._answering_decoder,
+            self._answering_decoder(),
             self.trained.addresser() if self.settings.adapters else None,
             self.trained.codec(config.codec) if config.codec else None,
         )
@@ -178,10 +178,17 @@ class Engine:
         infini = kind == "infini" and self.trained.infini(self.settings.infini_update)
         return FITTED if infini or (kind == "melodi" and self.trained.melodi()) else UNTRAINED
 
-    @property
-    def _answering_decoder(self) -> Decoder | None:
-        """The decoder with the answer adapter, if there is one and adapters are switched on."""
-        adapted = self.trained.answers() if self.settings.adapters else None
+    def _answering_decoder(self, trained_with: str = "") -> Decoder | None:
+        """The decoder with the answer adapter, if there is one and adapters are switched on.
+
+        trained_with: the answer adapter that a memory was trained with, which answers from it as
+        long as it is installed.
+        """
+        if not self.settings.adapters:
+            return None
+        adapted = (self.trained.answers(trained_with) if trained_with else None) or (
+            self.trained.answers()
+        )
         return adapted.decoder if adapted else None
 
     def _new_infini(self) -> InfiniMemory:
@@ -202,7 +209,9 @@ class Engine:
                 f"This document was read with the Infini adapter {config.maps}, which is not "
                 "installed; install it or read the document again."
             )
-        return InfiniMemory(decoder, trained.gates, config, self._answering_decoder)
+        return InfiniMemory(
+            decoder, trained.gates, config, self._answering_decoder(trained.answers)
+        )
 
     def _new_melodi(self) -> MelodiMemory | RetrofitMemory:
         fitted = self.trained.melodi() if self.settings.adapters else None
@@ -221,7 +230,7 @@ class Engine:
                     f"This document was read with the MELODI adapter {config.maps}, which is not "
                     "installed; install it or read the document again."
                 )
-            return RetrofitMemory(decoder, fitted.learned, self._answering_decoder)
+            return RetrofitMemory(decoder, fitted.learned, self._answering_decoder(fitted.answers))
         with torch.random.fork_rng():
             torch.manual_seed(0)  # untrained mixers must be the same in every process
             mixers = MelodiMixers(self.backbone.config, config)

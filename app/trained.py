@@ -46,6 +46,7 @@ class TrainedInfini:
     name: str
     gates: InfiniGates
     window: int
+    answers: str  # the answer adapter that they were trained with; empty for none
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class TrainedMelodi:
 
     name: str
     learned: MelodiRetrofit
+    answers: str  # the answer adapter that it was trained with; empty for none
 
 
 class TrainedParts:
@@ -89,12 +91,12 @@ class TrainedParts:
         """MELODI's long-term memory, fitted to this backbone."""
         return self._part(MELODI, name, self._open_melodi)
 
-    def answers(self) -> AdaptedDecoder | None:
+    def answers(self, name: str = "") -> AdaptedDecoder | None:
         """The decoder with the answer adapter."""
-        return self._part(ANSWERS, "", self._open_answers)
+        return self._part(ANSWERS, name, self._open_answers)
 
     def summaries(self) -> AdaptedDecoder | None:
-        """The decoder with the summary adapter on top of the answer adapter in use."""
+        """The decoder with the summary adapter on top of the answer adapter that it is over."""
         return self._over_answers(SUMMARIES)
 
     def rag(self) -> AdaptedDecoder | None:
@@ -122,16 +124,13 @@ class TrainedParts:
         return cast(T, self._opened[key])
 
     def _over_answers(self, kind: str) -> AdaptedDecoder | None:
-        answers, name = self.answers(), self.files.in_use(kind)
-        if answers is None or name is None:
-            return None
-        below = answers.decoder
+        """An adapter merged over the answer adapter that it was trained over, if that is here."""
 
-        def merge(_: str, found: Adapter) -> AdaptedDecoder | None:
-            fits = found.notes["over"] == answers.name
-            return self._adapted(name, below, found) if fits else None
+        def merge(name: str, found: Adapter) -> AdaptedDecoder | None:
+            below = self.answers(str(found.notes["over"]))
+            return None if below is None else self._adapted(name, below.decoder, found)
 
-        return self._once((kind, name, answers.name), kind, name, merge)
+        return self._part(kind, "", merge)
 
     def _open_gate(self, _: str, found: Adapter) -> WriteGate:
         gate = WriteGate.from_weights(self._backbone.config, found.weights)
@@ -149,14 +148,14 @@ class TrainedParts:
         gates = InfiniGates(shape.layers, shape.heads, maps=maps)
         gates.load_state_dict({key: value.float() for key, value in found.weights.items()})
         gates = gates.to(self._backbone.decoder.device).requires_grad_(False)
-        return TrainedInfini(name, gates, int(found.notes["window"]))
+        return TrainedInfini(name, gates, int(found.notes["window"]), _trained_with(found))
 
     def _open_melodi(self, name: str, found: Adapter) -> TrainedMelodi:
         config = MelodiConfig(**found.notes["config"] | {"maps": name})
         learned = MelodiRetrofit(self._backbone.config, config)
         load_learned(learned, found.weights)
         learned = learned.to(self._backbone.decoder.device).requires_grad_(False)
-        return TrainedMelodi(name, learned)
+        return TrainedMelodi(name, learned, _trained_with(found))
 
     def _open_answers(self, name: str, found: Adapter) -> AdaptedDecoder:
         return self._adapted(name, self._backbone.decoder, found)
@@ -164,6 +163,11 @@ class TrainedParts:
     def _adapted(self, name: str, below: Decoder, found: Adapter) -> AdaptedDecoder:
         decoder = merged(below, found.weights, float(found.notes["scale"]))
         return AdaptedDecoder(name, decoder, self._backbone.tokenizer.encode(ABSTAINED)[0])
+
+
+def _trained_with(adapter: Adapter) -> str:
+    """The answer adapter that a memory was trained with, also by the note's older name."""
+    return str(adapter.notes.get("answers") or adapter.notes.get("reader") or "")
 
 
 def _codec(adapter: Adapter) -> SlotCodec:

@@ -56,6 +56,7 @@ class Abstention:
 
     token: int
     threshold: float  # the answer abstains where answerability is below this; 0 never abstains
+    weight: float = ANSWERABILITY_WEIGHT  # of a row's log-odds of answering, in its weight
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold < 1:
@@ -132,7 +133,9 @@ class Mixture:
         log_probs = logits.log_softmax(-1)  # [C+1,V]
         abstains = log_probs[:-1, abstention.token]  # [C]
         self.answerability = float(1 - abstains.exp().min())
-        self.log_weights = weigh_by_answerability(self._reading.prior.to(abstains.device), abstains)
+        self.log_weights = weigh_by_answerability(
+            self._reading.prior.to(abstains.device), abstains, abstention.weight
+        )
         if self.answerability < abstention.threshold:
             self._set(log_probs)
             self.next = torch.full_like(self.next, float("-inf"))
@@ -161,15 +164,17 @@ class Mixture:
         self._set(logits[:, 0].log_softmax(-1))
 
 
-def weigh_by_answerability(prior: Tensor, abstains: Tensor) -> Tensor:
+def weigh_by_answerability(
+    prior: Tensor, abstains: Tensor, weight: float = ANSWERABILITY_WEIGHT
+) -> Tensor:
     """Log-weights [C] of rows that can abstain.
 
     prior [C]: log-weights from the address scores; abstains [C]: each row's log-probability of
-    abstaining.
+    abstaining; weight: of the log-odds of answering.
     """
     inside = abstains.clamp(math.log(1e-6), -1e-6)
     log_odds = torch.log1p(-inside.exp()) - inside  # of answering
-    return (PRIOR_WEIGHT * prior + ANSWERABILITY_WEIGHT * log_odds).log_softmax(0)
+    return (PRIOR_WEIGHT * prior + weight * log_odds).log_softmax(0)
 
 
 def without(log_probs: Tensor, token: int) -> Tensor:
@@ -310,7 +315,7 @@ def score(
     else:
         abstains = log_probs[:-1, -len(answer), abstention.token]  # [C]
         answerability = float(1 - abstains.exp().min())
-        weights = weigh_by_answerability(prior, abstains)
+        weights = weigh_by_answerability(prior, abstains, abstention.weight)
         said = said.clone()
         said[:-1, 0] -= torch.log1p(-abstains.exp().clamp_max(1 - 1e-6))
     evidence = weights[:, None] + said[:-1].cumsum(1)  # [C,A] log joint of row and answer so far

@@ -99,8 +99,12 @@ class Reading(Protocol):
         """
         ...
 
-    def focused(self, span: Span) -> Reading | None:
-        """A new reading of the same state that sees only one span; None where it cannot be cut."""
+    def focused(self, *spans: Span, prior: Tensor | None = None) -> Reading | None:
+        """A new reading of the same state, each row of which sees only one span.
+
+        prior [spans]: log-probability of each row, even without it. None where a state cannot be
+        cut.
+        """
         ...
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from app.answering.confidence import Confidence, Looks, Signals, Word, word_shares
@@ -133,6 +134,7 @@ class AnswerStream:
         self._answerability = 1.0  # by the first look
         self._second = 1.0  # by the look that answers
         self._agrees = False  # both looks begin with the same token
+        self._looked_at = 0  # sentences that are rows of the look that answers
         self._row = (-1, 0.0)  # the first look's heaviest row: its segment and its weight
         self.sentences: list[Sentence] = []  # of the opened segments, best first
         self._shown: list[str] = []  # the text of the best of them
@@ -157,6 +159,7 @@ class AnswerStream:
                 shown = text
         if self.trace.tokens:
             self._look(reading, mixture)
+        self._put_first()
         rest = self._tokenizer.decode(self.trace.tokens).lstrip()[len(shown) :]
         if rest:
             yield rest
@@ -175,17 +178,24 @@ class AnswerStream:
         wanted = self._how.second and self._abstention is not None and not self.abstains
         if not self.sentences or self._abstention is None or not wanted:
             return reading, mixture
-        segment, first, last = self.sentences[0].span
-        margin = self._how.margin
-        second = reading.focused(Span(segment, max(0, first - margin), last + margin))
+        second = self._second_reading(reading)
         if second is None:
             return reading, mixture
-        again = self._asked(second, replace(self._abstention, threshold=0.0))
+        decides = replace(self._abstention, threshold=0.0, weight=self._how.decided)
+        again = self._asked(second, decides)
         if again.answerability < mixture.answerability - self._how.less_sure:
             return reading, mixture
         self._agrees = int(again.next.argmax()) == int(mixture.next.argmax())
         self._second = again.answerability
+        self._looked_at = len(second.prior)
         return second, again
+
+    def _second_reading(self, reading: Reading) -> Reading | None:
+        """The best sentences with some tokens around them, a row each; their weights as prior."""
+        margin, best = self._how.margin, self.sentences[: self._how.sentences]
+        spans = [Span(s.segment, max(0, s.first - margin), s.last + margin) for s in best]
+        prior = torch.tensor([s.weight for s in best]).clamp_min(1e-6).log()
+        return reading.focused(*spans, prior=prior)
 
     def _rank(self, pointed: Mapping[int, Tensor], weights: Mapping[int, float]) -> None:
         """Find the sentences that the first look points at; weights: of the rows, by segment."""
@@ -210,6 +220,15 @@ class AnswerStream:
     def _look(self, reading: Reading, mixture: Mixture) -> None:
         for segment, mass in reading.attended(mixture.log_weights.exp().tolist()).items():
             self._mass[segment] = self._mass.get(segment, 0.0) + mass
+
+    def _put_first(self) -> None:
+        """Put the sentence that answers before those that were thought to answer better."""
+        weights = self.trace.weights
+        if self._looked_at < 2 or len(weights) != self._looked_at:
+            return
+        best = max(range(len(weights)), key=lambda row: weights[row])
+        self.sentences.insert(0, self.sentences.pop(best))
+        self._shown.insert(0, self._shown.pop(best))
 
     @property
     def confidence(self) -> float:

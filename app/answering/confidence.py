@@ -60,12 +60,16 @@ class Looks:
     """How the second look is made, if there is one."""
 
     second: bool = True
-    margin: int = 40  # tokens around the best sentence that it sees
+    margin: int = 40  # tokens around a sentence that it sees
     less_sure: float = 0.3  # of answerability, by which it may fall behind the first look
+    sentences: int = 1  # best ones that it looks at, each as a row
+    decided: float = 0.25  # weight of a row's log-odds of answering
 
     def __post_init__(self) -> None:
-        if self.margin < 0 or not 0 <= self.less_sure <= 1:
-            raise ValueError(f"{self}: margin is at least 0, less_sure is 0 to 1.")
+        if self.margin < 0 or not 0 <= self.less_sure <= 1 or self.sentences < 1:
+            raise ValueError(
+                f"{self}: margin is at least 0, less_sure 0 to 1 and sentences at least 1."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ summaries, every layer has them, and the long-term queue does not forget.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -417,11 +417,11 @@ class AdaptiveMemory:
             raise InvalidRequest(f"{len(rows)} rows with a prior of {len(prior)}; give one each.")
         answering = decoder or self.answers
 
-        def focus(span: Span) -> SlotReading:
-            visible = {span.segment: within(opened[span.segment], span.first, span.last)}
-            contexts = lay_out(writer, sink, visible, [(span.segment,)], self.window)
-            zero = torch.zeros(1)
-            return SlotReading(answering, contexts, zero, self.prompt_place, self.pointing)
+        def focus(spans: Sequence[Span], prior: Tensor) -> SlotReading:
+            visible = {n: within(opened[s.segment], s.first, s.last) for n, s in enumerate(spans)}
+            contexts = lay_out(writer, sink, visible, [(n,) for n in visible], self.window)
+            contexts = replace(contexts, segments=tuple(span.segment for span in spans))
+            return SlotReading(answering, contexts, prior, self.prompt_place, self.pointing)
 
         contexts = lay_out(writer, sink, opened, rows, self.window)
         place = self.prompt_place

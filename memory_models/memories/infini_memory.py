@@ -81,7 +81,7 @@ class InfiniReading:
         """Empty: this memory does not keep single tokens."""
         return {}
 
-    def focused(self, span: Span) -> None:
+    def focused(self, *spans: Span, prior: Tensor | None = None) -> None:
         """None: this state cannot be cut into spans."""
         return
 

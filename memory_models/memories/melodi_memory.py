@@ -91,7 +91,7 @@ class MelodiReading:
         """Empty: this memory does not keep single tokens."""
         return {}
 
-    def focused(self, span: Span) -> None:
+    def focused(self, *spans: Span, prior: Tensor | None = None) -> None:
         """None: this state cannot be cut into spans."""
         return
 

@@ -44,7 +44,7 @@ class Contexts:
     """What each row attends to in front of the prompt, at all layers."""
 
     layers: list[LayerContext]
-    segments: tuple[int, ...]  # every segment that some row conditions on
+    segments: tuple[int, ...]  # every segment that some row conditions on; twice for two spans
     rows: int  # C
     window: int  # most tokens of a segment
 
@@ -145,7 +145,7 @@ class SlotReading:
         prior: Tensor,
         place: int,
         pointing: range = range(0),
-        focus: Callable[[Span], SlotReading] | None = None,
+        focus: Callable[[Sequence[Span], Tensor], SlotReading] | None = None,
     ) -> None:
         self.prior = prior
         self._pointing = pointing
@@ -223,7 +223,10 @@ class SlotReading:
         """
         mass = self._by_segment(self._mass).sum(2).cpu() / len(self._contexts.layers)
         total = (torch.tensor(weights)[:, None] * mass).sum(0).tolist()
-        return dict(zip(self._contexts.segments, total, strict=True))
+        found: dict[int, float] = {}
+        for segment, share in zip(self._contexts.segments, total, strict=True):
+            found[segment] = found.get(segment, 0.0) + share  # spans may be of one segment
+        return found
 
     def pointed(self, weights: Sequence[float]) -> dict[int, Tensor]:
         """Segment -> attention [window] on each of its tokens' slots, of the latest token alone.
@@ -232,11 +235,15 @@ class SlotReading:
         """
         mass = self._by_segment(self._pointed).cpu() / max(1, len(self._pointing))
         total = (torch.tensor(weights)[:, None, None] * mass).sum(0)  # [segments,window]
-        return dict(zip(self._contexts.segments, total, strict=True))
+        found: dict[int, Tensor] = {}
+        for segment, own in zip(self._contexts.segments, total, strict=True):
+            found[segment] = found[segment] + own if segment in found else own
+        return found
 
-    def focused(self, span: Span) -> SlotReading | None:
-        """Another reading of the same state that sees the slots of one span's tokens only."""
-        return self._focus(span) if self._focus is not None else None
+    def focused(self, *spans: Span, prior: Tensor | None = None) -> SlotReading | None:
+        """Another reading of the same state, whose rows see the slots of one span's tokens each."""
+        even = torch.zeros(len(spans)) if prior is None else prior
+        return self._focus(spans, even) if self._focus is not None else None
 
     def _by_segment(self, mass: Tensor) -> Tensor:
         """[C,spots + 1] -> [C,segments,window]."""

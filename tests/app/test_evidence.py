@@ -114,9 +114,11 @@ def test_the_second_look_answers_where_it_is_sure_enough(
         if len(looks) == 2 and not sure:
             self.answerability = looks[0].answerability - Looks().less_sure - 0.01
 
-    def watched_focus(self: SlotReading, span: Span) -> SlotReading | None:
-        spans.append(span)
-        return focused(self, span)
+    def watched_focus(
+        self: SlotReading, *chosen: Span, prior: Tensor | None = None
+    ) -> SlotReading | None:
+        spans.extend(chosen)
+        return focused(self, *chosen, prior=prior)
 
     monkeypatch.setattr(Mixture, "prefill", watched)
     monkeypatch.setattr(SlotReading, "focused", watched_focus)
@@ -133,6 +135,29 @@ def test_the_second_look_answers_where_it_is_sure_enough(
     assert len(looks) == 2 and len(looks[1].log_weights) == 1
     rows = len(looks[1 if sure else 0].log_weights)
     assert len(stream.trace.weights) == rows
+
+
+def test_several_spans_are_rows_that_see_one_each(shelf: Shelf) -> None:
+    library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
+    memory = library.memory_of(document)
+    assert memory.opens == "windows"
+    slots = library._states.slots(document, memory, [0, 1])
+    reading = memory.recall(slots, torch.zeros(2))
+    prompt = torch.tensor(library.backbone.tokenizer.encode("who found the key"))
+    spans = [Span(0, 4, 20), Span(1, 0, 9), Span(0, 18, 30)]
+    prior = torch.tensor([0.5, -1.0, 0.0])
+    together = reading.focused(*spans, prior=prior)
+    assert together is not None and torch.equal(together.prior, prior)
+    logits = together.step(prompt, 1)
+    for row, span in enumerate(spans):
+        alone = reading.focused(span)
+        assert alone is not None
+        assert torch.allclose(alone.step(prompt, 1)[0], logits[row], atol=0.05)
+    mass = together.attended([0.2, 0.3, 0.5])
+    assert set(mass) == {0, 1} and all(share > 0 for share in mass.values())
+    pointed: Mapping[int, Tensor] = together.pointed([1.0, 0.0, 0.0])
+    seen = pointed[0].nonzero().flatten().tolist()
+    assert min(seen) >= 4 and max(seen) < 20 and not pointed[1].any()
 
 
 def test_a_focused_reading_sees_nothing_but_its_span(shelf: Shelf) -> None:

@@ -61,10 +61,10 @@ def _limited(made: Iterator[Asked], plan: ProductPlan) -> list[Asked]:
     return [asked for asked in kept if asked.questions]
 
 
-def _part(records: Sequence[Record], part: str) -> list[Record]:
-    """Every other record."""
+def _part(records: Sequence[Record], part: str, first: str = "fit") -> list[Record]:
+    """Every other record; `first` is the part that the first one is in."""
     ordered = sorted(records, key=lambda record: record.id)
-    return ordered[0::2] if part == "fit" else ordered[1::2]
+    return ordered[0::2] if part == first else ordered[1::2]
 
 
 def _joined(records: Sequence[Record]) -> tuple[str, list[int]]:
@@ -115,7 +115,7 @@ def _articles(plan: ProductPlan, measure: Measure) -> Iterator[Asked]:
         if measure.count(record.text) > measure.window  # whole articles
     ]
     text, starts = _joined(records)
-    asked = {record.id for record in _part(records, plan.part)}
+    asked = {record.id for record in _part(records, plan.part, first="test")}  # three articles
     found = [
         q
         for record, start in zip(records, starts, strict=True)
@@ -137,7 +137,6 @@ def _facts(plan: ProductPlan, measure: Measure) -> Iterator[Asked]:
         for record in _part(read_records(plan.facts, HELD_OUT), plan.part)
         if record.questions and measure.count(record.text) <= ROOM * measure.window
     ]
-    records = records[: plan.limit]
     books = (record.text for record in read_records(plan.books, "val"))
     background = book_windows(books, measure, FACT_TOKENS)
     places = [at_depth((n + 0.5) / len(records), len(background)) for n in range(len(records))]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.answering.confidence import Looks
 from app.errors import InvalidSetting
 from lab.plan import option
 
@@ -13,6 +15,7 @@ KINDS = (
     "whole",
 )  # fmt: skip
 PARTS = ("fit", "test")
+_LOOK = re.compile(r"(\d+)(?:x([1-9]\d*))?(?:@(\d+(?:\.\d+)?))?")
 ONLY_IN = {"everyday": "test", "invented": "test", "papers": "fit"}
 
 
@@ -35,7 +38,8 @@ class ProductPlan:
     looks: tuple[str, ...] = option(
         ("",),
         commas=True,
-        help="Ways to look: first, or the second look's MARGIN; that of the calibration without.",
+        help="Ways to look: first, or MARGINxSENTENCES@WEIGHT of the second look, such as 40, 8x3 "
+        "or 8x3@1; that of the calibration without.",
     )
     out: Path | None = option(None, kind="output", help="File for every answer, .jsonl.")
 
@@ -51,7 +55,23 @@ class ProductPlan:
             if ONLY_IN.get(kind, self.part) != self.part:
                 raise InvalidSetting(f"Kind {kind} is only in part {ONLY_IN[kind]}.")
         for look in self.looks:
-            if look not in ("", "first") and not look.isdecimal():
-                raise InvalidSetting(
-                    f"Look {look!r} is not known; give first, or a number of tokens."
-                )
+            looks_of(look, Looks())
+
+
+def looks_of(name: str, usual: Looks) -> Looks:
+    """How the product looks under this name. Raises InvalidSetting."""
+    if name in ("", "first"):
+        return replace(usual, second=name == "")
+    found = _LOOK.fullmatch(name)
+    if found is None:
+        raise InvalidSetting(
+            f"Look {name!r} is not known; give first, or a number of tokens such as 40, 8x3, 8x3@1."
+        )
+    margin, sentences, weight = found.groups()
+    return replace(
+        usual,
+        second=True,
+        margin=int(margin),
+        sentences=int(sentences or 1),
+        decided=float(weight) if weight else usual.decided,
+    )

@@ -11,11 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.answering.confidence import Looks
 from app.answering.conversation import Turn
 from app.library import Library, OnProgress, ReadProgress, quiet
 from lab.evaluate.product.documents import documents
-from lab.evaluate.product.plan import ProductPlan
+from lab.evaluate.product.plan import ProductPlan, looks_of
 from lab.evaluate.product.questions import Asked, Question, Span, is_right
 from lab.evaluate.scores import token_f1
 from lab.evaluate.settings import measure_of
@@ -52,7 +51,7 @@ def ask_all(library: Library, plan: ProductPlan, on_progress: OnProgress = quiet
     before = library.engine
     for look in plan.looks:
         calibration = before.calibration
-        looks = _looks(look, calibration.looks)
+        looks = looks_of(look, calibration.looks)
         library.engine = before.changed(replace(calibration, looks=looks))
         try:
             for asked, document_id in zip(made, ids, strict=True):
@@ -62,12 +61,6 @@ def ask_all(library: Library, plan: ProductPlan, on_progress: OnProgress = quiet
         finally:
             library.engine = before
     return found
-
-
-def _looks(name: str, usual: Looks) -> Looks:
-    if name == "first":
-        return replace(usual, second=False)
-    return replace(usual, margin=int(name), second=True) if name else usual
 
 
 def _read(library: Library, asked: Asked, on_progress: OnProgress) -> str:

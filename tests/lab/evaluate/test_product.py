@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.answering.confidence import SIGNALS, Confidence, Signals
+from app.answering.confidence import SIGNALS, Confidence, Looks, Signals
 from app.calibration import read_calibration
 from app.engine import Engine
 from app.errors import InvalidSetting
@@ -17,7 +17,7 @@ from app.library import Library
 from lab.evaluate.product.documents import documents
 from lab.evaluate.product.figures import brier, calibration_error, figures
 from lab.evaluate.product.fit import fit_confidence, judged_by, write_confidence
-from lab.evaluate.product.plan import ProductPlan
+from lab.evaluate.product.plan import ProductPlan, looks_of
 from lab.evaluate.product.questions import Asked, Question, is_right
 from lab.evaluate.product.run import Outcome, ask_all, read_outcomes, write_outcomes
 from lab.evaluate.settings import measure_of
@@ -61,6 +61,13 @@ def test_plans_that_cannot_be_are_refused(wrong: dict[str, Any], says: str) -> N
     file = Path("x")
     with pytest.raises(InvalidSetting, match=says):
         ProductPlan(stories=file, articles=file, facts=file, books=file, **wrong)
+
+
+def test_ways_to_look_have_names() -> None:
+    assert looks_of("", Looks(margin=7)) == Looks(margin=7)
+    assert not looks_of("first", Looks()).second
+    assert looks_of("12", Looks()) == Looks(margin=12)
+    assert looks_of("8x3@1.5", Looks()) == Looks(margin=8, sentences=3, decided=1.5)
 
 
 def outcome(confidence: float, right: bool, word: str = "likely", found: bool = True) -> Outcome:

@@ -170,10 +170,11 @@ def test_trained_adapters_are_used_once_they_are_installed(
     tells = engine.trained.summaries()
     assert tells is not None and tells.decoder is not answers.decoder
 
-    install(folder, alone)  # another answer adapter, which nothing was trained over
+    install(folder, alone)  # another answer adapter: the others stay over the one before
     other = engine.trained.answers()
     assert other is not None and other.name != answers.name
-    assert engine.trained.rag() is None and engine.trained.summaries() is None
+    assert engine.trained.rag() is rag and engine.trained.summaries() is tells
+    assert engine.trained.answers(answers.name) is answers
     again = CliRunner().invoke(app, ["train", *map(str, (*telling, *common))])
     assert again.exit_code == 1 and f"over answer adapter {answers.name}" in again.stderr
 
@@ -245,7 +246,7 @@ def test_the_papers_memories_are_trained_and_their_states_need_what_wrote_them(
     _check_means(folder, out, tmp_path / "other")
     (folder / "adapters" / kind / f"{installed.name}.safetensors").unlink()
     library = Library(settings)
-    with pytest.raises(BookstateError, match="written with"):
+    with pytest.raises(BookstateError, match="was read with"):
         list(library.ask(document.id, "Where was the lamp?"))
     library.close()
 
@@ -328,7 +329,7 @@ def test_a_codec_is_trained_and_its_states_outlive_it(
     content = members(archive)
     library.remove(kept.id)
     beyond = edit_blob(content, SLOTS, lambda blob: edit_tensors(blob, _mark_beyond))
-    with pytest.raises(InvalidArchive, match="tokens do not have"):
+    with pytest.raises(InvalidArchive, match="marks slots after the last of its"):
         import_document(library.store, write(tmp_path / "beyond.zip", beyond))
     import_document(library.store, archive)
     stream = library.ask(kept.id, "Where was the lamp?")
