@@ -21,6 +21,7 @@ OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 PAGES = frozenset({"/"})  # where a link on another site may lead
 OWN_SITES = frozenset({"same-origin", "none"})  # none: typed in, or from a bookmark
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]*:[0-9a-f:.]*")  # or an IPv6 address
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/?#@\\\s]+))(?::\d*)?")
 _PORTS = {"http": ":80", "https": ":443"}
 _SHOWN = 80  # characters of a refused name
 
@@ -59,8 +60,9 @@ class Callers:
         if len(hosts) != 1:
             return "A request must name exactly one host."
         if not self._answers_to(hosts[0], connection):
+            name = _host(hosts[0]) or hosts[0]
             return (
-                f"This server does not answer to the name {_host(hosts[0])[:_SHOWN]!r}; if the "
+                f"This server does not answer to the name {name[:_SHOWN]!r}; if the "
                 "name is yours, start the server with --allowed-host and this name."
             )
         if _opens_a_page(connection, method):
@@ -89,7 +91,7 @@ def _opens_a_page(connection: HTTPConnection, method: str) -> bool:
     headers = connection.headers
     return (
         method == "GET"
-        and connection.url.path in PAGES
+        and connection.scope["path"] in PAGES
         and headers.getlist("sec-fetch-mode") == ["navigate"]
         and headers.getlist("sec-fetch-dest") == ["document"]
     )
@@ -100,10 +102,12 @@ def _bare(name: str) -> str:
 
 
 def _host(host: str) -> str:
-    """The name in a `Host` header, without the port and the brackets of an IPv6 address."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.rpartition(":")[0].lower() if re.search(r":\d*$", host) else host.lower()
+    """The name in a `Host` header, without the port and the brackets of an IPv6 address.
+
+    Empty for what is written in another form: a part of it might be taken for a path.
+    """
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 def _origin(url: str) -> str:

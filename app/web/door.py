@@ -65,7 +65,7 @@ class Door:
         allowed = allowed if allowed in self.callers.origins else None
         nonce = new_nonce()
         send = _dressed(send, allowed, nonce)
-        most = self.limits.of(connection.url.path)
+        most = self.limits.of(connection.scope["path"])
         if why := self.callers.why_refused(connection, scope["method"]):
             await self._refuse(403, why, scope, receive, send)
         elif scope["method"] == "OPTIONS" and _ASKED_METHOD in connection.headers:
@@ -74,14 +74,14 @@ class Door:
             await self._refuse(401, "Log in first.", scope, receive, send)
         elif stated_too_large(connection, most):
             await self._refuse(413, _too_large(most), scope, receive, send)
-        elif connection.url.path in PAGES:
+        elif connection.scope["path"] in PAGES:
             page = uncompressed(_without_origin(scope))
             await self._enter(page, receive, Marked(send, nonce), most)
         else:
             await self._enter(_without_origin(scope), receive, send, most)
 
     def _may_enter(self, connection: HTTPConnection) -> bool:
-        return is_open(connection.url.path) or self.logged_in(connection)
+        return is_open(connection.scope["path"]) or self.logged_in(connection)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
         """Run the application on a body that is counted; answer for it once that is too large."""

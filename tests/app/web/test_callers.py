@@ -40,6 +40,18 @@ class TestNames:
     def test_exactly_one_is_named(self, headers: tuple[tuple[str, str], ...]) -> None:
         assert refused(Callers(), *headers)
 
+    @pytest.mark.parametrize(
+        "host",
+        ["[::1]/assets/?", "[::1]x", "[::1", "::1", "localhost/assets/?", "localhost:80/x:80",
+         "localhost#", "me@localhost", "localhost ", "localhost:80:80", "localhost:http"],
+    )  # fmt: skip
+    def test_a_host_in_another_form_is_no_name(self, host: str) -> None:
+        assert refused(Callers(), ("host", host))
+
+    @pytest.mark.parametrize("host", ["localhost", "LocalHost:80", "[::1]", "[::1]:7860"])
+    def test_a_host_in_its_form(self, host: str) -> None:
+        assert not refused(Callers(), ("host", host))
+
     @pytest.mark.parametrize("bound", ["192.168.1.5", "books.local", "fd00::7", "[fd00::7]"])
     def test_the_bound_address(self, bound: str) -> None:
         callers, bare = Callers.of(bound, (), ()), bound.strip("[]")

@@ -209,6 +209,16 @@ class TestLogin:
         assert not is_open(path)
         assert (login_door.send("POST", path, {}).status_code) == 401
 
+    @pytest.mark.parametrize("host", ["[::1]/assets/?", "127.0.0.1/assets/?"])
+    def test_a_host_does_not_change_which_route_is_asked_for(
+        self, login_door: Behind, host: str
+    ) -> None:
+        assert login_door.send("GET", "/config", {"Host": host}).status_code in (400, 401, 403)
+
+    @pytest.mark.parametrize("path", ["/%3F/config", "/config%3F/assets/", "/assets/..%2Fconfig"])
+    def test_a_strange_path_shows_nothing(self, login_door: Behind, path: str) -> None:
+        assert "dependencies" not in login_door.send("GET", path, {}).text
+
     def test_what_is_open_shows_no_title(self, login_door: Behind) -> None:
         for method, path in login_door.routes():
             if is_open(path) and method == "GET":
