@@ -53,6 +53,10 @@ class InvalidQuestion(BookstateError):
     """A question is empty, too long or about a chapter that does not exist."""
 
 
+class InvalidArgument(BookstateError):
+    """A program gave an endpoint a value of a wrong kind."""
+
+
 REFUSALS = (
     BookstateError,
     ModelError,

@@ -26,7 +26,7 @@ from app.answering.evidence import OpenedText, Sentence, joined
 from app.answering.items import ThoroughAnswer
 from app.answering.thorough import OnRows, ask_thoroughly
 from app.engine import Engine
-from app.errors import Busy, InvalidSetting, NotReady
+from app.errors import Busy, InvalidSetting, NotReady, StoreFailed
 from app.memory_config import config_json
 from app.register import File, Plan, Register, checked_title
 from app.settings import Settings
@@ -249,14 +249,23 @@ class Library:
     def _alone(self, document: Document, patience_seconds: float = 0) -> Iterator[None]:
         """The operating system drops this lock with the process, however it ends."""
         folder = self.settings.home / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{document.reading.id}.lock", timeout=patience_seconds)
         try:
-            with FileLock(folder / f"{document.reading.id}.lock", timeout=patience_seconds):
-                yield
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
         except Timeout as error:
             raise Busy(
                 f"{document.title!r} is being read by another process; wait for it to finish."
             ) from error
+        except OSError as error:
+            raise StoreFailed(
+                f"{folder} cannot be written ({error.strerror}), so no document can be read or "
+                "deleted; make it writable or free some space."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     # Ask
 

@@ -22,6 +22,17 @@ def serve(
             help="Ask for a login; this file lists who may log in, one user:password a line."
         ),
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Another name that this server answers to; give it once for each name."),
+    ] = None,
+    allowed_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A page of another site that may call this server, such as "
+            "https://notes.example; give it once for each page."
+        ),
+    ] = None,
     open_browser: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
     ] = True,
@@ -31,4 +42,12 @@ def serve(
     from app.ui.server import serve_ui  # gradio takes seconds to import
 
     with opened(backbone) as library:
-        serve_ui(library, host, port, auth_file, open_browser=open_browser)
+        serve_ui(
+            library,
+            host,
+            port,
+            auth_file,
+            open_browser=open_browser,
+            allowed_hosts=allowed_host or (),
+            allowed_origins=allowed_origin or (),
+        )

@@ -12,6 +12,7 @@ from app.storage.store import LONGEST_TITLE
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Whole = Annotated[int, Field(ge=0, le=2**53)]
 Positive = Annotated[int, Field(ge=1, le=2**53)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
 Short = Annotated[str, StringConstraints(max_length=LONGEST_TITLE)]
 FileName = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^/\\\x00-\x1f]*$")]
@@ -54,6 +55,19 @@ class SummaryEntry(Strict):
     summary: str
 
 
+class PlaceEntry(Strict):
+    """A segment where the memory looked for an answer, and its share of the attention."""
+
+    segment: Whole
+    chapter: Positive
+    page_first: Whole
+    page_last: Whole
+    weight: Share
+    text: str
+    label_first: Short = ""
+    label_last: Short = ""
+
+
 class EvidenceEntry(Strict):
     """Sentences that the memory pointed at for an answer; offsets are into the whole text."""
 
@@ -66,7 +80,7 @@ class EvidenceEntry(Strict):
     page_last: Whole
     label_first: Short
     label_last: Short
-    weight: Annotated[float, Field(ge=0, le=1)]
+    weight: Share
 
 
 class ItemEntry(Strict):
@@ -82,8 +96,8 @@ class MessageEntry(Strict):
 
     role: Literal["user", "assistant"]
     text: str
-    confidence: float | None
-    sources: tuple[dict[str, str | int | float | bool | None], ...]
+    confidence: Share | None
+    sources: tuple[PlaceEntry, ...]
     evidence: tuple[EvidenceEntry, ...] = ()  # missing in exports of version 0.3
     created_at: Time
     word: Literal["", "sure", "likely", "guess"] = ""  # these four: exports of before have none

@@ -17,6 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pydantic import ValidationError
+
 from app.errors import InvalidArchive, NotReady
 from app.exchange.archive import MOST_MANIFEST_BYTES, MOST_MEMBERS
 from app.exchange.entries import BlobEntry
@@ -36,7 +38,7 @@ def export_document(store: Store, document_id: str, out: Path) -> Document:
         with _replacing(out) as file, zipfile.ZipFile(file, "w") as archive:
             entries = _write_state(store, document, archive)
             sources = list(_write_originals(store, document, archive))
-            manifest = _manifest(store, document, entries, sources).model_dump_json().encode()
+            manifest = _checked(_manifest(store, document, entries, sources))
             count = len(entries) + len(sources)
             if len(manifest) > MOST_MANIFEST_BYTES or count >= MOST_MEMBERS:
                 raise InvalidArchive(
@@ -109,9 +111,21 @@ def _write_originals(
         }
 
 
+def _checked(manifest: dict[str, Any]) -> bytes:
+    """The manifest as JSON. Raises InvalidArchive for one that no import would take."""
+    try:
+        return Manifest.model_validate(manifest).model_dump_json().encode()
+    except ValidationError as error:
+        place = ".".join(str(step) for step in error.errors(include_url=False)[0]["loc"])
+        raise InvalidArchive(
+            f"The library keeps something about this document that cannot be exported ({place}); "
+            "remove the chat or the document that it belongs to."
+        ) from error
+
+
 def _manifest(
     store: Store, document: Document, entries: list[BlobEntry], sources: list[dict[str, Any]]
-) -> Manifest:
+) -> dict[str, Any]:
     reading, text = document.reading, store.text(document.reading.text_id)
     places = {number: place for place, number in enumerate(dict.fromkeys(text.sources))}
     chats = [
@@ -130,27 +144,25 @@ def _manifest(
         }
         for chat in reversed(store.chats(document.id))
     ]
-    return Manifest.model_validate(
-        {
-            "format": FORMAT,
-            "document": {
-                **_without(asdict(document), "paged", "reading"),
-                "file_name": _plain(document.file_name),
-            },
-            "reading": _without(asdict(reading), "document_id", "text_id"),
-            "text": {"parser": text.parser, "paged": text.paged, "text": text.text},
-            "sources": tuple(sources),
-            "chapters": tuple(
-                {**asdict(chapter), "source": places[source]}
-                for chapter, source in zip(text.chapters, text.sources, strict=True)
-            ),
-            "pages": tuple(asdict(p) for p in text.pages),
-            "segments": tuple(_without(asdict(s), "text") for s in store.segments(reading)),
-            "summaries": tuple(asdict(s) for s in store.summaries(document).values()),
-            "chats": tuple(chats),
-            "state": tuple(entries),
-        }
-    )
+    return {
+        "format": FORMAT,
+        "document": {
+            **_without(asdict(document), "paged", "reading"),
+            "file_name": _plain(document.file_name),
+        },
+        "reading": _without(asdict(reading), "document_id", "text_id"),
+        "text": {"parser": text.parser, "paged": text.paged, "text": text.text},
+        "sources": tuple(sources),
+        "chapters": tuple(
+            {**asdict(chapter), "source": places[source]}
+            for chapter, source in zip(text.chapters, text.sources, strict=True)
+        ),
+        "pages": tuple(asdict(p) for p in text.pages),
+        "segments": tuple(_without(asdict(s), "text") for s in store.segments(reading)),
+        "summaries": tuple(asdict(s) for s in store.summaries(document).values()),
+        "chats": tuple(chats),
+        "state": tuple(entries),
+    }
 
 
 def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,8 +16,10 @@ from sqlite_utils.db import Table
 
 from app.errors import StoreFailed, UnknownDocument
 from app.storage.migrations import migrations
+from app.storage.room import Reserve
 
-PATIENCE_SECONDS = 30  # how long a connection waits while another one writes
+PATIENCE_SECONDS = 10  # how long a connection waits while another one writes
+FOLDER_MODE, FILE_MODE = 0o700, 0o600  # the owner's alone
 # Errors in our own SQL, not in the file.
 OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
 
@@ -34,6 +37,22 @@ def _refusing(file: Path) -> Iterator[None]:
     except OWN_FAULTS:
         raise
     except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_BUSY:
+            raise StoreFailed(
+                f"{file} is locked: another program has been writing to it for {PATIENCE_SECONDS} "
+                "seconds; wait until it has finished or stop it, then try again."
+            ) from error
+        if code == sqlite3.SQLITE_FULL:
+            raise StoreFailed(
+                f"The disk of {file} is full; free some space, or delete a document with "
+                "`bookstate rm`, then try again."
+            ) from error
+        if code == sqlite3.SQLITE_READONLY:
+            raise StoreFailed(
+                f"{file} is read-only, so nothing in it can be changed; make its folder writable, "
+                "or choose another with BOOKSTATE_HOME."
+            ) from error
         raise StoreFailed(
             f"{file} could not be used ({error}); check that the disk has free space, that the "
             "folder is writable and that no other program locks the file, then try again."
@@ -95,12 +114,17 @@ class DatabaseFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreFailed(
                 f"The data folder {path.parent} cannot be created ({error.strerror}); choose "
                 "another with BOOKSTATE_HOME."
             ) from error
+        self.reserve = Reserve(path)
+        self._read_only = path.exists() and not os.access(path.parent, os.W_OK)
+        if not self._read_only:
+            self.reserve.give_up_if_short()
+            self._make_private()
         self._local = threading.local()
         self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._opening = threading.Lock()
@@ -109,6 +133,16 @@ class DatabaseFile:
         except StoreFailed:
             self.close()
             raise
+        if not self._read_only:
+            self.reserve.keep()
+
+    def _make_private(self) -> None:
+        """Make the database the owner's alone; SQLite gives the files beside it the same mode."""
+        try:
+            self.path.touch(FILE_MODE)
+            self.path.chmod(FILE_MODE)
+        except OSError:
+            return  # another user's, or a full disk: what is wrong shows when it is opened
 
     def _migrate(self) -> None:
         """Migrate the file to the newest schema, completely or not at all, in one process."""
@@ -135,18 +169,34 @@ class DatabaseFile:
         return db
 
     def _connect(self) -> _Connection:
+        where = str(self.path)
+        if self._read_only:
+            where = f"{self.path.absolute().as_uri()}?{self._read_only_mode()}"
         with _refusing(self.path):
             connection = sqlite3.connect(
-                self.path, timeout=PATIENCE_SECONDS, check_same_thread=False, factory=_Connection
+                where,
+                timeout=PATIENCE_SECONDS,
+                check_same_thread=False,
+                factory=_Connection,
+                uri=self._read_only,
             )
         connection.file = self.path
+        pragmas = ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL")
         try:
-            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+            for pragma in pragmas[1:] if self._read_only else pragmas:
                 connection.execute(f"PRAGMA {pragma}").close()
         except StoreFailed:
             connection.close()
             raise
         return connection
+
+    def _read_only_mode(self) -> str:
+        """How to open a database in a folder where SQLite cannot put its files beside it.
+
+        If there is a journal, SQLite reads it; if there is none, nobody is writing.
+        """
+        journal = self.path.with_name(f"{self.path.name}-wal")
+        return "mode=ro" if journal.exists() and journal.stat().st_size else "immutable=1"
 
     def close(self) -> None:
         """Close all connections that this store has opened."""
@@ -182,6 +232,26 @@ class DatabaseFile:
             if db.conn.in_transaction:  # a full disk rolls back by itself
                 db.conn.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def deleting(self) -> Iterator[Database]:
+        """A write transaction that deletes much; on a full disk it needs little room itself.
+
+        Where there is no room for a journal of all that is deleted, it is not overwritten.
+        """
+        if not self.reserve.is_short(self.path.stat().st_size):
+            with self.writing() as db:
+                yield db
+            return
+        self.reserve.give_up_if_short()
+        (before,) = self.db.execute("PRAGMA secure_delete").fetchone()
+        self.db.execute("PRAGMA secure_delete=FAST")
+        try:
+            with self.writing() as db:
+                yield db
+        finally:
+            self.db.execute(f"PRAGMA secure_delete={int(before)}")
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -7,11 +7,12 @@ another one is named. Chats and summaries belong to the document and stay when i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from app.errors import UnknownDocument
+from app.errors import StoreFailed, UnknownDocument
 from app.storage.configs import written_with
 from app.storage.database import now
 from app.storage.readings import ReadingStore
@@ -140,7 +141,7 @@ class DocumentStore(ReadingStore):
 
     def remove(self, document_id: str) -> None:
         """Delete a document with everything that belongs to it."""
-        with self.writing() as db:
+        with self.deleting() as db:
             db.execute("DELETE FROM documents WHERE id = ?", [document_id])
 
     # Files
@@ -203,14 +204,23 @@ class DocumentStore(ReadingStore):
         return {row[0] for row in rows}
 
     def originals(self, document_id: str, numbers: Iterable[int]) -> list[tuple[str, bytes]]:
-        """(file name, bytes) of the files with these numbers, which must be stored."""
+        """(file name, bytes) of the files with these numbers, which must be stored.
+
+        Raises StoreFailed for a file that has changed since it was added.
+        """
         found = []
         for number in numbers:
             row = self.db.execute(
-                "SELECT s.file_name, o.data FROM sources s JOIN originals o "
+                "SELECT s.file_name, o.data, s.sha256 FROM sources s JOIN originals o "
                 "ON o.document_id = s.document_id AND o.number = s.number "
                 "WHERE s.document_id = ? AND s.number = ?",
                 [document_id, number],
             ).fetchone()
-            found.append((str(row[0]), bytes(row[1])))
+            name, data, sha256 = str(row[0]), bytes(row[1]), row[2]
+            if hashlib.sha256(data).hexdigest() != sha256:
+                raise StoreFailed(
+                    f"The stored file {name!r} is damaged, probably by the disk; remove the "
+                    "document and add the file again."
+                )
+            found.append((name, data))
         return found

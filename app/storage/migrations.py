@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 from app.errors import StoreFailed
+from app.storage.checksums import checksum
 
 migrations = Migrations("bookstate")
 
@@ -66,6 +67,35 @@ def _what_messages_used(db: Database) -> None:
     for name, default in (("word", "''"), ("about", "''"), ("reading_id", "''"), ("items", "'[]'")):
         db.execute(f"ALTER TABLE messages ADD COLUMN {name} TEXT NOT NULL DEFAULT {default}")
 
+
+@migrations(name="0006_checksums_of_states")
+def _checksums_of_states(db: Database) -> None:
+    """Every blob gets its checksum, one blob in memory at a time.
+
+    The checksums have a table of their own: in a new column behind the blobs, each would have all
+    of its blob written again.
+    """
+    db.execute(_CHECKSUMS)
+    for reading_id, part, segment, blob in db.execute(
+        "SELECT reading_id, part, segment, blob FROM states"
+    ):
+        db.execute(
+            "INSERT INTO checksums (reading_id, part, segment, crc32) VALUES (?, ?, ?, ?)",
+            [reading_id, part, segment, checksum(part, segment, blob)],
+        )
+
+
+_CHECKSUMS = """
+CREATE TABLE checksums (
+    reading_id TEXT NOT NULL,
+    part TEXT NOT NULL,
+    segment INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL,
+    PRIMARY KEY (reading_id, part, segment),
+    FOREIGN KEY (reading_id, part, segment)
+        REFERENCES states (reading_id, part, segment) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID
+"""
 
 _INITIAL = """
 CREATE TABLE documents (

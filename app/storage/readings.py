@@ -108,7 +108,7 @@ class ReadingStore(TextStore, StateStore):
 
         If this reading was in use, the document then uses its latest finished reading.
         """
-        with self.writing() as db:
+        with self.deleting() as db:
             db.execute("DELETE FROM readings WHERE id = ?", [reading.id])
             db.execute(
                 "DELETE FROM texts WHERE id = ? AND id NOT IN (SELECT text_id FROM readings)",

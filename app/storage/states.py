@@ -4,17 +4,25 @@ For each segment there are the parts `slots` and `address` (what the memory keep
 There is one `carry` (what the next segment needs), and a `snapshot` of the carry at the end of each
 chapter. `checkpoint` writes new blobs and the number of segments read in one transaction, so that
 after a killed process the state is complete up to the last checkpoint and holds nothing else.
+Every blob has a checksum beside it (`checksums.py`), which is checked whenever the blob is read.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from app.errors import UnknownDocument
+from app.storage.checksums import checksum
 from app.storage.database import DatabaseFile
 from app.storage.records import Reading
+from memory_models.errors import BrokenState
+
+_BLOBS = (
+    "SELECT part, segment, blob, crc32 FROM states "
+    "LEFT JOIN checksums USING (reading_id, part, segment) WHERE reading_id = ?"
+)
 
 
 class StateStore(DatabaseFile):
@@ -47,34 +55,51 @@ class StateStore(DatabaseFile):
                     "reading_id = ? AND part = 'carry'", [reading.id]
                 )
                 blobs.append(("carry", segments_done - 1, carry))
-            self._table("states").upsert_all(
-                (
-                    {"reading_id": reading.id, "part": part, "segment": segment, "blob": blob}
-                    for part, segment, blob in blobs
-                ),
-                pk=("reading_id", "part", "segment"),
-            )
+            self._keep(reading, blobs)
 
     def add_blob(self, reading: Reading, part: str, segment: int, blob: bytes) -> None:
         """Store one blob of an imported state."""
-        self._table("states").insert(
-            {"reading_id": reading.id, "part": part, "segment": segment, "blob": blob}
-        )
+        with self.writing():
+            self._keep(reading, [(part, segment, blob)])
+
+    def _keep(self, reading: Reading, blobs: Iterable[tuple[str, int, bytes]]) -> None:
+        """Store (part, segment, blob) with checksums, in the place of what was there."""
+        for part, segment, blob in blobs:
+            place = {"reading_id": reading.id, "part": part, "segment": segment}
+            self._table("states").upsert({**place, "blob": blob}, pk=tuple(place))
+            value = {"crc32": checksum(part, segment, blob)}
+            self._table("checksums").upsert({**place, **value}, pk=tuple(place))
+
+    def _sound(
+        self, reading: Reading, more: str, *parameters: str | int
+    ) -> Iterator[tuple[str, int, bytes]]:
+        """(part, segment, blob) of a state. Raises BrokenState for a blob that has changed."""
+        rows = self.db.execute(f"{_BLOBS} {more}", [reading.id, *parameters])
+        for part, segment, blob, recorded in rows:
+            if checksum(part, segment, blob) != recorded:
+                (title,) = self.db.execute(
+                    "SELECT title FROM documents WHERE id = ?", [reading.document_id]
+                ).fetchone() or (reading.document_id,)
+                raise BrokenState(
+                    f"The stored state of {title!r} is damaged at segment {segment} ({part}), "
+                    "probably by the disk; remove the document and read it again."
+                )
+            yield part, segment, blob
 
     def seal(self, reading: Reading) -> None:
-        """Store the size and SHA-256 of a finished state, and make its reading the one in use."""
+        """Store the size and SHA-256 of a finished state, and make its reading the one in use.
+
+        Raises BrokenState for a state that was damaged while it was made.
+        """
         total, size = hashlib.sha256(), 0
-        rows = self.db.execute(
-            "SELECT part, segment, blob FROM states WHERE reading_id = ? ORDER BY part, segment",
-            [reading.id],
-        )
-        for part, segment, blob in rows:
+        for part, segment, blob in self._sound(reading, "ORDER BY part, segment"):
             total.update(state_heading(part, segment, len(blob)))
             total.update(blob)
             size += len(blob)
         with self.writing():
             self.update_reading(reading.id, state_sha256=total.hexdigest(), state_bytes=size)
             self.use(reading)
+        self.reserve.keep()  # the database has grown
 
     def use(self, reading: Reading) -> None:
         """Make a reading the one that its document uses. Raises UnknownDocument."""
@@ -89,27 +114,24 @@ class StateStore(DatabaseFile):
 
     def _snapshot_carry(self, reading: Reading) -> None:
         """Copy the carry at the end of the document to a snapshot, before the document grows."""
-        self.db.execute(
-            "INSERT OR IGNORE INTO states (reading_id, part, segment, blob) "
-            "SELECT reading_id, 'snapshot', segment, blob FROM states "
-            "WHERE reading_id = ? AND part = 'carry'",
-            [reading.id],
-        )
+        carry = self.latest_blob(reading, "carry")
+        if carry is not None:
+            self._keep(reading, [("snapshot", *carry)])
 
     def blobs(
         self, reading: Reading, part: str, segments: Iterable[int] | None = None
     ) -> list[tuple[int, bytes]]:
-        """(segment, blob) of one part, in order, of the given segments or of all."""
-        where, parameters = "reading_id = ? AND part = ?", [reading.id, part]
+        """(segment, blob) of one part, in order, of the given segments or of all.
+
+        Raises BrokenState for one that was damaged, as all that read blobs do.
+        """
+        more, parameters = "AND part = ? ORDER BY segment", [part]
         if segments is not None:
-            wanted = [str(s) for s in segments]
-            where += " AND segment IN (SELECT value FROM json_each(?))"
-            parameters.append(f"[{','.join(wanted)}]")
-        rows = self.db.execute(
-            f"SELECT segment, blob FROM states WHERE {where} ORDER BY segment", parameters
-        )
-        found: list[tuple[int, bytes]] = rows.fetchall()
-        return found
+            wanted = ",".join(str(s) for s in segments)
+            more = "AND part = ? AND segment IN (SELECT value FROM json_each(?)) ORDER BY segment"
+            parameters.append(f"[{wanted}]")
+        found = self._sound(reading, more, *parameters)
+        return [(segment, blob) for _, segment, blob in found]
 
     def state_index(self, reading: Reading) -> list[tuple[str, int]]:
         """(part, segment) of every blob of the state, in the order in which `seal` hashes them."""
@@ -124,12 +146,10 @@ class StateStore(DatabaseFile):
         self, reading: Reading, part: str, before: int | None = None
     ) -> tuple[int, bytes] | None:
         """The last (segment, blob) of a part; with `before`, the last up to that segment."""
-        row: tuple[int, bytes] | None = self.db.execute(
-            "SELECT segment, blob FROM states WHERE reading_id = ? AND part = ? AND segment <= ? "
-            "ORDER BY segment DESC LIMIT 1",
-            [reading.id, part, 2**62 if before is None else before],
-        ).fetchone()
-        return row
+        last = 2**62 if before is None else before
+        more = "AND part = ? AND segment <= ? ORDER BY segment DESC LIMIT 1"
+        found = self._sound(reading, more, part, last)
+        return next(((segment, blob) for _, segment, blob in found), None)
 
     def carry_ends(self, reading: Reading) -> list[int]:
         """The segments after which the state of a recurrent memory is stored, in order."""

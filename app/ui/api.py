@@ -17,6 +17,7 @@ from app.errors import REFUSALS
 from app.library import Stopped
 from app.state_reader import Scope
 from app.summaries import Summarizer
+from app.ui.arguments import text, whole
 from app.ui.inputs import upload_box
 from app.ui.session import MODEL, Session
 from app.ui.summaries_tab import summarise
@@ -81,7 +82,7 @@ class Api:
     def status(self, id: str) -> dict[str, Any]:
         """How far a document has been read; with the id of a reading, how far that one is."""
         try:
-            document = self._session.library.store.document(id)
+            document = self._session.library.store.document(text("id", id))
         except REFUSALS as error:
             raise _refusal(error) from error
         reading = document.reading
@@ -101,8 +102,10 @@ class Api:
     ) -> Iterator[str | dict[str, Any]]:
         """Stream an answer's text as it grows, then the whole answer with its sources."""
         try:
-            self._session.finished(self._session.library.store.document(id))
-            scope = Scope(chapter=chapter or None, as_of_chapter=as_of_chapter or None)
+            self._session.finished(self._session.library.store.document(text("id", id)))
+            question = text("question", question)
+            until = whole("as_of_chapter", as_of_chapter)
+            scope = Scope(whole("chapter", chapter) or None, until or None)
             self._session.generations.check(id, question, scope)
             generation = self._session.generations.start(id, question, scope)
         except REFUSALS as error:
@@ -118,7 +121,9 @@ class Api:
     def summarize(self, id: str, chapter: int = 0) -> dict[str, Any]:
         """The summary of one chapter; chapter 0 is the whole book."""
         try:
-            document = self._session.finished(self._session.library.store.document(id))
+            chapter = whole("chapter", chapter)
+            known = self._session.library.store.document(text("id", id))
+            document = self._session.finished(known)
             watch = self._session.begin_summary(document.id)
             with self._session.summarising(document.id, watch):
                 made = summarise(Summarizer(self._session.library, watch), document, chapter)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from archives import MANIFEST, edit_blob, edit_manifest, edit_tensors, members, write
 from novels import KINDS, QUESTION, Interrupted, Shelf, kind_settings, novel, read_novel
 
+from app.answering.answers import Source
 from app.errors import InvalidArchive, InvalidSetting, NotReady
 from app.exchange.archive import import_document
 from app.exchange.export import export_document
 from app.library import Library, ReadProgress
+from app.storage.checksums import checksum
 from app.storage.store import Document, Message, Summary
 from memory_models.errors import BrokenState
 
@@ -53,9 +56,8 @@ def test_a_round_trip_gives_the_same_document_and_answer(
     for title in ("One", "Two"):
         chat = library.store.start_chat(document.id, title)
         library.store.say(chat, Message("user", QUESTION))
-        library.store.say(
-            chat, Message("assistant", "Mara.", 0.5, [{"segment": 1, "weight": 0.25}])
-        )
+        place = Source(1, 1, 1, 1, weight=0.25, text="Mara hid the key.", label_first="1")
+        library.store.say(chat, Message("assistant", "Mara.", 0.5, [asdict(place)]))
     before, said = everything(library, document), ask(library, document)
     out = tmp_path / "novel.bookstate"
     assert export_document(library.store, document.id[:7], out) == document
@@ -130,13 +132,21 @@ def test_an_unfinished_document_is_not_exported(library: Library, tmp_path: Path
     assert list(tmp_path.glob("*.zip")) == []
 
 
-def test_a_stored_state_that_was_damaged_is_not_exported(library: Library, tmp_path: Path) -> None:
+@pytest.mark.parametrize("known", [False, True], ids=["by its checksum", "by the whole"])
+def test_a_stored_state_that_was_damaged_is_not_exported(
+    library: Library, tmp_path: Path, known: bool
+) -> None:
     document = read_novel(library)
     with library.store.writing() as db:
         db.execute("UPDATE states SET blob = zeroblob(9) WHERE part = 'slots' AND segment = 3")
+        if known:
+            right = checksum("slots", 3, bytes(9))
+            db.execute(
+                "UPDATE checksums SET crc32 = ? WHERE part = 'slots' AND segment = 3", [right]
+            )
     out = tmp_path / "out.zip"
     out.write_bytes(b"the last good one")
-    with pytest.raises(InvalidArchive, match="remove it and read it again"):
+    with pytest.raises((InvalidArchive, BrokenState), match="and read it again"):
         export_document(library.store, document.id, out)
     assert out.read_bytes() == b"the last good one"
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["out.zip"]

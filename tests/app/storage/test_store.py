@@ -25,6 +25,7 @@ TABLES = {
     "pages",
     "segments",
     "states",
+    "checksums",
     "jobs",
     "chats",
     "messages",
@@ -37,6 +38,7 @@ NAMES = (
     "0003_documents_and_readings",
     "0004_evidence_of_messages",
     "0005_what_messages_used",
+    "0006_checksums_of_states",
 )
 
 

@@ -1,0 +1,182 @@
+"""The door as Chromium meets it; skipped where Playwright or Chromium is not installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+from novels import QUESTION, read_novel
+
+from app.library import Library
+from app.ui.server import build_ui, launch_ui
+from app.web.door import Door
+from app.worker import Worker
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
+]
+
+NAMES = ("evil.example", "rebound.example", "x.localhost", "localhost.")
+EVIL = """<pre id=said></pre><script>
+const say = (...words) => document.getElementById("said").textContent += words.join(" ") + "\\n";
+const post = (body) => ({method: "POST", headers: {"Content-Type": "application/json"}, body});
+async function attack(name) {
+  const there = `http://${name}:PORT`, api = there + "/gradio_api";
+  try {
+    const asked = await (await fetch(api + "/call/list_documents", post('{"data":[]}'))).json();
+    const told = await (await fetch(api + "/call/list_documents/" + asked.event_id)).text();
+    const id = JSON.parse(told.split("data: ")[1])[0][0].id;
+    say(name, "READ");
+    const call = {data: [id, "theirs, by " + name], fn_index: RENAME, session_hash: "evil" + name};
+    await fetch(api + "/queue/join", post(JSON.stringify(call)));
+  } catch (error) { say(name, "refused"); }
+  try {
+    const form = new FormData();
+    form.append("files", new Blob(["x".repeat(1000)]), "evil.txt");
+    await fetch(api + "/upload", {method: "POST", body: form, mode: "no-cors"});
+  } catch (error) { }
+}
+(async () => {
+  for (const name of ["127.0.0.1", "localhost", location.hostname, NAMES]) await attack(name);
+  say("END");
+})();
+</script><a id=link href=http://127.0.0.1:PORT/>a link</a>"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    mapped = ",".join(f"MAP {name} 127.0.0.1" for name in NAMES)
+    with playwright.sync_playwright() as player:
+        opened = player.chromium.launch(
+            executable_path=CHROMIUM,
+            # Chromium's own protection of local addresses is off: ours is what is tried.
+            args=[
+                "--no-sandbox",
+                f"--host-resolver-rules={mapped}",
+                "--disable-features=LocalNetworkAccessChecks",
+            ],
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def address(library: Library) -> Iterator[str]:
+    read_novel(library)
+    blocks = build_ui(library, Worker(library))
+    yield launch_ui(blocks, library, "127.0.0.1", 0, None)
+    blocks.close(verbose=False)
+
+
+@pytest.fixture
+def evil(address: str) -> Iterator[tuple[str, str]]:
+    """The hostile page, and the port from which another server sends it."""
+    config = httpx.get(f"{address}config").json()
+    (rename,) = [d["id"] for d in config["dependencies"] if d["api_name"] == "rename"]
+    names = ", ".join(json.dumps(name) for name in NAMES)
+    html = EVIL.replace("PORT", address.rstrip("/").rpartition(":")[2])
+    html = html.replace("RENAME", str(rename)).replace("NAMES", names)
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as site:
+        Thread(target=site.serve_forever, daemon=True).start()
+        yield html, str(site.server_port)
+        site.shutdown()
+
+
+def visited(browser: Any, url: str, html: str) -> str:
+    """What the hostile page says after it tried everything; a rebound name serves it itself."""
+    page = browser.new_page()
+    if url.endswith("/evil"):
+        page.route(url, lambda route: route.fulfill(content_type="text/html", body=html))
+    page.goto(url)
+    page.wait_for_function("document.getElementById('said').textContent.includes('END')")
+    said = str(page.inner_text("#said"))
+    page.click("#link")
+    page.get_by_text("bookstate", exact=True).first.wait_for()  # a link opens the page
+    page.close()
+    return said
+
+
+def uploaded(library: Library) -> int:
+    return len(list((library.settings.home / "uploads").rglob("evil*")))
+
+
+@pytest.mark.parametrize("door", ["open", "closed"])
+def test_a_hostile_page(
+    browser: Any,
+    library: Library,
+    address: str,
+    evil: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    door: str,
+) -> None:
+    html, port = evil
+    if door == "open":
+
+        async def through(self: Door, *request: Any) -> None:
+            await self.app(*request)
+
+        monkeypatch.setattr(Door, "__call__", through)
+    starts = [f"http://{name}:{port}/" for name in ("evil.example", "127.0.0.1", "localhost")]
+    rebound = f"{address.replace('127.0.0.1', 'rebound.example')}evil"
+    for start in (*starts, rebound):
+        read = visited(browser, start, html).count("READ")
+        assert bool(read) == (door == "open"), start
+    deadline = time.monotonic() + 10
+    while door == "open" and time.monotonic() < deadline and not renamed(library):
+        time.sleep(0.05)
+    assert renamed(library) == bool(uploaded(library)) == (door == "open")
+
+
+def renamed(library: Library) -> bool:
+    return library.list()[0].title.startswith("theirs")
+
+
+def test_the_page_works_within_its_content_policy(
+    browser: Any, library: Library, address: str, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url))
+    page.goto(address)
+    title = library.list()[0].title
+    page.locator("[role=gridcell]:visible").filter(has_text=title).first.click()
+    page.get_by_role("tab", name="Chat").click()
+    page.locator("textarea:visible").first.fill(QUESTION)
+    page.keyboard.press("Enter")
+    page.get_by_text("Confidence").wait_for()
+    page.get_by_role("tab", name="Summaries").click()
+    page.get_by_role("tab", name="Memory").click()
+    page.locator(".js-plotly-plot .bars").first.wait_for()
+    assert not [text for text in said if "Content Security Policy" in text or "EvalError" in text]
+    assert {url for url in asked if not url.startswith((address, "data:", "blob:"))} == set()
+    handler = "'<img src=x onerror=\"window.ran = 1\">'"
+    page.evaluate(f"document.body.insertAdjacentHTML('beforeend', {handler})")
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.ran") is None  # markup that slipped through does not run
+    assert [text for text in said if "Content Security Policy" in text]
+    page.close()
