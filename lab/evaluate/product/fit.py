@@ -1,9 +1,9 @@
 """Fitting confidence to measured answers: a logistic regression of "right" on an answer's signals.
 
 All kinds of questions weigh the same. The threshold of abstaining is found first: at most
-`MOST_ABSTAINED` of the answerable questions may be abstained from. Then the answers that are left
-are fitted, and the words are chosen: `sure` down to where `SURE_RIGHT` of the answers are right,
-and `likely` down to where `LIKELY_RIGHT` of the rest are.
+`MOST_ABSTAINED` of the answerable questions of each kind may be abstained from. Then the answers
+that are left are fitted, and the words are chosen: `sure` down to where `SURE_RIGHT` of the answers
+are right, and `likely` down to where `LIKELY_RIGHT` of the rest are.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ def _answerability(outcome: Outcome) -> float:
 
 
 def _abstain_below(outcomes: Sequence[Outcome]) -> float:
-    """The mean over kinds of the threshold that each answerable kind allows."""
+    """The largest threshold that every answerable kind allows."""
     found = []
     for kind in dict.fromkeys(o.kind for o in outcomes if o.accepted):
         own = sorted(_answerability(o) for o in outcomes if o.kind == kind and o.accepted)
         found.append(own[int(MOST_ABSTAINED * len(own))])
-    return min(0.95, sum(found) / len(found)) if found else 0.0
+    return min(found, default=0.0)
 
 
 def _shares(answered: Sequence[Outcome], asked: Mapping[str, int]) -> Tensor:
