@@ -238,10 +238,10 @@ class AnswerStream:
 
     @property
     def confidence(self) -> float:
-        """Calibrated probability that the answer is right."""
-        if not self.trace.log_probs and not self.abstains:
-            return 0.0
-        return self._confidence.of(self.signals())
+        """Calibrated probability that the answer is right; where there is none, that there is."""
+        if self.abstains:
+            return self._answerable
+        return self._confidence.of(self.signals()) if self.trace.log_probs else 0.0
 
     def signals(self) -> Signals:
         """What is known about the answer so far."""
@@ -267,10 +267,13 @@ class AnswerStream:
     @property
     def abstains(self) -> bool:
         """True if both looks together say that the document does not answer."""
-        if self._abstention is None:
-            return False
+        return self._abstention is not None and self._answerable < self._abstention.threshold
+
+    @property
+    def _answerable(self) -> float:
+        """The probability that there is an answer, by both looks."""
         looks = answerability_logit(self._answerability), answerability_logit(self._second)
-        return answerable(*looks) < self._abstention.threshold
+        return answerable(*looks)
 
     @property
     def supported(self) -> bool:
@@ -292,7 +295,9 @@ class AnswerStream:
         return Answer(
             answer=text,
             confidence=round(confidence, 4),
-            confidence_word=self._confidence.word(confidence, self.signals()),
+            confidence_word=(
+                "guess" if self.abstains else self._confidence.word(confidence, self.signals())
+            ),
             supported=supported,
             notice=notice,
             sources=sources,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.answering.answers import Answer
+from app.answering.answers import NOT_FOUND, Answer
 from app.cli.common import Backbone, DocumentId, Json, emit, err, opened, say
 from app.cli.progress import reading_bar
 from app.cli.question_file import ask_file
@@ -88,8 +88,9 @@ def _print(answer: Answer) -> None:
         text = " ".join(place.text.split()).strip('"\u201c\u201d')
         shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
         err.print(f'  p. {pages}: "{shown}"', style="dim", markup=False, soft_wrap=True)
-    sure = f"{answer.confidence_word}, confidence {answer.confidence:.2f}, {answer.seconds:.1f} s"
-    err.print(sure, style="dim", markup=False)
+    sure = f"{answer.confidence_word}, confidence {answer.confidence:.2f}, "
+    said = "" if answer.answer == NOT_FOUND else sure
+    err.print(f"{said}{answer.seconds:.1f} s", style="dim", markup=False)
 
 
 @commands.command()
