@@ -209,9 +209,9 @@ def test_a_zip_directory_that_points_before_the_file_is_damage():
 
 
 @pytest.mark.parametrize("nested", ["[", "[%\n", "<</A ", "[<</A"])
-def test_a_pdf_nested_too_deeply_is_damaged(nested):
+def test_a_pdf_nested_too_deeply_is_refused(nested):
     deep = PDF.replace(b"BT ", b"BT " + nested.encode() * 3_000)
-    with pytest.raises(DamagedDocument, match=r"nested|cannot be read"):
+    with pytest.raises(UnreadableDocument):  # which one depends on how deep the stack is already
         read_book(deep, "a.pdf")
     with suppress(UnreadableDocument):  # in an object instead
         read_book(PDF.replace(b"/Type /Page ", b"/A " + nested.encode() * 3_000), "a.pdf")
