@@ -25,7 +25,7 @@ from app.ui.texts import (
     status,
 )
 
-HEADERS = ["Title", "Memory", "Pages", "Tokens", "State", "vs KV cache", "Status", "Id"]
+HEADERS = ["Title", "Memory", "Pages", "Length", "Size", "Shrunk to", "Status", "Id"]
 WIDTHS: list[str | int] = ["25%", "13%", "8%", "9%", "9%", "8%", "14%", "14%"]
 NOT_CALIBRATED = (
     "This model is not calibrated, so it may look for an answer in the wrong places. "

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from app.answering.answers import CLOSEST, NOT_FOUND
+from app.answering.confidence import words_of
 from app.cli.progress import pace_text
 from app.library import ReadProgress
 from app.storage.store import BOOK, Document, Job, Message, Reading, Summary
@@ -23,8 +24,6 @@ PASSAGES = "These passages come closest:"
 LONGEST_CHIP = 70  # characters of an earlier question
 QUOTES = 3  # sentences shown where nothing was found
 LONGEST_QUOTE = 400  # characters
-COMMON = ("a", "an", "the", "of", "and", "or", "to", "in", "on", "at", "for", "is", "was", "were")
-_WORD = re.compile(r"\w+")
 _PARTS = re.compile(r"(\w+)")
 NO_DOCUMENTS = "Drop a book to begin."
 SHORT_TITLE = 5  # "I", "XVII": a number alone would not be understood
@@ -160,7 +159,7 @@ def _quote(evidence: Mapping[str, Any], answer: str) -> str:
     line = _plain_quote(evidence)
     if len(line) > LONGEST_QUOTE:
         line = line[: LONGEST_QUOTE - 1].rstrip() + "…"
-    words = {word.lower() for word in _WORD.findall(answer) if word.lower() not in COMMON}
+    words = set(words_of(answer))
     parts = (
         f"<mark>{escape(part)}</mark>" if part.lower() in words else escape(part)
         for part in _PARTS.split(line)
