@@ -292,7 +292,7 @@ class Library:
         tokenizer = self.backbone.tokenizer
         prompt = question_prompt(tokenizer, question, after)
         memory, windows = self.memory_of(document), self.settings.windows
-        earlier = after.text if after else ""
+        earlier, calibration = after.text if after else "", self.engine.calibration
         return AnswerStream(
             tokenizer,
             lambda: self._states.open(document, memory, question, scope, windows, earlier),
@@ -300,11 +300,11 @@ class Library:
             question,
             prompt,
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
-            self.engine.calibration.confidence,
+            calibration.confidence,
             self._states.scope_note(document, memory, scope),
             self.engine.abstention_of(memory),
             document.reading.id,
-            self.engine.calibration.looks,
+            calibration.looks,
             after,
         )
 
@@ -368,7 +368,7 @@ class Library:
         found = []
         for sentence in best:
             segment = segments[sentence.segment]
-            raw = segment.text[sentence.start : sentence.end]
+            raw = sentence.text
             start = segment.start + sentence.start + len(raw) - len(raw.lstrip())
             text = raw.strip()
             first, last = (

@@ -2,8 +2,9 @@
 
 The first look opens the segments that the question addresses. Its attention says which sentences
 answer (`app/answering/evidence.py`). The second look sees only the best sentence's kept slots and
-some tokens around them, so that what stands side by side in a segment is not confused. It answers
-unless it is much less sure than the first one that there is an answer.
+some tokens around them, so that what stands side by side in a segment is not confused. Both looks
+together decide whether there is an answer. The second one gives it, unless it is much less sure
+than the first one that there is.
 """
 
 from __future__ import annotations
@@ -139,12 +140,11 @@ class AnswerStream:
         self._first_token_seconds = 0.0
         self._mass: dict[int, float] = {}
         self._answerability = 1.0  # by the first look
-        self._second = 1.0  # by the look that answers
+        self._second = 1.0  # by the second look, or by the first where there is no other
         self._agrees = False  # both looks begin with the same token
         self._looked_at = 0  # sentences that are rows of the look that answers
         self._row = (-1, 0.0)  # the first look's heaviest row: its segment and its weight
         self.sentences: list[Sentence] = []  # of the opened segments, best first
-        self._shown: list[str] = []  # the text of the best of them
         self.trace = Trace()
 
     def __iter__(self) -> Iterator[str]:
@@ -205,17 +205,13 @@ class AnswerStream:
 
     def _rank(self, pointed: Mapping[int, Tensor], weights: Mapping[int, float]) -> None:
         """Find the sentences that the first look points at; weights: of the rows, by segment."""
-        texts = self._read_texts(sorted(pointed))
         self.sentences = rank_sentences(
             self._question,
-            texts,
+            self._read_texts(sorted(pointed)),
             pointed,
             self._tokenizer,
             self.after.text if self.after else "",
         )
-        by_segment = {text.segment: text.text for text in texts}
-        best = self.sentences[:MOST]
-        self._shown = [by_segment[s.segment][s.start : s.end] for s in best]
         self._row = max(weights.items(), key=lambda item: item[1])
 
     def _asked(self, reading: Reading, abstention: Abstention | None) -> Mixture:
@@ -234,14 +230,16 @@ class AnswerStream:
             return
         best = max(range(len(weights)), key=lambda row: weights[row])
         self.sentences.insert(0, self.sentences.pop(best))
-        self._shown.insert(0, self._shown.pop(best))
 
     @property
     def confidence(self) -> float:
         """Calibrated probability that the answer is right; where there is none, that there is."""
+        return self._confident(self.signals())
+
+    def _confident(self, signals: Signals) -> float:
         if self.abstains:
             return self._answerable
-        return self._confidence.of(self.signals()) if self.trace.log_probs else 0.0
+        return self._confidence.of(signals) if self.trace.log_probs else 0.0
 
     def signals(self) -> Signals:
         """What is known about the answer so far."""
@@ -258,7 +256,9 @@ class AnswerStream:
             evidence=first,
             lead=first - best[1] if len(best) > 1 else first,
             same_row=float(same),
-            **word_shares(self._said(), self._question, self._shown),
+            **word_shares(
+                self._said(), self._question, [sentence.text for sentence in self.sentences[:MOST]]
+            ),
         )
 
     def _said(self) -> str:
@@ -275,11 +275,6 @@ class AnswerStream:
         looks = answerability_logit(self._answerability), answerability_logit(self._second)
         return answerable(*looks)
 
-    @property
-    def supported(self) -> bool:
-        """False where the memory does not make the answer likelier than chance would."""
-        return self.confidence >= self._confidence.threshold
-
     def weights(self) -> dict[int, float]:
         """Segment -> share of the attention mass, summing to 1, largest first."""
         total = sum(self._mass.values())
@@ -288,16 +283,16 @@ class AnswerStream:
 
     def finish(self, sources: list[Source], evidence: list[Evidence]) -> Answer:
         """The answer with its evidence; says so where the memory does not support it."""
-        text = NOT_FOUND if self.abstains else self._said()
-        confidence = self.confidence
-        supported = self.supported and bool(text) and not self.abstains
-        notice = "" if supported or self.abstains else NOT_SUPPORTED if text else NO_ANSWER
+        abstains, signals = self.abstains, self.signals()
+        text = NOT_FOUND if abstains else self._said()
+        confidence = self._confident(signals)
+        is_likely = confidence >= self._confidence.threshold
+        supported = is_likely and bool(text) and not abstains
+        notice = "" if supported or abstains else NOT_SUPPORTED if text else NO_ANSWER
         return Answer(
             answer=text,
             confidence=round(confidence, 4),
-            confidence_word=(
-                "guess" if self.abstains else self._confidence.word(confidence, self.signals())
-            ),
+            confidence_word="guess" if abstains else self._confidence.word(confidence, signals),
             supported=supported,
             notice=notice,
             sources=sources,

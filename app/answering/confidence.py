@@ -1,11 +1,11 @@
 """How sure an answer is: what is known about it, and the probability that it is right.
 
 `Signals` are measured while an answer is made. A logistic model of them (`Confidence`), fitted by
-`bookstate calibrate` on answers of many kinds, gives a probability, and two thresholds turn it
-into the word that people read: sure, likely or guess.
+`bookstate train confidence` to answers of many kinds, gives a probability, and two thresholds turn
+it into the word that people read: sure, likely or guess.
 
 An answer that only repeats words of the question, or has words that neither the evidence nor the
-question has, is called a guess whatever its probability.
+question has, is called a guess even if its probability is high.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Signals:
     log_prob: float = 0.0  # mean log-probability of its tokens
     gain: float = 0.0  # nats a token by which the memory makes it likelier
     answerability: float = 0.0  # log-odds that there is an answer, by the first look
-    second: float = 0.0  # the same by the look that answers
+    second: float = 0.0  # the same by the second look, or by the first where there is no other
     agrees: float = 0.0  # 1 if both looks begin with the same token
     row: float = 0.0  # weight of the row that answers most, of the first look
     evidence: float = 0.0  # share of the best sentence among all opened sentences

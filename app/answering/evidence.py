@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -37,7 +37,7 @@ class OpenedText:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of an opened segment: its characters in the segment, its tokens, its weight."""
+    """A sentence of an opened segment: its characters there, its tokens, its weight, its text."""
 
     segment: int
     start: int
@@ -45,6 +45,7 @@ class Sentence:
     first: int  # tokens first <= t < last
     last: int
     weight: float
+    text: str = ""
 
     @property
     def span(self) -> Span:
@@ -69,16 +70,12 @@ def rank_sentences(
         for text in texts
         for sentence in _sentences(text, pointed[text.segment], tokenizer)
     ]
-    by_segment = {text.segment: text.text for text in texts}
-    words = [set(_words(by_segment[s.segment][s.start : s.end])) for s in plain]
+    words = [set(_words(sentence.text)) for sentence in plain]
     shared = _scaled(_word_scores(question, earlier, words))
     attended = _scaled([sentence.weight for sentence in plain])
     scores = [a + w for a, w in zip(attended, shared, strict=True)]
     total = sum(scores) or 1.0
-    ranked = [
-        Sentence(s.segment, s.start, s.end, s.first, s.last, score / total)
-        for s, score in zip(plain, scores, strict=True)
-    ]
+    ranked = [replace(s, weight=score / total) for s, score in zip(plain, scores, strict=True)]
     return sorted(ranked, key=lambda s: (-s.weight, s.segment, s.start))
 
 
@@ -88,9 +85,12 @@ def joined(sentences: Sequence[Sentence], most: int = MOST) -> list[Sentence]:
     for sentence in sorted(sentences[:most], key=lambda s: (s.segment, s.start)):
         before = pieces[-1] if pieces else None
         if before and (before.segment, before.end) == (sentence.segment, sentence.start):
-            weight = before.weight + sentence.weight
-            pieces[-1] = Sentence(
-                before.segment, before.start, sentence.end, before.first, sentence.last, weight
+            pieces[-1] = replace(
+                before,
+                end=sentence.end,
+                last=sentence.last,
+                weight=before.weight + sentence.weight,
+                text=before.text + sentence.text,
             )
         else:
             pieces.append(sentence)
@@ -108,9 +108,10 @@ def _sentences(text: OpenedText, mass: Tensor, tokenizer: Tokenizer) -> Iterator
         last = first
         while last < len(offsets) and offsets[last][0] < end:
             last += 1
-        if last > first and text.text[start:end].strip():
+        said = text.text[start:end]
+        if last > first and said.strip():
             weight = sum(weights[first:last]) / math.sqrt(last - first)
-            yield Sentence(text.segment, start, end, first, last, weight)
+            yield Sentence(text.segment, start, end, first, last, weight, said)
         first, start = last, end
 
 
