@@ -106,7 +106,6 @@ class Api:
             question = text("question", question)
             until = whole("as_of_chapter", as_of_chapter)
             scope = Scope(whole("chapter", chapter) or None, until or None)
-            self._session.generations.check(id, question, scope)
             generation = self._session.generations.start(id, question, scope)
         except REFUSALS as error:
             raise _refusal(error) from error

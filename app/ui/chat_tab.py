@@ -248,8 +248,9 @@ class ChatTab:
         scope = _scope(part, chapter)
         try:
             document = self._session.ready(document_id)
-            generations.check(document.id, question, scope)
-            chat_id = chat_id or generations.start_chat(document.id, question)
+            if chat_id is None:
+                generations.check(document.id, question, scope)  # before a chat is stored
+                chat_id = generations.start_chat(document.id, question)
             generations.start(document.id, question, scope, chat_id, follows=not fresh)
         except REFUSALS as error:
             return [*[gr.skip()] * 4, note(str(error), "warning")]
@@ -277,11 +278,12 @@ class ChatTab:
         """Watch the answers that are being made for a chat until there is none."""
         generations = self._session.generations
         last = None
-        while chat_id is not None and (generation := generations.next_of(chat_id)) is not None:
-            last = generation
+        while chat_id is not None and (generation := generations.running(chat_id)) is not None:
+            last, asked, stored = generation, None, []
             for _ in generation.watch(turn=True):
-                yield self._now(chat_id)
-            generation.wait()
+                if generation.begun != asked:  # the question is stored when its turn comes
+                    asked, stored = generation.begun, self._stored(chat_id)
+                yield self._now(chat_id, stored)
         messages = self._session.library.store.messages(chat_id) if chat_id is not None else []
         said = note(last.note if last.replied else FAILED, "warning") if last else ""
         yield [
@@ -292,24 +294,20 @@ class ChatTab:
             said,
         ]
 
-    def _now(self, chat_id: int) -> list[Any]:
-        """The chat while something is being made for it."""
-        shown = self._session.generations.shown(chat_id)
-        bubbles = [_bubble(m) for m in shown.messages]
-        if shown.growing is not None:
-            growing = escape(shown.growing.text or "…")
-            bubbles.append({"role": "assistant", "content": growing})
-        for waiting in shown.waiting:
-            bubbles.append({"role": "user", "content": waiting_html(waiting.wish.question)})
-        hidden = gr.update(visible=False)
-        return [
-            bubbles,
-            *[gr.skip()] * 2,
-            hidden,
-            *[gr.skip()] * 2,
-            gr.update(interactive=True),
-            "",
-        ]
+    def _stored(self, chat_id: int) -> list[dict[str, str]]:
+        return [_bubble(m) for m in self._session.library.store.messages(chat_id)]
+
+    def _now(self, chat_id: int, stored: list[dict[str, str]]) -> list[Any]:
+        """The chat while something is being made for it; stored: its bubbles so far."""
+        bubbles = list(stored)
+        for generation in self._session.generations.in_line(chat_id):
+            if generation.begun:
+                said = {"role": "assistant", "content": escape(generation.text or "…")}
+            else:
+                said = {"role": "user", "content": waiting_html(generation.wish.question)}
+            bubbles.append(said)
+        same, stoppable = gr.skip(), gr.update(interactive=True)
+        return [bubbles, same, same, gr.update(visible=False), same, same, stoppable, ""]
 
     def check_length(self, question: str) -> str:
         """A line about a question that is too long to be asked."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from threading import Condition, Lock, Thread
 
 from app.answering.answers import Answer
@@ -19,6 +18,7 @@ from app.library import Library
 from app.state_reader import Scope
 from app.storage.store import Message
 from app.ui.replies import NOTHING_SAID, Replies, Wish
+from app.ui.texts import shortened
 
 TITLE_LENGTH = 60
 MOST_WAITING = 3  # questions of one chat behind the one that is being answered
@@ -102,15 +102,6 @@ class Generation:
                 return
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A chat as it is now: what is stored, what grows, and the questions that wait."""
-
-    messages: list[Message]
-    growing: Generation | None
-    waiting: list[Generation]
-
-
 class Generations:
     """Makes answers one after the other, and stores those that belong to a chat."""
 
@@ -155,27 +146,16 @@ class Generations:
 
     def start_chat(self, document_id: str, question: str) -> int:
         """A new chat, named after its first question."""
-        title = " ".join(question.split())
-        if len(title) > TITLE_LENGTH:
-            title = title[: TITLE_LENGTH - 1].rstrip() + "…"
+        title = shortened(question, TITLE_LENGTH)
         return self._library.store.start_chat(document_id, title)
 
-    def shown(self, chat_id: int) -> Shown:
-        """What a chat shows now."""
-        own = [g for g in self._snapshot() if g.chat_id == chat_id]
-        growing = next((g for g in own if g.begun), None)
-        return Shown(
-            self._library.store.messages(chat_id), growing, [g for g in own if not g.begun]
-        )
-
-    def next_of(self, chat_id: int) -> Generation | None:
-        """The first generation of a chat that is being made, or waits."""
-        return next((g for g in self._snapshot() if g.chat_id == chat_id), None)
+    def in_line(self, chat_id: int | None) -> list[Generation]:
+        """The generations of a chat: the one that is being made, then those that wait."""
+        return [g for g in self._snapshot() if g.chat_id == chat_id and chat_id is not None]
 
     def running(self, chat_id: int | None) -> Generation | None:
-        """The last generation that is being made, or waits, for a chat."""
-        found = [g for g in self._snapshot() if g.chat_id == chat_id and chat_id is not None]
-        return found[-1] if found else None
+        """The generation of a chat that is being made, or is the next to be."""
+        return next(iter(self.in_line(chat_id)), None)
 
     def stop_document(self, document_id: str) -> None:
         """Stop every generation about a document and wait until each has stored what it said."""
@@ -218,14 +198,13 @@ class Generations:
             generation.finish()
 
     def _reply(self, generation: Generation) -> None:
+        if generation.stopped and generation.chat_id is not None:
+            return  # a question that was stopped before its turn leaves nothing
         document = self._library.store.document(generation.document_id)
         after = self._turn_before(generation)
         asked = Message("user", generation.wish.question, about=after.question if after else "")
-        if not generation.stopped or generation.chat_id is None:
-            self._keep(generation, asked)
-            generation.begin()
-        elif not generation.begun:
-            return  # a question that was stopped before its turn leaves nothing
+        self._keep(generation, asked)
+        generation.begin()
         reply = Message("assistant", "")
         try:
             reply = self._replies.reply(document, generation, after)

@@ -50,36 +50,28 @@ class Replies:
 
     def reply(self, document: Document, generation: Generation, after: Turn | None) -> Message:
         """The reply, which grows in `generation` while it is made."""
-        wish = generation.wish
-        intent = self._intent(document, generation)
+        wish, is_chat = generation.wish, generation.chat_id is not None
+        if wish.every_page:
+            return self._every_page(document, generation)
+        intent = self._intent(document, wish) if is_chat else Intent("question")
         if intent.kind == "greeting":
             text = GREETING.format(title=document.title)
             generation.show(text)
             return Message("assistant", text)
         if intent.kind == "summary":
             return self._summary(document, generation, intent.chapter or wish.scope.chapter)
-        if wish.every_page:
-            return self._every_page(document, generation)
         stream = self._library.ask(document.id, wish.question, wish.scope, after=after)
         generation.note = stream.note
-        language = self._not_taught(generation)
+        language = not_taught(wish.question, self._library.backbone.name) if is_chat else None
         if language is not None:
             generation.note = f"{NOT_TAUGHT.format(language)} {stream.note}".strip()
         if intent.kind == "passages" or language is not None:
             return self._passages(document, generation, stream)
         return self._answer(document, generation, stream)
 
-    def _intent(self, document: Document, generation: Generation) -> Intent:
-        if generation.chat_id is None or generation.wish.every_page:
-            return Intent("question")
+    def _intent(self, document: Document, wish: Wish) -> Intent:
         chapters = self._library.store.chapters(document.reading)
-        return intent_of(generation.wish.question, len(chapters))
-
-    def _not_taught(self, generation: Generation) -> str | None:
-        """The language of what was typed in a chat, where the backbone was not taught it."""
-        if generation.chat_id is None:
-            return None
-        return not_taught(generation.wish.question, self._library.backbone.name)
+        return intent_of(wish.question, len(chapters))
 
     def _answer(self, document: Document, generation: Generation, stream: AnswerStream) -> Message:
         for piece in _until_stopped(stream, generation):

@@ -84,6 +84,12 @@ def pages(source: Mapping[str, Any]) -> str:
     return f"page {first}" if first == last else f"pages {first}\u2013{last}"
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text as one line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
 def note(text: str, kind: str = "quiet") -> str:
     """A line of plain text as HTML; kind is quiet, good or warning."""
     return f'<p class="bs-note bs-{kind}">{escape(text)}</p>' if text else ""
@@ -143,10 +149,7 @@ def items_html(items: Sequence[Mapping[str, Any]]) -> str:
 
 def about_html(question: str) -> str:
     """A chip that says which earlier question the next one follows."""
-    line = " ".join(question.split())
-    if len(line) > LONGEST_CHIP:
-        line = line[: LONGEST_CHIP - 1].rstrip() + "…"
-    return f'<span class="bs-chip">about: {escape(line)}</span>'
+    return f'<span class="bs-chip">about: {escape(shortened(question, LONGEST_CHIP))}</span>'
 
 
 def waiting_html(question: str) -> str:
@@ -156,9 +159,7 @@ def waiting_html(question: str) -> str:
 
 def _quote(evidence: Mapping[str, Any], answer: str) -> str:
     """A sentence with the answer's words marked, and its page."""
-    line = _plain_quote(evidence)
-    if len(line) > LONGEST_QUOTE:
-        line = line[: LONGEST_QUOTE - 1].rstrip() + "…"
+    line = shortened(_plain_quote(evidence), LONGEST_QUOTE)
     words = set(words_of(answer))
     parts = (
         f"<mark>{escape(part)}</mark>" if part.lower() in words else escape(part)

@@ -413,7 +413,7 @@ class TestChatTab:
             for _ in range(3):
                 assert tab.ask(document.id, chat, "And why?", WHOLE, None)[-1] == ""
             assert "wait already" in tab.ask(document.id, chat, "Who?", WHOLE, None)[-1]
-            bubbles = tab._now(chat)[0]
+            bubbles = tab._now(chat, tab._stored(chat))[0]
             assert [b["role"] for b in bubbles] == ["user"] * 4
             assert "waits for its turn" in bubbles[1]["content"]
         *_, last = tab.follow(document.id, chat)
