@@ -69,7 +69,7 @@ class TrainedParts:
     def __init__(self, backbone: Backbone) -> None:
         self.files = AdapterFiles(backbone)
         self._backbone = backbone
-        self._opened: dict[tuple[str, ...], Any] = {}
+        self._opened: dict[tuple[str, str], Any] = {}
 
     def write_gate(self, name: str = "") -> WriteGate | None:
         """The gate that scores slots while a segment is being read."""
@@ -107,21 +107,12 @@ class TrainedParts:
         name = name or self.files.in_use(kind) or ""
         if not name:
             return None
-        return self._once((kind, name), kind, name, open_part)
-
-    def _once(
-        self,
-        key: tuple[str, ...],
-        kind: str,
-        name: str,
-        open_part: Callable[[str, Adapter], T],
-    ) -> T | None:
-        if key not in self._opened:
+        if (kind, name) not in self._opened:
             found = self.files.load(kind, name)
             if found is None:
                 return None
-            self._opened[key] = open_part(name, found)
-        return cast(T, self._opened[key])
+            self._opened[kind, name] = open_part(name, found)
+        return cast(T, self._opened[kind, name])
 
     def _over_answers(self, kind: str) -> AdaptedDecoder | None:
         """An adapter merged over the answer adapter that it was trained over, if that is here."""

@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.bodies import BodyLimits, Counted, drain, stated_too_large
 from app.web.callers import PAGES, Callers
-from app.web.headers import dress
+from app.web.headers import dress, without
 from app.web.login import is_open
-from app.web.nonces import Marked, new_nonce, uncompressed
+from app.web.nonces import Marked, new_nonce
 
 LoggedIn = Callable[[HTTPConnection], bool]
 _REFUSED_SOCKET = 1008  # the code of websockets for a broken rule
@@ -66,6 +66,7 @@ class Door:
         nonce = new_nonce()
         send = _dressed(send, allowed, nonce)
         most = self.limits.of(connection.scope["path"])
+        inside = without(scope, b"origin")  # it is checked here: Gradio would allow more of them
         if why := self.callers.why_refused(connection, scope["method"]):
             await self._refuse(403, why, scope, receive, send)
         elif scope["method"] == "OPTIONS" and _ASKED_METHOD in connection.headers:
@@ -75,10 +76,10 @@ class Door:
         elif stated_too_large(connection, most):
             await self._refuse(413, _too_large(most), scope, receive, send)
         elif connection.scope["path"] in PAGES:
-            page = uncompressed(_without_origin(scope))
+            page = without(inside, b"accept-encoding")  # nonces are written into the plain page
             await self._enter(page, receive, Marked(send, nonce), most)
         else:
-            await self._enter(_without_origin(scope), receive, send, most)
+            await self._enter(inside, receive, send, most)
 
     def _may_enter(self, connection: HTTPConnection) -> bool:
         return is_open(connection.scope["path"]) or self.logged_in(connection)
@@ -125,12 +126,6 @@ def _dressed(send: Send, allowed_origin: str | None, nonce: str) -> Send:
 
 def _preflight(allowed_origin: str | None) -> Response:
     return Response(status_code=204, headers=_PREFLIGHT if allowed_origin else {})
-
-
-def _without_origin(scope: Scope) -> Scope:
-    """The request without its origin, which was checked: Gradio would allow more of them."""
-    kept = [(name, value) for name, value in scope["headers"] if name != b"origin"]
-    return {**scope, "headers": kept}
 
 
 def _too_large(most: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from starlette.datastructures import MutableHeaders
+from starlette.types import Scope
 
 # No directive names a foreign host, so a page that was tampered with cannot send anything away.
 POLICY = {
@@ -59,6 +60,12 @@ def dress(headers: MutableHeaders, allowed_origin: str | None, nonce: str) -> No
         del headers["set-cookie"]
         for cookie in cookies:
             headers.append("set-cookie", confined(cookie))
+
+
+def without(scope: Scope, name: bytes) -> Scope:
+    """The request without one of its headers; name: in lower case."""
+    kept = [(header, value) for header, value in scope["headers"] if header != name]
+    return {**scope, "headers": kept}
 
 
 def confined(cookie: str) -> str:

@@ -10,7 +10,7 @@ import re
 import secrets
 
 from starlette.datastructures import MutableHeaders
-from starlette.types import Message, Scope, Send
+from starlette.types import Message, Send
 
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
 
@@ -18,12 +18,6 @@ _SCRIPT = re.compile(rb"<script(?=[\s>])")
 def new_nonce() -> str:
     """A number that nobody can guess, for one response."""
     return secrets.token_urlsafe(18)
-
-
-def uncompressed(scope: Scope) -> Scope:
-    """The request as one that takes no compressed answer, because the answer is changed."""
-    kept = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-    return {**scope, "headers": kept}
 
 
 class Marked:
