@@ -8,7 +8,7 @@ answer is right" on how much likelier the memory makes it, over right books and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,8 @@ from torch import Tensor
 from app.answering.confidence import Confidence
 from lab.evaluate.cases.case import Case, Window
 from lab.evaluate.harness import Outcome
-from lab.evaluate.scores import contains
+from lab.evaluate.logistic import logistic
+from lab.evaluate.scores import RIGHT_F1, contains
 from memory_models.address import Head, question_queries, standardize
 from memory_models.backbone import Backbone
 from memory_models.errors import InvalidRequest
@@ -26,7 +27,7 @@ from memory_models.memories.adaptive import QUERY_DISTANCE, read_tokens
 from memory_models.prompt import address_query
 
 MOST_ABSTAINED = 0.08  # of answerable questions
-RIGHT_F1 = 0.5  # an answer with at least this token F1 counts as right
+RIDGE = 0.1  # of the weights that confidence is fitted with
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,8 @@ def fit_confidence(
     can_abstain = any(o.answerability < 1 for o in outcomes)
     features[:, 3] *= can_abstain
     labels = torch.tensor([*map(float, right), *[0.0] * len(wrong)], dtype=torch.float64)
-    weights = _logistic(features, labels)
+    ridge = torch.full(features.shape[1:], RIDGE, dtype=torch.float64)
+    weights = logistic(features, labels, ridge, torch.ones_like(labels))
     probabilities = (features @ weights).sigmoid()
     of_right = probabilities[: len(book)][torch.tensor(list(right))]
     of_wrong = probabilities[len(book) :]
@@ -202,7 +204,7 @@ def fit_confidence(
         log_prob=float(weights[2]),
         answerability=float(weights[3]),
         threshold=threshold,
-        abstain_below=_abstain_below(book) if can_abstain else 0.0,
+        abstain_below=abstain_below(o.answerability for o in book) if can_abstain else 0.0,
         brier=float((probabilities - labels).pow(2).mean()),
         right_kept=float((of_right >= threshold).double().mean()),
         wrong_book_flagged=float((of_wrong < threshold).double().mean()),
@@ -211,19 +213,7 @@ def fit_confidence(
     )
 
 
-def _abstain_below(book: Sequence[Outcome]) -> float:
+def abstain_below(answerabilities: Iterable[float]) -> float:
     """The largest threshold with abstentions on at most `MOST_ABSTAINED` answerable questions."""
-    found = sorted(o.answerability for o in book)
+    found = sorted(answerabilities)
     return found[int(MOST_ABSTAINED * len(found))]
-
-
-def _logistic(features: Tensor, labels: Tensor, ridge: float = 0.1, steps: int = 50) -> Tensor:
-    """Newton's method with a small ridge, so that separable data stay finite."""
-    weights = features.new_zeros(features.shape[1])
-    penalty = ridge * torch.eye(features.shape[1], dtype=features.dtype)
-    for _ in range(steps):
-        p = (features @ weights).sigmoid()
-        slope = features.T @ (labels - p) - penalty @ weights
-        curvature = (features * (p * (1 - p)).unsqueeze(1)).T @ features + penalty
-        weights = weights + torch.linalg.solve(curvature, slope)
-    return weights

@@ -18,6 +18,7 @@ from lab.evaluate.cases.records import read_records
 from lab.evaluate.plan import EvaluationPlan
 from lab.evaluate.run import outcomes_of
 from lab.evaluate.settings import cases_of, measure_of
+from memory_models.backbone import Backbone
 
 PLANTED_WINDOWS = 66
 CONFIDENCE_CONDITIONS = ("adaptive", "wrong")
@@ -67,20 +68,30 @@ def calibrate(
     answers = engine.answers
     calibration = parse_calibration(notes, answers, backbone.name)
     fit = confidence_fit(engine.changed(calibration), confidence_plan, on_progress)
-    confidence = asdict(fit.confidence)
     assert confidence_plan.data is not None
     fitted = {"data": confidence_plan.data.name, "split": confidence_plan.split, **asdict(fit)}
-    if answers:
-        for name, value in (("confidence", confidence), ("confidence_fit", fitted)):
-            known = notes.pop(f"reader_{name}", {})  # the old name
-            known = notes.get(f"adapter_{name}", known)
-            notes[f"adapter_{name}"] = {**known, answers: value}
-    else:
-        notes |= {"confidence": confidence, "confidence_fit": fitted}
+    note_confidence(notes, answers, fit.confidence, fitted)
+    write_calibration(backbone, notes)
+    return notes
+
+
+def note_confidence(
+    notes: dict[str, Any], answers: str, confidence: Confidence, fitted: dict[str, Any]
+) -> None:
+    """Put a fit into a calibration: of an answer adapter, or (empty name) of the backbone."""
+    for name, value in (("confidence", asdict(confidence)), ("confidence_fit", fitted)):
+        if answers:
+            before = notes.pop(f"reader_{name}", {}) | notes.get(f"adapter_{name}", {})  # old name
+            notes[f"adapter_{name}"] = before | {answers: value}
+        else:
+            notes[name] = value
+
+
+def write_calibration(backbone: Backbone, notes: dict[str, Any]) -> None:
+    """Put a calibration next to its backbone, whole or not at all."""
     part = backbone.folder / f".{CALIBRATION}.part"
     part.write_text(json.dumps(notes, indent=1), "utf-8")
     part.replace(backbone.folder / CALIBRATION)
-    return notes
 
 
 def _found_heads(

@@ -11,6 +11,7 @@ from functools import cache
 
 from rouge_score.rouge_scorer import RougeScorer  # type: ignore[import-untyped]
 
+RIGHT_F1 = 0.5  # an answer with at least this token F1 counts as right
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation + "“”‘’—–…")
 

@@ -16,6 +16,7 @@ from importlib.resources import files
 from lab.evaluate.cases.background import Measure, at_depth, book_windows, planted_document
 from lab.evaluate.cases.planted import plant
 from lab.evaluate.cases.records import HELD_OUT, Record, read_records
+from lab.evaluate.cases.tasks import ROOM, depths_of
 from lab.evaluate.product.plan import ProductPlan
 from lab.evaluate.product.questions import Asked, Earlier, Question, Span
 from lab.train.answering.follow_ups import pairs_of
@@ -29,7 +30,6 @@ INVENTED_TOKENS = 33_000
 PAPER_TOKENS = 12_000
 PAPER_BOOK = 6_000  # tokens of a book around generated papers
 PAPER_DOCUMENTS = 12
-ROOM = 0.75  # largest fraction of a window that a fact may fill
 
 
 def documents(plan: ProductPlan, measure: Measure) -> list[Asked]:
@@ -139,7 +139,7 @@ def _facts(plan: ProductPlan, measure: Measure) -> Iterator[Asked]:
     ]
     books = (record.text for record in read_records(plan.books, "val"))
     background = book_windows(books, measure, FACT_TOKENS)
-    places = [at_depth((n + 0.5) / len(records), len(background)) for n in range(len(records))]
+    places = [at_depth(depth, len(background)) for depth in depths_of(len(records))]
     document = planted_document(background, [r.text for r in records], places, measure)
     found = []
     for record, (start, _) in zip(records, document.spans, strict=True):

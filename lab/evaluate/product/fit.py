@@ -8,34 +8,34 @@ are right, and `likely` down to where `LIKELY_RIGHT` of the rest are.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from app.answering.confidence import SIGNALS, Confidence, Signals, answerable, is_doubtful
-from app.calibration import CALIBRATION, calibration_json
+from app.calibration import calibration_json
 from app.engine import Engine
+from lab.evaluate.calibrate import abstain_below
+from lab.evaluate.calibrate_run import note_confidence, write_calibration
+from lab.evaluate.logistic import logistic
 from lab.evaluate.product.run import Outcome
 from memory_models.errors import BadData
 
-MOST_ABSTAINED = 0.08
 SURE_RIGHT, SURE_LEAST = 0.9, 0.75  # of all that are called so; confidence of each of them
 LIKELY_RIGHT, LIKELY_LEAST = 0.6, 0.45
 FEWEST = 20  # answers that a word must have
 RIDGE = 3.0  # of standardized weights, so that a few hundred answers do not fit noise
-STEPS = 50
 
 
 def fit_confidence(outcomes: Sequence[Outcome]) -> Confidence:
     """The confidence that fits these answers. Raises BadData where right or wrong ones are few."""
-    abstain_below = _abstain_below(outcomes)
-    answered = [o for o in outcomes if o.found and _answerability(o) >= abstain_below]
+    threshold = _abstain_below(outcomes)
+    answered = [o for o in outcomes if o.found and _answerability(o) >= threshold]
     right = sum(o.right for o in answered)
     if min(right, len(answered) - right) < FEWEST:
         raise BadData(
@@ -47,9 +47,9 @@ def fit_confidence(outcomes: Sequence[Outcome]) -> Confidence:
     )  # [n,signals]
     labels = torch.tensor([float(o.right) for o in answered], dtype=torch.float64)
     asked = Counter(o.kind for o in outcomes)  # a kind that is rarely answered weighs less
-    weights, bias = _logistic(features, labels, _shares(answered, asked))
+    weights, bias = _fitted(features, labels, _shares(answered, asked))
     named = {name: float(w) for name, w in zip(SIGNALS, weights, strict=True) if w != 0}
-    fitted = Confidence(float(bias), 0.0, named, abstain_below)
+    fitted = Confidence(float(bias), 0.0, named, threshold)
     sure, likely = _words(answered, fitted, asked)
     return replace(fitted, threshold=likely, sure=sure, likely=likely)
 
@@ -60,10 +60,11 @@ def _answerability(outcome: Outcome) -> float:
 
 def _abstain_below(outcomes: Sequence[Outcome]) -> float:
     """The largest threshold that every answerable kind allows."""
-    found = []
-    for kind in dict.fromkeys(o.kind for o in outcomes if o.accepted):
-        own = sorted(_answerability(o) for o in outcomes if o.kind == kind and o.accepted)
-        found.append(own[int(MOST_ABSTAINED * len(own))])
+    kinds = {o.kind for o in outcomes if o.accepted}
+    found = (
+        abstain_below(_answerability(o) for o in outcomes if o.kind == kind and o.accepted)
+        for kind in kinds
+    )
     return min(found, default=0.0)
 
 
@@ -76,20 +77,15 @@ def _shares(answered: Sequence[Outcome], asked: Mapping[str, int]) -> Tensor:
     return raw * len(answered) / raw.sum()
 
 
-def _logistic(features: Tensor, labels: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights [signals] and bias by Newton's method on standardized features."""
+def _fitted(features: Tensor, labels: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights [signals] and bias, fitted on standardized features."""
     mean, spread = features.mean(0), features.std(0)
     varies = spread > 1e-9
     scaled = torch.where(varies, (features - mean) / spread.clamp_min(1e-9), 0.0)
     design = torch.cat((scaled, torch.ones(len(labels), 1, dtype=scaled.dtype)), dim=1)
-    ridge = RIDGE * torch.eye(design.shape[1], dtype=scaled.dtype)
-    ridge[-1, -1] = 1e-6
-    found = design.new_zeros(design.shape[1])
-    for _ in range(STEPS):
-        p = (design @ found).sigmoid()
-        slope = design.T @ (shares * (labels - p)) - ridge @ found
-        curvature = (design * (shares * p * (1 - p)).unsqueeze(1)).T @ design + ridge
-        found = found + torch.linalg.solve(curvature, slope)
+    ridge = torch.full(design.shape[1:], RIDGE, dtype=scaled.dtype)
+    ridge[-1] = 1e-6
+    found = logistic(design, labels, ridge, shares)
     weights = torch.where(varies, found[:-1] / spread.clamp_min(1e-9), 0.0)
     return weights, found[-1] - (weights * mean).sum()
 
@@ -144,9 +140,5 @@ def write_confidence(engine: Engine, confidence: Confidence, notes: dict[str, An
             "Confidence is fitted for a calibrated backbone with an answer adapter in use; run "
             "`bookstate calibrate` and install an adapter first."
         )
-    for name, value in (("confidence", asdict(confidence)), ("confidence_fit", notes)):
-        before = {**known.pop(f"reader_{name}", {}), **known.get(f"adapter_{name}", {})}
-        known[f"adapter_{name}"] = {**before, engine.answers: value}
-    part = engine.backbone.folder / f".{CALIBRATION}.part"
-    part.write_text(json.dumps(known, indent=1), "utf-8")
-    part.replace(engine.backbone.folder / CALIBRATION)
+    note_confidence(known, engine.answers, confidence, notes)
+    write_calibration(engine.backbone, known)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.evaluate.scores import contains, normalize, token_f1
+from lab.evaluate.scores import RIGHT_F1, contains, normalize, token_f1
 from memory_models.errors import BadData
 
-RIGHT_F1 = 0.5  # an answer with at least this token F1 counts as right
 YES_OR_NO = ("yes", "no")
 Span = tuple[int, int]
 

@@ -64,8 +64,9 @@ def ask_all(library: Library, plan: ProductPlan, on_progress: OnProgress = quiet
 
 
 def _read(library: Library, asked: Asked, on_progress: OnProgress) -> str:
-    added = library.add(asked.text.encode(), "document.txt", title=asked.name[:80])
-    document = library.read(added.document.reading.id, on_progress)
+    document = library.add(
+        asked.text.encode(), "document.txt", title=asked.name[:80], on_progress=on_progress
+    ).document
     if library.store.text(document.reading.text_id).text != asked.text:
         raise BadData(f"{asked.name}: the stored text is not the given one, so no place fits.")
     return document.id
@@ -86,17 +87,17 @@ def _ask(library: Library, document_id: str, asked: Asked, look: str) -> Iterato
             (texts[s.segment].start + s.start, texts[s.segment].start + s.end)
             for s in stream.sentences
         ]
-        text = answer.answer
+        found = not stream.abstains
         yield Outcome(
             kind=question.kind,
             look=look,
             document=asked.name,
             question=question.question,
             accepted=question.answers,
-            answer=text,
-            found=not stream.abstains,
-            right=is_right(text, question.answers, found=not stream.abstains),
-            f1=0.0 if stream.abstains else token_f1(text, question.answers),
+            answer=answer.answer,
+            found=found,
+            right=is_right(answer.answer, question.answers, found=found),
+            f1=token_f1(answer.answer, question.answers) if found else 0.0,
             confidence=answer.confidence,
             word=answer.confidence_word,
             rank=_rank(question, places),

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lab.train.examples import Asked, Unit, to_abstain
-from memory_models.memory import Span
 
 Offsets = Callable[[str], Sequence[tuple[int, int]]]
 """Characters of each token of a text."""
@@ -47,25 +46,19 @@ def second_look(unit: Unit, offsets: Offsets, window: int, rng: random.Random) -
     margin = rng.choice(MARGINS)
     visible = range(max(0, seen.start - margin), min(len(tokens), seen.stop + margin))
 
-    def place(asked: Asked) -> Span | None:
-        """The tokens that a question is about, wherever they are."""
-        if asked.span is None:
-            return None
-        if asked.span.window != chosen.window:
-            return Span(asked.span.window, 0, 0)
-        own = _tokens(tokens, asked.span.start, asked.span.end)
-        return Span(chosen.window, own.start, own.stop)
-
     inside: list[Asked] = []
     outside: list[Asked] = []
     for asked in unit.asked:
-        at = place(asked)
-        if at is None:
+        if asked.span is None:
             outside += [asked] if asked.abstained else []  # an answer without a place is left out
-        elif at.segment == chosen.window and visible.start <= at.first and at.last <= visible.stop:
-            inside.append(asked)
-        elif at.segment != chosen.window or at.last <= visible.start or visible.stop <= at.first:
+        elif asked.span.window != chosen.window:
             outside.append(to_abstain(asked.question))
+        else:
+            own = _tokens(tokens, asked.span.start, asked.span.end)
+            if visible.start <= own.start and own.stop <= visible.stop:
+                inside.append(asked)
+            elif own.stop <= visible.start or visible.stop <= own.start:
+                outside.append(to_abstain(asked.question))
     most = max(1, round(ABSTAINED_FOR_EACH * len(inside)))
     asked_all = (*inside, *rng.sample(outside, min(len(outside), most)))
     text = unit.windows[chosen.window]
