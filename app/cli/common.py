@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from app.answering.answers import Evidence, Source
 from app.cli.documents_json import shown_json
 from app.cli.progress import fetch_bar
 from app.errors import REFUSALS
@@ -82,3 +83,9 @@ def show_document(library: Library, document: Document, *, as_json: bool) -> Non
         emit(shown_json(library, document))
     else:
         say(f"{document.id}  {document.title}  ({document.reading.segments} segments)")
+
+
+def page_range(place: Evidence | Source) -> str:
+    """ "37" or "37-39", by printed labels."""
+    one = place.label_first == place.label_last
+    return place.label_first if one else f"{place.label_first}-{place.label_last}"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app.answering.answers import NOT_FOUND, Answer
-from app.cli.common import Backbone, DocumentId, Json, emit, err, opened, say
+from app.cli.common import Backbone, DocumentId, Json, emit, err, opened, page_range, say
 from app.cli.progress import reading_bar
 from app.cli.question_file import ask_file
 from app.cli.thorough import print_thorough
@@ -82,12 +82,9 @@ def _warn(note: str) -> None:
 def _print(answer: Answer) -> None:
     say(answer.hedged)
     for place in answer.evidence[:3] or answer.sources[:3]:
-        pages = place.label_first
-        if place.label_last != place.label_first:
-            pages += f"-{place.label_last}"
         text = " ".join(place.text.split()).strip('"\u201c\u201d')
         shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
-        err.print(f'  p. {pages}: "{shown}"', style="dim", markup=False, soft_wrap=True)
+        err.print(f'  p. {page_range(place)}: "{shown}"', style="dim", markup=False, soft_wrap=True)
     sure = f"{answer.confidence_word}, confidence {answer.confidence:.2f}, "
     said = "" if answer.answer == NOT_FOUND else sure
     err.print(f"{said}{answer.seconds:.1f} s", style="dim", markup=False)

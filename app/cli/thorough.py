@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.answering.answers import Evidence
 from app.answering.items import ThoroughAnswer
-from app.cli.common import emit, err, say
+from app.cli.common import emit, err, page_range, say
 from app.cli.progress import counting_bar
 from app.library import Library
 from app.state_reader import Scope
@@ -27,11 +27,8 @@ def print_thorough(
 
 
 def _line(answer: str, place: Evidence, *, guessed: bool) -> str:
-    pages = place.label_first
-    if place.label_last != place.label_first:
-        pages += f"-{place.label_last}"
     mark = " (guess)" if guessed else ""
-    return f'  {answer}{mark}, p. {pages}: "{" ".join(place.text.split())}"'
+    return f'  {answer}{mark}, p. {page_range(place)}: "{" ".join(place.text.split())}"'
 
 
 def _counts(found: ThoroughAnswer) -> str:

@@ -25,7 +25,6 @@ from lab.train.budget import Budget
 from lab.train.examples import Asked, Unit
 from lab.train.loop import Unit as Thunk
 from lab.train.loop import UnitResult, train
-from memory_models import backbone as backbones
 from memory_models.adapter import LoraConfig, lora_weights, with_lora
 from memory_models.backbone import Backbone
 from memory_models.errors import InvalidRequest
@@ -43,21 +42,6 @@ UNIT = Unit(
         Asked("Where?", "By the mill"),
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def backbone(tiny_backbone: Path) -> Backbone:
-    loaded = backbones.load(tiny_backbone, dtype=torch.float32)
-    loaded.decoder.double()
-    return loaded
-
-
-@pytest.fixture(scope="module")
-def gate(backbone: Backbone) -> WriteGate:
-    torch.manual_seed(1)
-    shapes = WriteGate(backbone.config, hidden=4).state_dict()
-    weights = {name: torch.randn(value.shape) * 0.2 for name, value in shapes.items()}
-    return WriteGate.from_weights(backbone.config, weights)
 
 
 @pytest.mark.parametrize(("share", "windows"), [(1.0, 1), (0.3, 1), (0.3, 3)])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from lab.train.answering.answer_adapter import write_window
 from lab.train.answering.mixture_loss import mixed_log_prob, mixture_loss
 from lab.train.examples import Asked, Span, Unit
-from memory_models import backbone as backbones
 from memory_models.adapter import LoraConfig, lora_weights, with_lora
 from memory_models.backbone import Backbone
 from memory_models.generate import Abstention, Mixture, score
@@ -22,21 +19,6 @@ WINDOW = 40
 TEXTS = ("The key was under the lamp.", "Nobody came along the road.", "The cat slept.")
 ASKED = Asked("Where was the key?", "Under the lamp", span=Span(0, len(TEXTS[0])))
 NOT_THERE = Asked("Who is the king?", ABSTAINED, abstained=True)
-
-
-@pytest.fixture(scope="module")
-def backbone(tiny_backbone: Path) -> Backbone:
-    loaded = backbones.load(tiny_backbone, dtype=torch.float32)
-    loaded.decoder.double()
-    return loaded
-
-
-@pytest.fixture(scope="module")
-def gate(backbone: Backbone) -> WriteGate:
-    torch.manual_seed(1)
-    shapes = WriteGate(backbone.config, hidden=4).state_dict()
-    weights = {name: torch.randn(value.shape) * 0.2 for name, value in shapes.items()}
-    return WriteGate.from_weights(backbone.config, weights)
 
 
 def test_the_mixed_likelihood_is_the_products(backbone: Backbone, gate: WriteGate) -> None:

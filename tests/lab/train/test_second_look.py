@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
-import pytest
 import torch
 
 from lab.train.answering.answer_adapter import branch_logits, pack_unit, write_window
 from lab.train.answering.second_look import second_look
 from lab.train.examples import Asked, Span, Unit, to_abstain, to_answer
-from memory_models import backbone as backbones
 from memory_models import memory
 from memory_models.backbone import Backbone
 from memory_models.memories.adaptive import AdaptiveConfig, AdaptiveMemory
@@ -22,13 +19,6 @@ WINDOW = 40
 FIRST, SECOND = "The key was under the lamp.", "The cat slept in the mill by the river."
 TEXT = f"{FIRST} {SECOND}"
 OTHER = "Nobody came along the road."
-
-
-@pytest.fixture(scope="module")
-def backbone(tiny_backbone: Path) -> Backbone:
-    loaded = backbones.load(tiny_backbone, dtype=torch.float32)
-    loaded.decoder.double()
-    return loaded
 
 
 def asked_of(text: str, window: int = 0) -> Span:
@@ -73,12 +63,7 @@ def test_a_unit_without_places_has_no_second_look(backbone: Backbone) -> None:
     assert second_look(unit, backbone.tokenizer.offsets, WINDOW, random.Random(0)) is None
 
 
-def test_branches_see_what_the_second_reading_shows(backbone: Backbone) -> None:
-    torch.manual_seed(1)
-    shapes = WriteGate(backbone.config, hidden=4).state_dict()
-    gate = WriteGate.from_weights(
-        backbone.config, {n: torch.randn(v.shape) * 0.2 for n, v in shapes.items()}
-    )
+def test_branches_see_what_the_second_reading_shows(backbone: Backbone, gate: WriteGate) -> None:
     tokenizer = backbone.tokenizer
     ids = tokenizer.encode(TEXT)[:WINDOW]
     config = AdaptiveConfig(((1, 0),), WINDOW, 0.6, slot_bits=16, gate=gate.name)
