@@ -74,7 +74,8 @@ def test_documents_become_a_document_and_a_reading_with_the_same_id(
             assert held_by and all(getattr(part, name) == value for part in held_by), name
         assert migrated.readings(row["id"]) == [document.reading]
     assert [d.id for d in migrated.documents()] == [
-        row["id"] for row in rows(old, "SELECT id FROM documents ORDER BY created_at DESC, id")
+        row["id"]
+        for row in rows(old, "SELECT id FROM documents ORDER BY created_at DESC, rowid DESC")
     ]
     assert migrated.document("'); drop table documents; --").id == UNREAD
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -12,6 +13,7 @@ import sqlite_utils
 from novels import bare_document, shelve
 
 from app.errors import StoreFailed, UnknownDocument
+from app.storage.database import now
 from app.storage.migrations import migrations
 from app.storage.store import BOOK, Job, Message, Store, Summary
 
@@ -272,6 +274,16 @@ def test_documents_are_found_by_their_title_too(store: Store) -> None:
     assert store.document("1984aaaaaaaa").title == "Animal Farm"
     with pytest.raises(UnknownDocument, match="No document"):
         store.document("Lighthouse")
+
+
+def test_documents_added_in_one_second_are_listed_newest_first(store: Store) -> None:
+    ids = ("cccccccccccc", "aaaaaaaaaaaa", "bbbbbbbbbbbb")
+    moment = now()
+    for document_id in ids:
+        bare = bare_document(document_id)
+        shelve(store, replace(bare, created_at=moment, source_sha256="d" * 64))
+    assert [d.id for d in store.documents()] == list(reversed(ids))
+    assert [d.id for d in store.documents_of_file("d" * 64)] == list(reversed(ids))
 
 
 def test_search_looks_at_title_author_and_file_and_takes_signs_literally(store: Store) -> None:
