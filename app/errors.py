@@ -49,6 +49,10 @@ class InvalidSetting(BookstateError):
     """A setting has a value that is not allowed."""
 
 
+class UnknownAccount(BookstateError):
+    """There is no account of this name, or nobody is logged in where somebody has to be."""
+
+
 class InvalidQuestion(BookstateError):
     """A question is empty, too long or about a chapter that does not exist."""
 

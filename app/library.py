@@ -15,6 +15,7 @@ import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -83,6 +84,12 @@ class Library:
         self.engine = Engine(settings, on_fetch)
         self.store = Store(settings.database)
         self._states = StateReader(self.store)
+
+    def seen_by(self, account: int | None) -> Library:
+        """This library as an account sees it: its own documents, and the same models."""
+        other = copy(self)
+        other.store = self.store.seen_by(account)
+        return other
 
     def close(self) -> None:
         """Close the database."""

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from random import shuffle
 
 from app.errors import InvalidSetting, OriginalNotKept
 from app.storage.configs import same_memory, written_with
@@ -226,7 +227,10 @@ class Register:
     def _free_id(self, sha256: str, document_id: str = "") -> str:
         """An id for a reading, and for its document if that is new."""
         plan, store = self._plan, self._store
-        for found in reading_ids(sha256, plan.memory, plan.memory_config, plan.backbone.sha256):
+        ids = list(reading_ids(sha256, plan.memory, plan.memory_config, plan.backbone.sha256))
+        if store.viewer not in (None, store.first_account()):
+            shuffle(ids)  # else an id would tell that another account has the same file
+        for found in ids:
             own = found == document_id or not store.is_document(found)
             if own and not store.is_reading(found):
                 return found

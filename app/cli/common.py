@@ -44,7 +44,17 @@ Existing = Annotated[
 
 @contextmanager
 def opened(backbone: str | None = None, **flags: Any) -> Iterator[Library]:
-    """Open the library for one command; an expected error is printed in one line."""
+    """Open the library for one command; an expected error is printed in one line.
+
+    The command sees the documents of the first account, which the data folder's owner has.
+    """
+    with opened_for_all(backbone, **flags) as library:
+        yield library.seen_by(library.store.first_account())
+
+
+@contextmanager
+def opened_for_all(backbone: str | None = None, **flags: Any) -> Iterator[Library]:
+    """Open the library with the documents of all accounts, as `opened` does."""
     with refusing():
         settings = read_settings(backbone=backbone, **flags)
         with fetch_bar(err) as on_fetch:

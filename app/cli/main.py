@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from app.cli import adapters, doctor, documents, exchange, models, questions, serve
+from app.cli import adapters, doctor, documents, exchange, models, questions, serve, users
 from app.cli.lab import WithLab
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for group in (serve, documents, questions, exchange, doctor):
     app.add_typer(group.commands)
 app.add_typer(models.commands, name="models")
 app.add_typer(adapters.commands, name="adapters")
+app.add_typer(users.commands, name="users")
 
 
 def main() -> None:

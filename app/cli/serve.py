@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import Backbone, opened
+from app.cli.common import Backbone, opened_for_all
+from app.errors import InvalidSetting
 
 commands = typer.Typer()
 
@@ -16,12 +17,13 @@ commands = typer.Typer()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 7860,
-    auth_file: Annotated[
-        Path | None,
+    auth_file: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    insecure: Annotated[
+        bool,
         typer.Option(
-            help="Ask for a login; this file lists who may log in, one user:password a line."
+            "--insecure", help="Let other computers use the library although nobody has to log in."
         ),
-    ] = None,
+    ] = False,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(help="Another name that this server answers to; give it once for each name."),
@@ -38,15 +40,20 @@ def serve(
     ] = True,
     backbone: Backbone = None,
 ) -> None:
-    """Start the web page and open it in a browser."""
+    """Start the web page and open it in a browser; people log in if there are accounts."""
     from app.ui.server import serve_ui  # gradio takes seconds to import
 
-    with opened(backbone) as library:
+    with opened_for_all(backbone) as library:
+        if auth_file is not None:
+            raise InvalidSetting(
+                "--auth-file kept passwords that anybody with the file could read; it is gone. Add "
+                "each account with `bookstate users add NAME`, then start the server without it."
+            )
         serve_ui(
             library,
             host,
             port,
-            auth_file,
+            insecure=insecure,
             open_browser=open_browser,
             allowed_hosts=allowed_host or (),
             allowed_origins=allowed_origin or (),

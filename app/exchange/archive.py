@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from app.errors import InvalidArchive
+from app.errors import InvalidArchive, UnknownDocument
 from app.exchange.entries import BlobEntry
 from app.exchange.manifest import (
     MANIFEST,
@@ -215,7 +215,10 @@ def _is_here(store: Store, manifest: Manifest) -> bool:
     wanted = manifest.reading
     if not store.is_reading(wanted.id):
         return False
-    known = store.document_of(wanted.id)
+    try:
+        known = store.document_of(wanted.id)
+    except UnknownDocument as error:
+        raise _another_accounts(wanted.id) from error
     if known.reading.state_sha256 == wanted.state_sha256:
         return True
     how = "with another state" if known.ready else "but not read to its end"
@@ -226,10 +229,19 @@ def _is_here(store: Store, manifest: Manifest) -> bool:
     )
 
 
+def _another_accounts(key: str) -> InvalidArchive:
+    return InvalidArchive(
+        f"Another account of this library has a document with the id {key}; import the file into "
+        "another library."
+    )
+
+
 def _store(store: Store, archive: zipfile.ZipFile, manifest: Manifest, unpacked: Unpacked) -> None:
     row = manifest.document
     if not store.is_document(row.id):
         store.add_document(**row.model_dump())
+    elif not any(known.id == row.id for known in store.documents()):
+        raise _another_accounts(row.id)
     elif store.document(row.id).source_sha256 != row.source_sha256:
         raise InvalidArchive(
             f"Another document has the id {row.id} in this library; delete that one first or "

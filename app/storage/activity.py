@@ -73,6 +73,7 @@ class ActivityStore(DatabaseFile):
     def enqueue(self, reading_id: str) -> int:
         """Ask the worker to make a reading; returns the job, which may already exist."""
         with self.writing():
+            self._check_reading_seen(reading_id)
             row = self.db.execute(
                 "SELECT id FROM jobs WHERE reading_id = ? AND status IN ('queued', 'running')",
                 [reading_id],
@@ -86,10 +87,10 @@ class ActivityStore(DatabaseFile):
     def jobs(self, *statuses: str) -> list[Job]:
         """Jobs with the given statuses, or all jobs, in the order in which they were queued."""
         marks = ",".join("?" * len(statuses))
-        where = f"WHERE j.status IN ({marks})" if statuses else ""
+        where = f"AND j.status IN ({marks})" if statuses else ""
         rows = self.db.query(
             "SELECT j.*, r.document_id FROM jobs j JOIN readings r ON r.id = j.reading_id "
-            f"{where} ORDER BY j.id",
+            f"WHERE {self._seen('r.document_id')} {where} ORDER BY j.id",
             list(statuses),
         )
         return [Job(**row) for row in rows]
@@ -115,12 +116,18 @@ class ActivityStore(DatabaseFile):
     def cancel_job(self, reading_id: str) -> None:
         """Ask a reading to stop after the segment that is being read."""
         with self.writing():
+            self._check_reading_seen(reading_id)
             for waiting, then in (("queued", "cancelled"), ("running", "cancelling")):
                 self.db.execute(
                     "UPDATE jobs SET status = ?, updated_at = ? "
                     "WHERE reading_id = ? AND status = ?",
                     [then, now(), reading_id, waiting],
                 )
+
+    def _check_reading_seen(self, reading_id: str) -> None:
+        where = f"id = ? AND {self._seen('document_id')}"
+        if not self._table("readings").count_where(where, [reading_id]):
+            raise UnknownDocument(f"The reading {reading_id!r} has been deleted.")
 
     def job_status(self, job_id: int) -> str | None:
         """Status of a job, or None if its document was deleted."""
@@ -140,26 +147,39 @@ class ActivityStore(DatabaseFile):
     def chats(self, document_id: str) -> list[Chat]:
         """Chats about a document, newest first."""
         rows = self.db.query(
-            "SELECT * FROM chats WHERE document_id = ? ORDER BY id DESC", [document_id]
+            f"SELECT * FROM chats WHERE document_id = ? AND {self._seen('document_id')} "
+            "ORDER BY id DESC",
+            [document_id],
         )
         return [Chat(**row) for row in rows]
 
     def remove_chat(self, chat_id: int) -> None:
         """Delete a chat with its messages."""
-        with self.writing():
-            self._table("chats").delete(chat_id)
+        with self.writing() as db:
+            db.execute(f"DELETE FROM chats WHERE id = ? AND {self._seen('document_id')}", [chat_id])
+
+    def is_chat(self, chat_id: int) -> bool:
+        """True if there is a chat of this number about a document that is seen."""
+        where = f"id = ? AND {self._seen('document_id')}"
+        return bool(self._table("chats").count_where(where, [chat_id]))
+
+    def check_chat(self, chat_id: int) -> None:
+        """Raise UnknownDocument if the chat was deleted, or is another account's."""
+        if not self.is_chat(chat_id):
+            raise UnknownDocument(f"The chat {chat_id} has been deleted; start a new chat.")
 
     def say(self, chat_id: int, message: Message) -> None:
         """Append one message to a chat. Raises UnknownDocument once the chat was deleted."""
         row = asdict(message) | {"chat_id": chat_id, "created_at": message.created_at or now()}
         row |= {name: json.dumps(row[name], ensure_ascii=False) for name in JSON_COLUMNS}
         with self.writing():
-            if not self._table("chats").count_where("id = ?", [chat_id]):
-                raise UnknownDocument(f"The chat {chat_id} has been deleted; start a new chat.")
+            self.check_chat(chat_id)
             self._insert("messages", row)
 
     def messages(self, chat_id: int) -> list[Message]:
         """A chat's messages in order."""
+        if not self.is_chat(chat_id):
+            return []
         rows = self.db.query(
             "SELECT role, text, confidence, sources, evidence, created_at, word, about, "
             "reading_id, items FROM messages WHERE chat_id = ? ORDER BY id",

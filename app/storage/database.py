@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -108,8 +109,11 @@ class _Connection(sqlite3.Connection):
 class DatabaseFile:
     """One database file; every thread gets its own connection.
 
-    SQLite's errors about the file are raised as StoreFailed.
+    SQLite's errors about the file are raised as StoreFailed. `viewer` is the account whose
+    documents are seen; None sees everybody's.
     """
+
+    viewer: int | None = None
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -268,9 +272,28 @@ class DatabaseFile:
     def _table(self, name: str) -> Table:
         return self.db.table(name)
 
+    def seen_by(self, account: int | None) -> Self:
+        """This store as an account sees it: documents of others are as if they were not there."""
+        other = copy(self)
+        other.viewer = account
+        return other
+
+    def first_account(self) -> int | None:
+        """The account that the data folder's owner has, or None if nobody has one."""
+        row: tuple[int | None] = self.db.execute("SELECT min(id) FROM accounts").fetchone()
+        return row[0]
+
+    def _seen(self, column: str) -> str:
+        """An SQL condition on a column of document ids: it holds for those that are seen."""
+        if self.viewer is None:
+            return "TRUE"
+        return f"{column} IN (SELECT id FROM documents WHERE account_id = {self.viewer:d})"
+
     def check_there(self, document_id: str) -> None:
-        """Raise UnknownDocument if the document was deleted."""
-        if not self._table("documents").count_where("id = ?", [document_id]):
+        """Raise UnknownDocument if the document was deleted, or is another account's."""
+        if not self._table("documents").count_where(
+            f"id = ? AND {self._seen('id')}", [document_id]
+        ):
             raise UnknownDocument(f"The document {document_id!r} has been deleted.")
 
     def _count(self, table: str, document_id: str) -> int:

@@ -38,7 +38,7 @@ class DocumentStore(ReadingStore):
 
     def _documents(self, where: str, parameters: list[Any] | dict[str, Any]) -> list[Document]:
         found = []
-        for row in self.db.query(f"{_FROM} {where}", parameters):
+        for row in self.db.query(f"{_FROM} {self._seen('d.id')} AND {where}", parameters):
             reading = {f.name: row[f"reading_{f.name}"] for f in fields(Reading)}
             reading["adapter"] = written_with(reading["memory_config"])  # not stored in old rows
             own = {name: row[name] for name in _OWN}
@@ -117,9 +117,11 @@ class DocumentStore(ReadingStore):
         updated_at: str,
     ) -> None:
         """Store a document; it appears in lists once it uses a reading."""
+        account = self.first_account() if self.viewer is None else self.viewer
         self._table("documents").insert(
             {
                 "id": id,
+                "account_id": account,
                 "source_sha256": source_sha256,
                 "title": title,
                 "author": author,
@@ -136,13 +138,14 @@ class DocumentStore(ReadingStore):
 
     def update(self, document_id: str, **values: Any) -> None:
         """Set columns of a document. Raises UnknownDocument if it was deleted."""
-        if not self._set("documents", document_id, values):
-            raise UnknownDocument(f"The document {document_id!r} has been deleted.")
+        with self.writing():
+            self.check_there(document_id)
+            self._set("documents", document_id, values)
 
     def remove(self, document_id: str) -> None:
         """Delete a document with everything that belongs to it."""
         with self.deleting() as db:
-            db.execute("DELETE FROM documents WHERE id = ?", [document_id])
+            db.execute(f"DELETE FROM documents WHERE id = ? AND {self._seen('id')}", [document_id])
 
     # Files
 
@@ -159,6 +162,7 @@ class DocumentStore(ReadingStore):
         A file that the document already has keeps its number.
         """
         with self.writing() as db:
+            self.check_there(document_id)
             row = db.execute(
                 "SELECT number FROM sources WHERE document_id = ? AND sha256 = ?",
                 [document_id, sha256],
@@ -200,7 +204,10 @@ class DocumentStore(ReadingStore):
 
     def kept_originals(self, document_id: str) -> set[int]:
         """Numbers of the files whose bytes are stored."""
-        rows = self.db.execute("SELECT number FROM originals WHERE document_id = ?", [document_id])
+        rows = self.db.execute(
+            f"SELECT number FROM originals WHERE document_id = ? AND {self._seen('document_id')}",
+            [document_id],
+        )
         return {row[0] for row in rows}
 
     def originals(self, document_id: str, numbers: Iterable[int]) -> list[tuple[str, bytes]]:
@@ -208,6 +215,7 @@ class DocumentStore(ReadingStore):
 
         Raises StoreFailed for a file that has changed since it was added.
         """
+        self.check_there(document_id)
         found = []
         for number in numbers:
             row = self.db.execute(

@@ -85,6 +85,30 @@ def _checksums_of_states(db: Database) -> None:
         )
 
 
+@migrations(name="0007_accounts")
+def _accounts(db: Database) -> None:
+    """Documents belong to nobody until there is an account."""
+    _execute(db, _ACCOUNTS)
+
+
+_ACCOUNTS = """
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    password TEXT NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE tokens (
+    id INTEGER PRIMARY KEY,
+    account_id INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    sha256 TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX tokens_by_account ON tokens (account_id);
+ALTER TABLE documents ADD COLUMN account_id INTEGER REFERENCES accounts (id);
+CREATE INDEX documents_by_account ON documents (account_id)
+"""
+
 _CHECKSUMS = """
 CREATE TABLE checksums (
     reading_id TEXT NOT NULL,

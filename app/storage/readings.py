@@ -82,7 +82,8 @@ class ReadingStore(TextStore, StateStore):
     def readings(self, document_id: str) -> list[Reading]:
         """All readings of a document, oldest first."""
         rows = self.db.query(
-            "SELECT * FROM readings WHERE document_id = ? ORDER BY created_at, rowid",
+            f"SELECT * FROM readings WHERE document_id = ? AND {self._seen('document_id')} "
+            "ORDER BY created_at, rowid",
             [document_id],
         )
         return [Reading(**row) for row in rows]
@@ -90,7 +91,7 @@ class ReadingStore(TextStore, StateStore):
     def reading_in_use(self, document_id: str) -> str | None:
         """Id of the reading that a document uses, or None if the document was deleted."""
         row = self.db.execute(
-            "SELECT reading_id FROM documents WHERE id = ?", [document_id]
+            f"SELECT reading_id FROM documents WHERE id = ? AND {self._seen('id')}", [document_id]
         ).fetchone()
         return row[0] if row else None
 

@@ -1,5 +1,6 @@
 """The store: all documents, states, chats and summaries, in one SQLite file.
 
+    accounts 1-n tokens,  1-n documents (which belong to nobody while there are no accounts)
     documents 1-n sources 1-1 originals (the bytes of the files)
               1-n texts 1-n chapters | pages
               1-n readings (of one text each; one is in use) 1-n segments | states | jobs
@@ -10,6 +11,7 @@ Chapters and pages are numbered from 1, segments and sources from 0. Times are I
 
 from __future__ import annotations
 
+from app.storage.accounts import Account, AccountStore
 from app.storage.activity import BOOK, ActivityStore, Chat, Job, Message, Summary
 from app.storage.database import now
 from app.storage.documents import DocumentStore
@@ -20,6 +22,7 @@ from app.storage.texts import DocumentText
 __all__ = [
     "BOOK",
     "LONGEST_TITLE",
+    "Account",
     "Chat",
     "Document",
     "DocumentText",
@@ -34,5 +37,5 @@ __all__ = [
 ]
 
 
-class Store(DocumentStore, ActivityStore):
+class Store(DocumentStore, ActivityStore, AccountStore):
     """All operations on the database: documents, readings, states, jobs, chats and summaries."""

@@ -131,6 +131,7 @@ class TextStore(DatabaseFile):
 
     def newest_text(self, document_id: str) -> tuple[int, int]:
         """(number, parser) of the text with the most files; of these, by the newest parsers."""
+        self.check_there(document_id)
         row: tuple[int, int] = self.db.execute(
             "SELECT t.id, t.parser FROM texts t JOIN chapters c ON c.text_id = t.id "
             "WHERE t.document_id = ? GROUP BY t.id "

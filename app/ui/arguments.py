@@ -13,7 +13,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from gradio.exceptions import Error as GradioError
 
-from app.errors import InvalidArgument
+from app.errors import REFUSALS, InvalidArgument
+from app.ui.visitors import Visiting
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,21 @@ def _kind(value: Any) -> str:
 
 
 class CheckedBlocks(gr.Blocks):
-    """A page whose components refuse what they cannot take in a sentence, too."""
+    """A page whose events act for their visitor, and refuse wrong values in a sentence.
+
+    visiting: must be set before the page is served.
+    """
+
+    visiting: Visiting
+
+    async def process_api(self, *given: Any, **named: Any) -> dict[str, Any]:
+        """Run one event, or the next step of one, as its visitor. Raises gr.Error."""
+        request, page = named.get("request"), named.get("session_hash")
+        try:
+            with self.visiting.acting(getattr(request, "username", None), page):
+                return dict(await super().process_api(*given, **named))
+        except REFUSALS as error:
+            raise _refusal(str(error)) from error
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], *more: Any, **named: Any

@@ -180,9 +180,9 @@ class ChatTab:
 
     def delete(self, document_id: str | None, chat_id: int | None) -> list[Any]:
         """Delete the open chat."""
-        if chat_id is not None:
-            self._session.generations.stop_chat(chat_id)
-            self._session.library.store.remove_chat(chat_id)
+        if (own := self._session.own_chat(chat_id)) is not None:
+            self._session.generations.stop_chat(own)
+            self._session.library.store.remove_chat(own)
         return self._show(document_id, None)
 
     def _show(self, document_id: str | None, chat_id: int | None) -> list[Any]:
@@ -276,7 +276,7 @@ class ChatTab:
 
     def follow(self, document_id: str | None, chat_id: int | None) -> Iterator[list[Any]]:
         """Watch the answers that are being made for a chat until there is none."""
-        generations = self._session.generations
+        generations, chat_id = self._session.generations, self._session.own_chat(chat_id)
         last = None
         while chat_id is not None and (generation := generations.running(chat_id)) is not None:
             last, asked, stored = generation, None, []
@@ -319,7 +319,7 @@ class ChatTab:
 
     def stop(self, chat_id: int | None) -> None:
         """Stop generating; the text so far is kept."""
-        self._session.generations.stop_chat(chat_id)
+        self._session.generations.stop_chat(self._session.own_chat(chat_id))
 
 
 def _scope(part: str, chapter: int | None) -> Scope:

@@ -19,6 +19,7 @@ from app.state_reader import Scope
 from app.storage.store import Message
 from app.ui.replies import NOTHING_SAID, Replies, Wish
 from app.ui.texts import shortened
+from app.ui.visitors import Visiting
 
 TITLE_LENGTH = 60
 MOST_WAITING = 3  # questions of one chat behind the one that is being answered
@@ -27,7 +28,8 @@ MOST_WAITING = 3  # questions of one chat behind the one that is being answered
 class Generation:
     """An answer that is being made, or that waits to be."""
 
-    def __init__(self, document_id: str, chat_id: int | None, wish: Wish) -> None:
+    def __init__(self, library: Library, document_id: str, chat_id: int | None, wish: Wish) -> None:
+        self.library = library  # as the visitor sees it
         self.document_id = document_id
         self.chat_id = chat_id
         self.wish = wish
@@ -105,9 +107,8 @@ class Generation:
 class Generations:
     """Makes answers one after the other, and stores those that belong to a chat."""
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
-        self._replies = Replies(library)
+    def __init__(self, visiting: Visiting) -> None:
+        self._visiting = visiting
         self._line: deque[Generation] = deque()
         self._moved = Condition(Lock())  # the line has changed
         self.model = Lock()
@@ -115,7 +116,7 @@ class Generations:
 
     def check(self, document_id: str, question: str, scope: Scope) -> None:
         """Raise InvalidQuestion for a question that would be refused, before anything is stored."""
-        self._library.ask(document_id, question, scope)
+        self._visiting.library.ask(document_id, question, scope)
 
     def start(
         self,
@@ -132,10 +133,13 @@ class Generations:
         follows: it may follow the turn before it in the chat; every_page: all pages are asked.
         Raises Busy where too many questions of the chat wait already.
         """
-        document = self._library.store.document(document_id)
+        library = self._visiting.library
+        document = library.store.document(document_id)
         self.check(document_id, question, scope)
+        if chat_id is not None:
+            library.store.check_chat(chat_id)
         wish = Wish(question.strip(), scope, follows=follows, every_page=every_page)
-        generation = Generation(document.id, chat_id, wish)
+        generation = Generation(library, document.id, chat_id, wish)
         with self._moved:
             waiting = [g for g in self._line if chat_id is not None and g.chat_id == chat_id]
             if len(waiting) > MOST_WAITING:
@@ -147,7 +151,7 @@ class Generations:
     def start_chat(self, document_id: str, question: str) -> int:
         """A new chat, named after its first question."""
         title = shortened(question, TITLE_LENGTH)
-        return self._library.store.start_chat(document_id, title)
+        return self._visiting.library.store.start_chat(document_id, title)
 
     def in_line(self, chat_id: int | None) -> list[Generation]:
         """The generations of a chat: the one that is being made, then those that wait."""
@@ -200,14 +204,14 @@ class Generations:
     def _reply(self, generation: Generation) -> None:
         if generation.stopped and generation.chat_id is not None:
             return  # a question that was stopped before its turn leaves nothing
-        document = self._library.store.document(generation.document_id)
+        document = generation.library.store.document(generation.document_id)
         after = self._turn_before(generation)
         asked = Message("user", generation.wish.question, about=after.question if after else "")
         self._keep(generation, asked)
         generation.begin()
         reply = Message("assistant", "")
         try:
-            reply = self._replies.reply(document, generation, after)
+            reply = Replies(generation.library).reply(document, generation, after)
             generation.replied = True
         finally:  # after any error: keep what was said
             if not reply.text and generation.said:
@@ -221,13 +225,13 @@ class Generations:
         wish = generation.wish
         if generation.chat_id is None or not wish.follows or not is_follow_up(wish.question):
             return None
-        return last_turn(self._library.store.messages(generation.chat_id))
+        return last_turn(generation.library.store.messages(generation.chat_id))
 
     def _keep(self, generation: Generation, message: Message) -> None:
         if generation.chat_id is None or not message.text:
             return
         try:
-            self._library.store.say(generation.chat_id, message)
+            generation.library.store.say(generation.chat_id, message)
         except REFUSALS as error:
             generation.error = generation.error or str(error)
 

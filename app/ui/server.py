@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from fastapi import FastAPI
@@ -28,36 +28,48 @@ from app.ui.generations import Generations
 from app.ui.inputs import choice_list
 from app.ui.library_tab import LibraryTab
 from app.ui.memory_tab import MemoryTab
-from app.ui.session import Session
+from app.ui.session import Session, private
 from app.ui.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme
+from app.ui.visitors import Visiting, visitor_html
 from app.web.bodies import BodyLimits
 from app.web.callers import Callers
-from app.web.door import Door
+from app.web.door import Door, LoggedIn
+from app.web.login import LoginDesk
+from app.web.logins import Logins, Visitors, WrongPasswords
 from app.worker import Worker
 
 HOUR = 3600
+LOG_IN = "Log in to your library"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 err = Console(stderr=True, highlight=False)
 
 
-def build_ui(library: Library, worker: Worker) -> gr.Blocks:
+def build_ui(library: Library, worker: Worker) -> CheckedBlocks:
     """The whole page and the endpoints for programs, not served yet."""
-    return _build(Session(library, worker, Generations(library)))
+    return _build(_session(library, worker))
 
 
-def _build(session: Session) -> gr.Blocks:
+def _session(library: Library, worker: Worker) -> Session:
+    visiting = Visiting(library)
+    return Session(visiting, worker, Generations(visiting))
+
+
+def _build(session: Session) -> CheckedBlocks:
     # Uploads go to the data folder, not to the temporary folder that all users of a machine share.
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads(session.library))
-    blocks: gr.Blocks = CheckedBlocks(
+    blocks = CheckedBlocks(
         title="bookstate", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
     )
+    blocks.visiting = session.visiting
     with blocks:
         Api(session)  # first, so that no event of the page takes an endpoint's name
         with gr.Row(equal_height=True):
             with gr.Column(scale=3, min_width=300):
                 gr.HTML(HEADER)
+                visitor = gr.HTML()
+                blocks.load(visitor_html, None, visitor, **private(queue=False))
             with gr.Column(scale=2, min_width=260):
                 picker = choice_list("Open document")
         with gr.Tab("Library"):
@@ -77,24 +89,27 @@ def _uploads(library: Library) -> Path:
 
 
 def launch_ui(
-    blocks: gr.Blocks,
+    blocks: CheckedBlocks,
     library: Library,
     host: str,
     port: int,
-    auth_file: Path | None,
     callers: Callers | None = None,
 ) -> str:
     """Serve the page in the background; returns its address. Raises InvalidSetting.
 
-    callers: who may send requests; without it, only the server's own page and programs.
+    People log in if there are accounts. callers: who may send requests; without it, only the
+    server's own page and programs.
     """
-    auth = read_auth(auth_file) if auth_file else None
+    logins = Logins(library.store) if library.store.has_accounts() else None
     callers = callers or Callers.of(host, (), ())
     limits = BodyLimits(library.settings.max_upload_mb * gr.FileSize.MB)
     app, address, _ = blocks.launch(
         server_name=f"[{host}]" if ":" in host else host,
         server_port=_usable_port(host, port),
-        auth=auth,
+        auth=cast(
+            Any, logins.check if logins is not None else None
+        ),  # it may be a coroutine function
+        auth_message=LOG_IN,
         share=False,
         quiet=True,
         show_error=False,
@@ -107,7 +122,7 @@ def launch_ui(
         max_file_size=library.settings.max_upload_mb * gr.FileSize.MB,
         footer_links=["api"],
         app_kwargs={
-            "lifespan": _behind_door(callers, limits),
+            "lifespan": _behind_door(callers, limits, logins, blocks.visiting),
             "exception_handlers": {FnIndexInferError: no_such_endpoint},
         },
         prevent_thread_lock=True,
@@ -121,7 +136,7 @@ def launch_ui(
 
 
 def _behind_door(
-    callers: Callers, limits: BodyLimits
+    callers: Callers, limits: BodyLimits, logins: Logins | None, visiting: Visiting
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What Gradio's application runs before its first request: it gets the door around it.
 
@@ -130,22 +145,35 @@ def _behind_door(
     """
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Any) -> AsyncIterator[None]:
         assert app.middleware_stack is not None  # this function is called through it
-        app.middleware_stack = Door(app.middleware_stack, callers, limits, _login_of(app))
+        inside = app.middleware_stack
+        may_enter: LoggedIn = _anybody
+        if logins is not None:
+            app.tokens = logins
+            cookies = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+            inside = LoginDesk(inside, cookies[1], WrongPasswords())
+            may_enter = _may_enter(Visitors(logins, cookies), visiting)
+        app.middleware_stack = Door(inside, callers, limits, may_enter)
         yield
 
     return lifespan
 
 
-def _login_of(app: Any) -> Callable[[HTTPConnection], bool]:
-    """Whether a visitor of Gradio's application is logged in; everyone is where none must be."""
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+def _anybody(_: HTTPConnection) -> bool:
+    return True
 
-    def logged_in(connection: HTTPConnection) -> bool:
-        return app.auth is None or any(connection.cookies.get(n) in app.tokens for n in names)
 
-    return logged_in
+def _may_enter(visitors: Visitors, visiting: Visiting) -> LoggedIn:
+    """Whether somebody is logged in, and the open page that they ask for is theirs."""
+
+    def may_enter(connection: HTTPConnection) -> bool:
+        name = visitors.name(connection)
+        pages = connection.query_params.getlist("session_hash")
+        pages.append(connection.scope["path"].rpartition("/")[2])  # as in /heartbeat/<page>
+        return name is not None and all(visiting.may_use(name, page) for page in pages)
+
+    return may_enter
 
 
 def _usable_port(host: str, port: int) -> int:
@@ -163,45 +191,36 @@ def _usable_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def read_auth(file: Path) -> list[tuple[str, str]]:
-    """User names and passwords: one `user:password` per line; lines with # are comments."""
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSetting(f"The file {file} cannot be read: {error}.") from error
-    users = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        user, colon, password = line.partition(":")
-        if not (user.strip() and colon and password):
-            raise InvalidSetting(
-                f"{file}, line {number} is not of the form user:password; correct the line."
-            )
-        users.append((user.strip(), password))
-    if not users:
-        raise InvalidSetting(f"{file} has no users; add at least one line user:password.")
-    return users
-
-
 def serve_ui(
     library: Library,
     host: str,
     port: int,
-    auth_file: Path | None,
     *,
     open_browser: bool,
+    insecure: bool = False,
     allowed_hosts: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),
 ) -> None:
     """Serve the page and read queued documents until Ctrl-C.
 
-    allowed_hosts: more names that the server answers to. allowed_origins: pages of other sites
-    that may call it. Raises AlreadyServed and InvalidSetting.
+    insecure: other computers may use the library without accounts. allowed_hosts: more names that
+    the server answers to. allowed_origins: pages of other sites that may call it. Raises
+    AlreadyServed and InvalidSetting.
     """
     callers = Callers.of(host, allowed_hosts, allowed_origins)
+    is_open = host not in LOCAL and not library.store.has_accounts()
+    if is_open and not insecure:
+        raise InvalidSetting(
+            f"Whoever can reach {host} could read this library and change it. Add an account with "
+            "`bookstate users add NAME` first; or, in a network that you trust, use --insecure."
+        )
+    if is_open:
+        err.print(
+            f"INSECURE: whoever can reach {host} can read this library, change it and delete it.",
+            style="bold red",
+        )
     with _alone(library.settings.home):
-        _serve(library, host, port, auth_file, callers, open_browser=open_browser)
+        _serve(library, host, port, callers, open_browser=open_browser)
 
 
 @contextmanager
@@ -232,7 +251,6 @@ def _serve(
     library: Library,
     host: str,
     port: int,
-    auth_file: Path | None,
     callers: Callers,
     *,
     open_browser: bool,
@@ -240,19 +258,14 @@ def _serve(
     name = library.backbone.name  # loads it, or fetches it the first time, before the page opens
     shutil.rmtree(_uploads(library), ignore_errors=True)  # left by an earlier process
     worker = Worker(library)
-    session = Session(library, worker, Generations(library))
+    session = _session(library, worker)
     blocks = _build(session)
-    address = launch_ui(blocks, library, host, port, auth_file, callers)
+    address = launch_ui(blocks, library, host, port, callers)
     worker.start()
     err.print(
         f"bookstate is running at {address} with the model {name}. Ctrl-C stops it; unfinished "
         "readings continue at the next start."
     )
-    if host not in LOCAL and auth_file is None:
-        err.print(
-            f"Anyone who can reach {host} can use this server; ask for a login with --auth-file.",
-            style="yellow",
-        )
     if open_browser:
         import webbrowser
 

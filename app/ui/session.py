@@ -14,6 +14,7 @@ from app.errors import NotReady
 from app.library import Library, Stopped
 from app.storage.store import Document, Job, Reading
 from app.ui.generations import Generations
+from app.ui.visitors import Visiting
 from app.worker import Worker
 
 OPEN = ("queued", "running", "cancelling")
@@ -25,11 +26,20 @@ SEGMENT_PATIENCE = 120  # seconds that the present segment of a cancelled readin
 class Session:
     """One server's library, worker and running answers, shared by all visitors."""
 
-    library: Library
+    visiting: Visiting
     worker: Worker
     generations: Generations
     stops: dict[str, Event] = field(default_factory=dict)  # summarising, by document
     _summing: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+
+    @property
+    def library(self) -> Library:
+        """The library as the visitor sees it."""
+        return self.visiting.library
+
+    def own_chat(self, chat_id: int | None) -> int | None:
+        """The chat, or None where the visitor has none of this number."""
+        return chat_id if chat_id is not None and self.library.store.is_chat(chat_id) else None
 
     def find(self, document_id: str | None) -> Document | None:
         """The document of that id; None for no id and for one that was deleted meanwhile."""
@@ -89,11 +99,12 @@ class Session:
 
     def stop_summary(self, document_id: str | None) -> None:
         """End the summary that is being made of a document; it is not kept."""
-        if document_id in self.stops:
+        if document_id in self.stops and self.find(document_id):
             self.stops[document_id].set()
 
     def remove(self, document_id: str) -> Document:
-        """Delete a document once nothing writes to it any more."""
+        """Delete a document once nothing writes to it any more. Raises UnknownDocument."""
+        self.library.store.check_there(document_id)
         self.stop_summary(document_id)
         self.generations.stop_document(document_id)
         self.cancel(document_id)

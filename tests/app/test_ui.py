@@ -29,7 +29,7 @@ from app.ui.chat_tab import ONLY, WHOLE, ChatTab
 from app.ui.generations import NOTHING_SAID, Generations
 from app.ui.library_tab import LibraryTab
 from app.ui.memory_tab import MemoryTab
-from app.ui.server import build_ui, launch_ui, read_auth
+from app.ui.server import build_ui, launch_ui
 from app.ui.session import Session
 from app.ui.summaries_tab import SummariesTab
 from app.ui.texts import (
@@ -44,6 +44,7 @@ from app.ui.texts import (
     waiting_html,
 )
 from app.ui.theme import theme
+from app.ui.visitors import Visiting
 from app.worker import Worker
 from memory_models.memories.adaptive import SlotReading
 
@@ -88,7 +89,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Ite
     library = Library(ui_settings(home, tiny_backbone))
     worker = Worker(library, poll_seconds=0.05)
     blocks = build_ui(library, worker)
-    address = launch_ui(blocks, library, "127.0.0.1", 0, None)
+    address = launch_ui(blocks, library, "127.0.0.1", 0)
     worker.start()
     yield Served(library, address, gradio_client.Client(address, verbose=False))
     blocks.close(verbose=False)
@@ -122,7 +123,8 @@ def short_summaries() -> Iterator[None]:
 
 @pytest.fixture
 def session(library: Library) -> Session:
-    return Session(library, Worker(library), Generations(library))
+    visiting = Visiting(library)
+    return Session(visiting, Worker(library), Generations(visiting))
 
 
 @pytest.fixture
@@ -278,29 +280,10 @@ class TestRefusals:
 
 
 class TestServer:
-    def test_users_must_log_in(self, library: Library, tmp_path: Path) -> None:
-        users = tmp_path / "users"
-        users.write_text("# people\nanna:pa:ss\n", "utf-8")
-        blocks = build_ui(library, Worker(library))
-        address = launch_ui(blocks, library, "127.0.0.1", 0, users)
-        try:
-            assert httpx.get(f"{address}config").status_code == 401
-            login = {"username": "anna", "password": "pa:ss"}
-            with httpx.Client() as client:
-                assert client.post(f"{address}login", data=login).status_code == 200
-                assert client.get(f"{address}config").status_code == 200
-        finally:
-            blocks.close(verbose=False)
-
-    @pytest.mark.parametrize("text", ["", "anna", "anna:", ":secret"])
-    def test_a_wrong_auth_file_is_refused(self, tmp_path: Path, text: str) -> None:
-        with pytest.raises(InvalidSetting):
-            read_auth(write(tmp_path, "users", text.encode()))
-
     def test_a_port_in_use_is_refused(self, served: Served, library: Library) -> None:
         port = int(served.address.rstrip("/").rpartition(":")[2])
         with pytest.raises(InvalidSetting, match=str(port)):
-            launch_ui(build_ui(library, Worker(library)), library, "127.0.0.1", port, None)
+            launch_ui(build_ui(library, Worker(library)), library, "127.0.0.1", port)
 
     def test_no_page_asks_another_host(self, served: Served) -> None:
         assert not theme()._stylesheets
@@ -313,7 +296,7 @@ class TestTurns:
     def test_stopping_keeps_what_was_said(self, tmp_path: Path, tiny_backbone: Path) -> None:
         library = Library(ui_settings(tmp_path, tiny_backbone, answer_tokens=1000))
         document = read_novel(library)
-        generations = Generations(library)
+        generations = Generations(Visiting(library))
         chat = generations.start_chat(document.id, QUESTION)
         generation = generations.start(document.id, QUESTION, Scope(), chat)
         assert next(generation.watch())
@@ -780,16 +763,16 @@ def test_a_second_server_of_a_data_folder_is_refused_and_takes_nothing(
         upload.write_bytes(b"being parsed")
         other = Library(settings)
         with pytest.raises(AlreadyServed, match=str(settings.home)) as caught:
-            server.serve_ui(other, "127.0.0.1", 0, None, open_browser=False)
+            server.serve_ui(other, "127.0.0.1", 0, open_browser=False)
         other.close()
         refused.append(caught.value)
         assert upload.is_file()
 
     monkeypatch.setattr(server, "_wait_for_signal", meanwhile)
-    server.serve_ui(library, "127.0.0.1", 0, None, open_browser=False)
+    server.serve_ui(library, "127.0.0.1", 0, open_browser=False)
     assert len(refused) == 1
     monkeypatch.setattr(server, "_wait_for_signal", lambda: None)
-    server.serve_ui(library, "127.0.0.1", 0, None, open_browser=False)
+    server.serve_ui(library, "127.0.0.1", 0, open_browser=False)
 
 
 def test_stopping_flag_is_per_document(session: Session, picker: Any) -> None:

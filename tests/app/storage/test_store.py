@@ -18,6 +18,8 @@ from app.storage.migrations import migrations
 from app.storage.store import BOOK, Job, Message, Store, Summary
 
 TABLES = {
+    "accounts",
+    "tokens",
     "documents",
     "texts",
     "readings",
@@ -41,6 +43,7 @@ NAMES = (
     "0004_evidence_of_messages",
     "0005_what_messages_used",
     "0006_checksums_of_states",
+    "0007_accounts",
 )
 
 

@@ -32,7 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Ite
     blocks = build_ui(library, Worker(library))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
-        yield f"{launch_ui(blocks, library, '127.0.0.1', 0, None)} {document.id}"
+        yield f"{launch_ui(blocks, library, '127.0.0.1', 0)} {document.id}"
     blocks.close(verbose=False)
     library.close()
 

@@ -75,7 +75,7 @@ def browser() -> Iterator[Any]:
 def address(library: Library) -> Iterator[str]:
     read_novel(library)
     blocks = build_ui(library, Worker(library))
-    yield launch_ui(blocks, library, "127.0.0.1", 0, None)
+    yield launch_ui(blocks, library, "127.0.0.1", 0)
     blocks.close(verbose=False)
 
 

@@ -45,7 +45,7 @@ LINK = {
     "Sec-Fetch-Mode": "navigate",
     "Sec-Fetch-Dest": "document",
 }
-USER = {"username": "anna", "password": "secret"}
+USER = {"username": "anna", "password": "a long secret"}
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,16 @@ def certificates_once() -> Iterator[None]:
         yield
 
 
-def behind(home: Path, backbone: Path, users: Path | None) -> Iterator[Behind]:
+def behind(home: Path, backbone: Path, *, users: bool = False) -> Iterator[Behind]:
     library = Library(
         read_settings(home=home, backbone=str(backbone), window=32, threads=1, max_upload_mb=1)
     )
     library.register(novel(), "novel.md", title="Mine")
+    if users:
+        library.store.add_account(USER["username"], USER["password"])
     blocks = build_ui(library, Worker(library))
     callers = Callers.of("127.0.0.1", ("books.example",), (FRIEND,))
-    address = launch_ui(blocks, library, "127.0.0.1", 0, users, callers)
+    address = launch_ui(blocks, library, "127.0.0.1", 0, callers)
     yield Behind(address, blocks.server_app, library)
     blocks.close(verbose=False)
     library.close()
@@ -97,14 +99,12 @@ def behind(home: Path, backbone: Path, users: Path | None) -> Iterator[Behind]:
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Iterator[Behind]:
-    yield from behind(tmp_path_factory.mktemp("door"), tiny_backbone, None)
+    yield from behind(tmp_path_factory.mktemp("door"), tiny_backbone)
 
 
 @pytest.fixture(scope="module")
 def login_door(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Iterator[Behind]:
-    users = tmp_path_factory.mktemp("users") / "users"
-    users.write_text(f"{USER['username']}:{USER['password']}\n", "utf-8")
-    yield from behind(tmp_path_factory.mktemp("login"), tiny_backbone, users)
+    yield from behind(tmp_path_factory.mktemp("login"), tiny_backbone, users=True)
 
 
 def port_of(door: Behind) -> str:
