@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -22,7 +23,7 @@ from starlette.requests import HTTPConnection
 from app.errors import AlreadyServed, InvalidSetting, StoreFailed
 from app.library import Library
 from app.ui.api import Api
-from app.ui.arguments import CheckedBlocks, no_such_endpoint
+from app.ui.arguments import CheckedBlocks, no_such_endpoint, too_many_requests
 from app.ui.chat_tab import ChatTab
 from app.ui.generations import Generations
 from app.ui.inputs import choice_list
@@ -34,24 +35,36 @@ from app.ui.theme import CSS, HEADER, theme
 from app.web.bodies import BodyLimits
 from app.web.callers import Callers
 from app.web.door import Door
+from app.web.listeners import Heard, Listeners
 from app.worker import Worker
 
 HOUR = 3600
+MOST_AT_ONCE = 512  # requests that are answered or wait in the model's line
+MOST_QUEUED = 10_000  # requests that Gradio holds before and after that
+MOST_PAGES = 1000  # whose state is kept
+UNCOUNTED = {  # Gradio would make a table of all requests after each
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**12),
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+}
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 err = Console(stderr=True, highlight=False)
 
 
-def build_ui(library: Library, worker: Worker) -> gr.Blocks:
+def build_ui(library: Library, worker: Worker) -> CheckedBlocks:
     """The whole page and the endpoints for programs, not served yet."""
     return _build(Session(library, worker, Generations(library)))
 
 
-def _build(session: Session) -> gr.Blocks:
+def _build(session: Session) -> CheckedBlocks:
     # Uploads go to the data folder, not to the temporary folder that all users of a machine share.
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads(session.library))
-    blocks: gr.Blocks = CheckedBlocks(
-        title="bookstate", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
+    os.environ.update(UNCOUNTED)
+    blocks = CheckedBlocks(
+        session.listeners,
+        title="bookstate",
+        analytics_enabled=False,
+        delete_cache=(HOUR, 24 * HOUR),
     )
     with blocks:
         Api(session)  # first, so that no event of the page takes an endpoint's name
@@ -68,7 +81,8 @@ def _build(session: Session) -> gr.Blocks:
             SummariesTab(session, picker).on_open(summaries)
         with gr.Tab("Memory") as memory:
             MemoryTab(session, picker, chat.chat).on_open(memory)
-    blocks.queue(default_concurrency_limit=8)
+    blocks.queue(default_concurrency_limit=8, max_size=MOST_QUEUED)
+    blocks._queue.pending_messages_per_session.max_size = MOST_QUEUED
     return blocks
 
 
@@ -77,7 +91,7 @@ def _uploads(library: Library) -> Path:
 
 
 def launch_ui(
-    blocks: gr.Blocks,
+    blocks: CheckedBlocks,
     library: Library,
     host: str,
     port: int,
@@ -105,10 +119,15 @@ def launch_ui(
         pwa=False,
         allowed_paths=[],
         max_file_size=library.settings.max_upload_mb * gr.FileSize.MB,
+        max_threads=MOST_AT_ONCE,
+        state_session_capacity=MOST_PAGES,
         footer_links=["api"],
         app_kwargs={
-            "lifespan": _behind_door(callers, limits),
-            "exception_handlers": {FnIndexInferError: no_such_endpoint},
+            "lifespan": _behind_door(callers, limits, blocks.listeners),
+            "exception_handlers": {
+                FnIndexInferError: no_such_endpoint,
+                HTTPStatus.SERVICE_UNAVAILABLE: too_many_requests,
+            },
         },
         prevent_thread_lock=True,
         theme=theme(),
@@ -121,7 +140,7 @@ def launch_ui(
 
 
 def _behind_door(
-    callers: Callers, limits: BodyLimits
+    callers: Callers, limits: BodyLimits, listeners: Listeners
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What Gradio's application runs before its first request: it gets the door around it.
 
@@ -132,7 +151,8 @@ def _behind_door(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         assert app.middleware_stack is not None  # this function is called through it
-        app.middleware_stack = Door(app.middleware_stack, callers, limits, _login_of(app))
+        heard = Heard(app.middleware_stack, listeners)
+        app.middleware_stack = Door(heard, callers, limits, _login_of(app))
         yield
 
     return lifespan
