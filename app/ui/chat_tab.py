@@ -251,14 +251,17 @@ class ChatTab:
         """Put a question in line; a new chat begins with its first question."""
         generations = self._session.generations
         scope = _scope(part, chapter)
+        begun = None
         try:
             document = self._session.ready(document_id)
             if chat_id is None:
                 generations.check(document.id, question, scope)  # before a chat is stored
-                chat_id = generations.start_chat(document.id, question)
+                chat_id = begun = generations.start_chat(document.id, question)
             who = self._who(request)
             generations.start(document.id, question, scope, chat_id, follows=not fresh, **who)
         except REFUSALS as error:
+            if begun is not None:
+                self._session.library.store.remove_chat(begun)
             return [*[gr.skip()] * 4, note(str(error), "warning")]
         chat, chats, *_ = self._show(document.id, chat_id)
         return [chat, chats, "", False, ""]
