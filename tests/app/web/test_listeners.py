@@ -1,4 +1,4 @@
-"""Requests whose client has gone, through a real server: they leave the line, and the model stops."""
+"""Requests whose client has gone, through a real server: they leave the line at once."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from app.library import Library
 from app.line.line import Limits
 from app.settings import read_settings
 from app.ui.arguments import FAILED, CheckedBlocks
+from app.ui.chat_tab import WHOLE
 from app.ui.generations import Generations
 from app.ui.server import _build, launch_ui
 from app.ui.session import Session
@@ -150,6 +151,11 @@ def soon(true: Callable[[], object], seconds: float = SOON) -> None:
         time.sleep(0.01)
 
 
+def question_of(served: Served) -> list[Any]:
+    """What the page's button sends."""
+    return [served.document, None, QUESTION, WHOLE, 1, False]
+
+
 class TestPrograms:
     def test_an_answer_whose_stream_is_closed_stops(
         self, served: Served, steps: list[float]
@@ -235,9 +241,7 @@ class TestPrograms:
                 assert kind == "error"
                 assert "1 requests wait already, and no more than 1 may" in refused["error"]
             chats = len(served.session.library.store.chats(served.document))
-            pressed = served.press(
-                "p", "ask_1", served.document, None, QUESTION, "the whole book", 1, False
-            )
+            pressed = served.press("new", "ask_1", *question_of(served))
             assert "no more than 1 may" in json.dumps(pressed.json())
             assert len(served.session.library.store.chats(served.document)) == chats
 
@@ -268,8 +272,7 @@ class TestPages:
     def asked(self, served: Served, session: str) -> int:
         store = served.session.library.store
         before = {chat.id for chat in store.chats(served.document)}
-        fields = (served.document, None, QUESTION, "the whole book", 1, False)
-        assert served.press(session, "ask_1", *fields).status_code == 200
+        assert served.press(session, "ask_1", *question_of(served)).status_code == 200
         (chat,) = {chat.id for chat in store.chats(served.document)} - before
         return int(chat)
 
