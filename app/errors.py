@@ -30,7 +30,11 @@ class OriginalNotKept(BookstateError):
 
 
 class Busy(BookstateError):
-    """Another process is reading this document."""
+    """Another process is reading this document, or too much waits for the model already."""
+
+
+class Unheard(BookstateError):
+    """No client listens to the answer of a request."""
 
 
 class AlreadyServed(BookstateError):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ MARGIN = 8  # tokens around the best sentence that the second look sees; more of
 
 OnRows = Callable[[int, int], None]
 """Called with how many segments have been asked, and how many there are."""
+
+Watch = Callable[[], None]
 
 
 def quiet(*_: object) -> None:
@@ -92,8 +95,8 @@ class _Asking:
             for segment, possible in self._possible(slots).items():
                 likeliest = max(likeliest, possible)
                 if possible >= POSSIBLE:
-                    on_progress(first, len(segments))
-                    places += self._places(segment, slots[segment])
+                    watch = partial(on_progress, first, len(segments))
+                    places += self._places(segment, slots[segment], watch)
             on_progress(first + len(part), len(segments))
         seconds = perf_counter() - self._started
         return thorough_answer(places, len(segments), likeliest, seconds)
@@ -104,8 +107,11 @@ class _Asking:
         found = answerabilities(reading, self._prompt.tokens, self._abstention)
         return dict(zip(slots, found, strict=True))
 
-    def _places(self, segment: int, slots: Bundle) -> Iterator[Place]:
-        """What a segment answers: its best sentence, then what is left of it on either side."""
+    def _places(self, segment: int, slots: Bundle, watch: Watch) -> Iterator[Place]:
+        """What a segment answers: its best sentence, then what is left of it on either side.
+
+        watch: called before each step; it may raise.
+        """
         stored = self._library.store.some_segments(self._document.reading, [segment])[segment]
         text = OpenedText(segment, stored.start, stored.text)
         opened = self._memory.recall({segment: slots}, torch.zeros(1))
@@ -114,8 +120,9 @@ class _Asking:
         ]
         while waiting:
             span, reading = waiting.pop()
+            watch()
             found = self._first_look(reading, text, span) if reading is not None else None
-            place = self._second_look(opened, *found) if found is not None else None
+            place = self._second_look(opened, *found, watch) if found is not None else None
             if found is not None and place is not None:
                 yield place
                 waiting += [(rest, opened.focused(rest)) for rest in _around(span, found[0])]
@@ -133,7 +140,9 @@ class _Asking:
         best = next(inside, None)
         return None if best is None else (best, possible)
 
-    def _second_look(self, opened: Reading, sentence: Sentence, possible: float) -> Place | None:
+    def _second_look(
+        self, opened: Reading, sentence: Sentence, possible: float, watch: Watch
+    ) -> Place | None:
         """What a sentence answers when hardly anything else is visible, if both looks are sure."""
         segment, first, last = sentence.span
         reading = opened.focused(Span(segment, max(0, first - MARGIN), last + MARGIN))
@@ -147,7 +156,7 @@ class _Asking:
         trace = Trace()
         decoding = Decoding(max_tokens=self._library.settings.answer_tokens)
         for _ in generate(mixture, self._tokenizer.chat.stops, decoding, trace):
-            pass
+            watch()
         answer = self._tokenizer.decode(trace.tokens).strip()
         found = self._library.evidence(self._document.reading, [sentence])
         if not normalized(answer) or not found:

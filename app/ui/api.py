@@ -4,11 +4,13 @@ Annotations must be real objects here (no `from __future__ import annotations`),
 derives the API's documentation from them.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from anyio.to_thread import run_sync
 from gradio.events import api
 
 from app.answering.answers import Answer
@@ -16,11 +18,12 @@ from app.cli.documents_json import document_json
 from app.errors import REFUSALS
 from app.library import Stopped
 from app.state_reader import Scope
-from app.summaries import Summarizer
+from app.storage.store import Document
 from app.ui.arguments import text, whole
 from app.ui.inputs import upload_box
-from app.ui.session import MODEL, Session
-from app.ui.summaries_tab import summarise
+from app.ui.session import Session
+
+QUIET: dict[str, Any] = {"print_exception": False}  # a refusal is no failure of the program
 
 
 class Api:
@@ -28,11 +31,10 @@ class Api:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        speaking: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": MODEL}
         api(self.list_documents, api_name="list_documents")
         api(self.status, api_name="status")
-        api(self.ask, api_name="ask", **speaking)
-        api(self.summarize, api_name="summarize", **speaking)
+        api(self.ask, api_name="ask", concurrency_limit=None)  # they wait in the model's line
+        api(self.summarize, api_name="summarize", concurrency_limit=None)
         self._offer_upload()
 
     def _offer_upload(self) -> None:
@@ -56,7 +58,7 @@ class Api:
     ) -> dict[str, Any]:
         """Store a file and queue it for reading; `memory` is adaptive, melodi or infini."""
         if not file:
-            raise gr.Error("There is no file; upload one.", print_exception=False)
+            raise gr.Error("There is no file; upload one.", **QUIET)
         path = Path(file)
         try:
             document, known = self._session.library.register(
@@ -97,51 +99,72 @@ class Api:
             "error": job.error if job else "",
         }
 
-    def ask(
-        self, id: str, question: str, chapter: int = 0, as_of_chapter: int = 0
-    ) -> Iterator[str | dict[str, Any]]:
+    async def ask(
+        self,
+        id: str,
+        question: str,
+        chapter: int = 0,
+        as_of_chapter: int = 0,
+        request: gr.Request | None = None,
+    ) -> AsyncIterator[str | dict[str, Any]]:
         """Stream an answer's text as it grows, then the whole answer with its sources."""
+        generations = self._session.generations
         try:
-            self._session.finished(self._session.library.store.document(text("id", id)))
             question = text("question", question)
             until = whole("as_of_chapter", as_of_chapter)
             scope = Scope(whole("chapter", chapter) or None, until or None)
-            generation = self._session.generations.start(id, question, scope)
+            document = await run_sync(self._finished, text("id", id))
+            await run_sync(generations.check, document.id, question, scope)
+            visitor = self._session.visitor(request)
+            async with self._session.heard(request) as away:
+                generation = await run_sync(
+                    lambda: generations.start(
+                        document.id, question, scope, visitor=visitor, away=away
+                    )
+                )
+                try:
+                    async with aclosing(generation.watch()) as watching:
+                        async for said in watching:
+                            if said:
+                                yield said
+                finally:
+                    generation.stop()  # the client is gone or has the whole answer
         except REFUSALS as error:
             raise _refusal(error) from error
-        try:
-            yield from generation.watch()
-        finally:
-            generation.stop()  # the client is gone or has the whole answer
         if generation.error:
-            raise gr.Error(generation.error, print_exception=False)
-        yield _finished(generation.answer)
+            raise gr.Error(generation.error, **QUIET)
+        if not generation.begun:
+            raise gr.Error("The question was stopped before its turn; ask again.", **QUIET)
+        yield _answered(generation.answer)
 
-    def summarize(self, id: str, chapter: int = 0) -> dict[str, Any]:
+    async def summarize(
+        self, id: str, chapter: int = 0, request: gr.Request | None = None
+    ) -> dict[str, Any]:
         """The summary of one chapter; chapter 0 is the whole book."""
         try:
             chapter = whole("chapter", chapter)
-            known = self._session.library.store.document(text("id", id))
-            document = self._session.finished(known)
-            watch = self._session.begin_summary(document.id)
-            with self._session.summarising(document.id, watch):
-                made = summarise(Summarizer(self._session.library, watch), document, chapter)
+            document = await run_sync(self._finished, text("id", id))
+            async with self._session.heard(request) as away:
+                made = await self._session.summing(document, request, away).all_for(chapter)
         except Stopped as error:
-            raise gr.Error("The summary was stopped; ask again.", print_exception=False) from error
+            raise gr.Error("The summary was stopped; ask again.", **QUIET) from error
         except REFUSALS as error:
             raise _refusal(error) from error
         return {"chapter": made.chapter, "title": made.title, "summary": made.summary}
 
+    def _finished(self, id: str) -> Document:
+        return self._session.finished(self._session.library.store.document(id))
+
 
 def _refusal(error: Exception) -> gr.Error:
-    return gr.Error(" ".join(str(error).split()), print_exception=False)
+    return gr.Error(" ".join(str(error).split()), **QUIET)
 
 
-def _finished(answer: Answer | None) -> dict[str, Any]:
+def _answered(answer: Answer | None) -> dict[str, Any]:
     if answer is None:
         raise gr.Error(
             "The answer failed because of an internal error; ask again. The server's log has "
             "details.",
-            print_exception=False,
+            **QUIET,
         )
     return answer.to_dict()

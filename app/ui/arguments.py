@@ -5,6 +5,7 @@ Gradio passes on whatever JSON it gets and hides what goes wrong then from the p
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -15,8 +16,12 @@ from gradio.exceptions import Error as GradioError
 
 from app.errors import REFUSALS, InvalidArgument
 from app.ui.visitors import Visiting
+from app.web.listeners import Listeners
 
 log = logging.getLogger(__name__)
+
+FAILED = "bookstate failed at this request; the log has the details."
+KEPT_SECONDS = 20.0  # in which the client of a request must fetch what was answered
 
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
 _LONGEST_REASON = 200
@@ -50,19 +55,64 @@ def _kind(value: Any) -> str:
 class CheckedBlocks(gr.Blocks):
     """A page whose events act for their visitor, and refuse wrong values in a sentence.
 
-    visiting: must be set before the page is served.
+    What fails unexpectedly is told in a sentence as well, and only the log has what it was. What
+    Gradio keeps of a program's request is given up with the request.
     """
 
-    visiting: Visiting
+    def __init__(self, visiting: Visiting, listeners: Listeners, **named: Any) -> None:
+        super().__init__(**named)
+        self.visiting = visiting
+        self.listeners = listeners
+        self._fading: dict[str, asyncio.TimerHandle] = {}  # by event
+        listeners.when_closed.append(self._forget_at_once)
 
-    async def process_api(self, *given: Any, **named: Any) -> dict[str, Any]:
-        """Run one event, or the next step of one, as its visitor. Raises gr.Error."""
-        request, page = named.get("request"), named.get("session_hash")
+    def create_limiter(self) -> None:
+        """Coroutines wait in the model's line, many at once; threads stay as few as usual."""
+        self.limiter = None
+
+    async def process_api(self, block_fn: Any, *given: Any, **named: Any) -> dict[str, Any]:
+        """One step of a request, as its visitor. Raises gr.Error."""
+        is_over = True
+        visitor = getattr(named.get("request"), "username", None)
         try:
-            with self.visiting.acting(getattr(request, "username", None), page):
-                return dict(await super().process_api(*given, **named))
+            with self.visiting.acting(visitor, named.get("session_hash")):
+                output = await super().process_api(block_fn, *given, **named)
+            is_over = not output.get("is_generating")
+            return output
+        except GradioError:
+            raise
         except REFUSALS as error:
             raise _refusal(str(error)) from error
+        except Exception as error:
+            log.exception("A request to %s failed", getattr(block_fn, "api_name", block_fn))
+            raise _refusal(FAILED) from error
+        finally:
+            event_id = named.get("event_id")
+            if is_over and event_id is not None and named.get("session_hash") == event_id:
+                self._forget_later(event_id)
+
+    def _forget_later(self, event_id: str) -> None:
+        """Give up what Gradio keeps of a request that named no session.
+
+        It keeps the state of the whole page for each, for ever. What is to be delivered stays for
+        as long as a client may take to ask for it.
+        """
+        self.state_holder.session_data.pop(event_id, None)
+        self.state_holder.time_last_used.pop(event_id, None)
+
+        loop = asyncio.get_running_loop()
+        self._fading[event_id] = loop.call_later(KEPT_SECONDS, self._forget, event_id)
+
+    def _forget_at_once(self, key: str) -> None:
+        """The stream of a request has ended: nothing is to be delivered any more."""
+        if key in self._fading:
+            self._fading[key].cancel()
+            self._forget(key)
+
+    def _forget(self, event_id: str) -> None:
+        del self._fading[event_id]
+        self._queue.pending_event_ids_session.pop(event_id, None)
+        self._queue.pending_messages_per_session.pop(event_id, None)
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], *more: Any, **named: Any
@@ -92,3 +142,9 @@ def no_such_endpoint(_: Request, __: Exception) -> Response:
     """The answer to a call of an endpoint that is not there."""
     why = "There is no endpoint of this name; GET /gradio_api/info lists those that there are."
     return JSONResponse({"detail": why}, status_code=404)
+
+
+def too_many_requests(_: Request, __: Exception) -> Response:
+    """The answer to a request where Gradio's own queue is full, or has been stopped."""
+    why = "The server has too many requests, or is stopping; ask again in a minute."
+    return JSONResponse({"detail": why}, status_code=503)

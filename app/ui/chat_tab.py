@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from html import escape
 from typing import Any
 
 import gradio as gr
+from anyio.to_thread import run_sync
 
 from app.answering.lists import asks_for_all
 from app.errors import REFUSALS
+from app.line.work import Bell
 from app.state_reader import Scope
 from app.storage.store import Message
-from app.ui.generations import last_turn
+from app.ui.generations import Generation, last_turn
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
 from app.ui.texts import (
@@ -28,7 +31,8 @@ from memory_models.prompt import LONGEST_QUESTION
 
 WHOLE, ONLY, UP_TO = "the whole book", "one chapter", "the book up to a chapter"
 FAILED = "The answer failed because of an internal error; ask again. The server's log has details."
-VISITORS = 16  # pages that watch answers at the same time
+WATCHERS = 150  # pages that watch answers at the same time
+LOOK_SECONDS = 1.0  # between looks whether the page that watches is still there
 WORDS_A_TOKEN = 0.75
 PLACEHOLDER = "Ask a question about this book."
 
@@ -106,7 +110,7 @@ class ChatTab:
             "fn": self.follow,
             "inputs": [self._picker, self.chat],
             "outputs": self._growing,
-            "concurrency_limit": VISITORS,
+            "concurrency_limit": WATCHERS,
             **private(),
         }
         asked = gr.on(
@@ -242,23 +246,33 @@ class ChatTab:
         part: str,
         chapter: int | None,
         fresh: bool = False,
+        request: gr.Request | None = None,
     ) -> list[Any]:
         """Put a question in line; a new chat begins with its first question."""
         generations = self._session.generations
         scope = _scope(part, chapter)
+        begun = None
         try:
             document = self._session.ready(document_id)
             if chat_id is None:
                 generations.check(document.id, question, scope)  # before a chat is stored
-                chat_id = generations.start_chat(document.id, question)
-            generations.start(document.id, question, scope, chat_id, follows=not fresh)
+                chat_id = begun = generations.start_chat(document.id, question)
+            who = self._who(request)
+            generations.start(document.id, question, scope, chat_id, follows=not fresh, **who)
         except REFUSALS as error:
+            if begun is not None:
+                self._session.library.store.remove_chat(begun)
             return [*[gr.skip()] * 4, note(str(error), "warning")]
         chat, chats, *_ = self._show(document.id, chat_id)
         return [chat, chats, "", False, ""]
 
     def ask_every_page(
-        self, document_id: str | None, chat_id: int | None, part: str, chapter: int | None
+        self,
+        document_id: str | None,
+        chat_id: int | None,
+        part: str,
+        chapter: int | None,
+        request: gr.Request | None = None,
     ) -> list[Any]:
         """Ask the chat's last question of every page."""
         generations = self._session.generations
@@ -268,25 +282,48 @@ class ChatTab:
             turn = last_turn(messages)
             if turn is None:
                 return [gr.skip(), note("Ask a question first.", "warning")]
-            scope = _scope(part, chapter)
-            generations.start(document.id, turn.question, scope, chat_id, every_page=True)
+            scope, who = _scope(part, chapter), self._who(request)
+            generations.start(document.id, turn.question, scope, chat_id, every_page=True, **who)
         except REFUSALS as error:
             return [gr.skip(), note(str(error), "warning")]
         return [chat_id, ""]
 
-    def follow(self, document_id: str | None, chat_id: int | None) -> Iterator[list[Any]]:
+    def _who(self, request: gr.Request | None) -> dict[str, Any]:
+        return {"visitor": self._session.visitor(request), "away": self._session.page(request)}
+
+    async def follow(
+        self,
+        document_id: str | None,
+        chat_id: int | None,
+        request: gr.Request | None = None,
+    ) -> AsyncIterator[list[Any]]:
         """Watch the answers that are being made for a chat until there is none."""
-        generations, chat_id = self._session.generations, self._session.own_chat(chat_id)
-        last = None
-        while chat_id is not None and (generation := generations.running(chat_id)) is not None:
-            last, asked, stored = generation, None, []
-            for _ in generation.watch(turn=True):
-                if generation.begun != asked:  # the question is stored when its turn comes
-                    asked, stored = generation.begun, self._stored(chat_id)
-                yield self._now(chat_id, stored)
+        chat_id = await run_sync(self._session.own_chat, chat_id)
+        in_line, away = self._session.generations.in_line, self._session.page(request)
+        bell, last = Bell(), None
+        watched: set[Generation] = set()
+        begun, said, stored = None, None, []
+        with ExitStack() as watching:
+            while chat_id is not None and (waiting := in_line(chat_id)) and away() == 0:
+                last = waiting[0]
+                for generation in set(waiting) - watched:
+                    watching.enter_context(generation.watched(bell, away))
+                    watched.add(generation)
+                now = [(g.number, g.begun) for g in waiting]
+                if now != begun:  # a question is stored when its turn comes, and then its answer
+                    begun, stored = now, await run_sync(self._stored, chat_id)
+                if said != (now, texts := [g.text for g in waiting]):
+                    said = (now, texts)
+                    yield self._now(waiting, stored)
+                await bell.wait(LOOK_SECONDS)
+        yield await run_sync(self._in_the_end, document_id, chat_id, last)
+
+    def _in_the_end(
+        self, document_id: str | None, chat_id: int | None, last: Generation | None
+    ) -> list[Any]:
         messages = self._session.library.store.messages(chat_id) if chat_id is not None else []
         said = note(last.note if last.replied else FAILED, "warning") if last else ""
-        yield [
+        return [
             [_bubble(m) for m in messages],
             *self._evidence_of(document_id, self._last_answer(messages)),
             *self._topic_of(messages),
@@ -297,10 +334,10 @@ class ChatTab:
     def _stored(self, chat_id: int) -> list[dict[str, str]]:
         return [_bubble(m) for m in self._session.library.store.messages(chat_id)]
 
-    def _now(self, chat_id: int, stored: list[dict[str, str]]) -> list[Any]:
+    def _now(self, waiting: list[Generation], stored: list[dict[str, str]]) -> list[Any]:
         """The chat while something is being made for it; stored: its bubbles so far."""
         bubbles = list(stored)
-        for generation in self._session.generations.in_line(chat_id):
+        for generation in waiting:
             if generation.begun:
                 said = {"role": "assistant", "content": escape(generation.text or "…")}
             else:

@@ -1,20 +1,22 @@
-"""One answer at a time: each is made in a thread of its own, and any visitor can watch it.
+"""Answers that the model makes one at a time; any visitor can watch those of a chat.
 
-The thread, not the visitor's connection, owns the answer: closing the page loses nothing, and the
-stop button ends the generation after the present token and keeps what was said. Questions that
-are asked while another one is answered wait in line; a chat gets a question when its turn comes.
+The line's thread, not the visitor's request, makes an answer: it may be watched from several pages,
+and the stop button ends it after the present token and keeps what was said. A chat gets a question
+when its turn comes. A page that was closed has some seconds to come back, as it does when it is
+loaded again; then its questions leave the line, and what was said so far is kept.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from threading import Condition, Lock, Thread
+from collections.abc import Callable
+from threading import Lock
 
 from app.answering.answers import Answer
 from app.answering.conversation import Turn, is_follow_up
 from app.errors import REFUSALS, Busy
 from app.library import Library
+from app.line.line import Line
+from app.line.work import HERE, Away, Visitor, Work, always_here
 from app.state_reader import Scope
 from app.storage.store import Message
 from app.ui.replies import NOTHING_SAID, Replies, Wish
@@ -23,96 +25,55 @@ from app.ui.visitors import Visiting
 
 TITLE_LENGTH = 60
 MOST_WAITING = 3  # questions of one chat behind the one that is being answered
+PAGE_SECONDS = 5.0  # in which a page that is loaded again, or whose network failed, comes back
 
 
-class Generation:
+class Generation(Work):
     """An answer that is being made, or that waits to be."""
 
-    def __init__(self, library: Library, document_id: str, chat_id: int | None, wish: Wish) -> None:
+    def __init__(
+        self,
+        library: Library,
+        document_id: str,
+        chat_id: int | None,
+        wish: Wish,
+        make: Callable[[Generation], None],
+        visitor: Visitor = HERE,
+        away: Away = always_here,
+    ) -> None:
+        super().__init__(document_id, visitor, away, 0.0 if chat_id is None else PAGE_SECONDS)
         self.library = library  # as the visitor sees it
-        self.document_id = document_id
         self.chat_id = chat_id
         self.wish = wish
-        self.text = ""
-        self.said = False  # the text is (part of) an answer, and not how far something is
+        self.is_answer = False  # the text is (part of) an answer, and not how far something is
         self.answer: Answer | None = None
         self.error = ""
         self.note = ""  # what must be said with the answer
         self.replied = False  # a reply was made, be it a refusal
-        self.begun = False  # its question is in the chat, and its turn has come
-        self._changed = Condition()
-        self._done = False
-        self._stop = False
+        self._make = make
 
-    @property
-    def stopped(self) -> bool:
-        """True once a visitor asked to stop."""
-        return self._stop
-
-    def stop(self) -> None:
-        """End after the present token."""
-        self._stop = True
-
-    def begin(self) -> None:
-        """Wake those who watch: the question's turn has come."""
-        with self._changed:
-            self.begun = True
-            self._changed.notify_all()
+    def make(self) -> None:
+        """Answer, in the line's thread."""
+        self._make(self)
 
     def say(self, piece: str) -> None:
         """Append to the text and wake those who watch."""
-        with self._changed:
-            self.text += piece
-            self.said = True
-            self._changed.notify_all()
+        self.is_answer = True
+        self.show(self.text + piece)
 
     def show(self, text: str) -> None:
         """Put a text in place of what was said so far, such as how far something is."""
-        with self._changed:
-            self.text = text
-            self._changed.notify_all()
-
-    def finish(self) -> None:
-        """Wake those who watch: nothing more comes."""
-        with self._changed:
-            self._done = True
-            self._changed.notify_all()
-
-    def wait(self) -> None:
-        """Return when the generation is over."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._done)
-
-    def watch(self, *, turn: bool = False) -> Iterator[str]:
-        """The text so far, again whenever it has changed, until the generation is over.
-
-        turn: yield once more when the question's turn comes.
-        """
-        seen = (False, "")
-
-        def now() -> tuple[bool, str]:
-            return (turn and self.begun, self.text)
-
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._done or now() != seen)  # noqa: B023
-                found, done = now(), self._done
-            if found != seen:
-                seen = found
-                yield found[1]
-            if done:
-                return
+        self.text = text
+        self.changed()
 
 
 class Generations:
-    """Makes answers one after the other, and stores those that belong to a chat."""
+    """Answers questions as their turns come, and stores the answers that belong to a chat."""
 
     def __init__(self, visiting: Visiting) -> None:
         self._visiting = visiting
-        self._line: deque[Generation] = deque()
-        self._moved = Condition(Lock())  # the line has changed
-        self.model = Lock()
-        """Held while the model generates; summaries take it too."""
+        self._joining = Lock()
+        self.line = Line()
 
     def check(self, document_id: str, question: str, scope: Scope) -> None:
         """Raise InvalidQuestion for a question that would be refused, before anything is stored."""
@@ -127,11 +88,14 @@ class Generations:
         *,
         follows: bool = True,
         every_page: bool = False,
+        visitor: Visitor = HERE,
+        away: Away = always_here,
     ) -> Generation:
         """Ask a question as soon as its turn comes. In a chat, its words decide what is made.
 
         follows: it may follow the turn before it in the chat; every_page: all pages are asked.
-        Raises Busy where too many questions of the chat wait already.
+        visitor, away: who asks, and for how long no client of theirs has been connected. Raises
+        Busy where too many questions wait already.
         """
         library = self._visiting.library
         document = library.store.document(document_id)
@@ -139,13 +103,14 @@ class Generations:
         if chat_id is not None:
             library.store.check_chat(chat_id)
         wish = Wish(question.strip(), scope, follows=follows, every_page=every_page)
-        generation = Generation(library, document.id, chat_id, wish)
-        with self._moved:
-            waiting = [g for g in self._line if chat_id is not None and g.chat_id == chat_id]
-            if len(waiting) > MOST_WAITING:
-                raise Busy(f"{MOST_WAITING} questions wait already; wait for an answer, or stop.")
-            self._line.append(generation)
-        Thread(target=self._make, args=(generation,), name="bookstate-answer", daemon=True).start()
+        generation = Generation(library, document.id, chat_id, wish, self._answer, visitor, away)
+        with self._joining:
+            if len(self.in_line(chat_id)) > MOST_WAITING:
+                raise Busy(
+                    f"{MOST_WAITING} questions of this chat wait already, as many as may; wait for "
+                    "an answer, or stop."
+                )
+            self.line.join(generation)
         return generation
 
     def start_chat(self, document_id: str, question: str) -> int:
@@ -155,66 +120,48 @@ class Generations:
 
     def in_line(self, chat_id: int | None) -> list[Generation]:
         """The generations of a chat: the one that is being made, then those that wait."""
-        return [g for g in self._snapshot() if g.chat_id == chat_id and chat_id is not None]
+        found = (work for work in self.line.works() if isinstance(work, Generation))
+        return [g for g in found if g.chat_id == chat_id and chat_id is not None]
 
     def running(self, chat_id: int | None) -> Generation | None:
         """The generation of a chat that is being made, or is the next to be."""
         return next(iter(self.in_line(chat_id)), None)
 
     def stop_document(self, document_id: str) -> None:
-        """Stop every generation about a document and wait until each has stored what it said."""
-        self._stop(lambda g: g.document_id == document_id)
+        """Stop all work on a document and wait until each answer has stored what it said."""
+        self.line.stop(lambda work: work.document_id == document_id)
 
     def stop_chat(self, chat_id: int | None) -> None:
         """Stop a chat's generations and wait until each has stored what it said."""
         if chat_id is not None:
-            self._stop(lambda g: g.chat_id == chat_id)
+            self.line.stop(lambda work: isinstance(work, Generation) and work.chat_id == chat_id)
 
     def stop_all(self) -> None:
-        """Stop everything that is being generated."""
-        self._stop(lambda g: True)
+        """Stop everything that the model does or is to do."""
+        self.line.stop(lambda work: True)
 
-    def _snapshot(self) -> list[Generation]:
-        with self._moved:
-            return list(self._line)
-
-    def _stop(self, of: Callable[[Generation], bool]) -> None:
-        chosen = [generation for generation in self._snapshot() if of(generation)]
-        for generation in chosen:
-            generation.stop()
-        for generation in chosen:
-            generation.wait()
-
-    def _make(self, generation: Generation) -> None:
-        with self._moved:
-            self._moved.wait_for(lambda: self._line[0] is generation)
+    def _answer(self, generation: Generation) -> None:
         try:
-            with self.model:
-                self._reply(generation)
+            self._reply(generation)
         except REFUSALS as error:
             generation.error = str(error)
             generation.replied = True
             self._keep(generation, Message("assistant", generation.error))
-        finally:  # after any error: let nobody wait for ever
-            with self._moved:
-                self._line.remove(generation)
-                self._moved.notify_all()
-            generation.finish()
 
     def _reply(self, generation: Generation) -> None:
-        if generation.stopped and generation.chat_id is not None:
+        if generation.stopped:
             return  # a question that was stopped before its turn leaves nothing
         document = generation.library.store.document(generation.document_id)
         after = self._turn_before(generation)
         asked = Message("user", generation.wish.question, about=after.question if after else "")
         self._keep(generation, asked)
-        generation.begin()
+        generation.begin()  # its question is in the chat
         reply = Message("assistant", "")
         try:
             reply = Replies(generation.library).reply(document, generation, after)
             generation.replied = True
         finally:  # after any error: keep what was said
-            if not reply.text and generation.said:
+            if not reply.text and generation.is_answer:
                 reply = Message("assistant", generation.text.strip())
             if generation.stopped and not reply.text:
                 reply = Message("assistant", NOTHING_SAID)

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -18,11 +19,12 @@ from filelock import FileLock, Timeout
 from gradio.route_utils import FnIndexInferError
 from rich.console import Console
 from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp
 
 from app.errors import AlreadyServed, InvalidSetting, StoreFailed
 from app.library import Library
 from app.ui.api import Api
-from app.ui.arguments import CheckedBlocks, no_such_endpoint
+from app.ui.arguments import CheckedBlocks, no_such_endpoint, too_many_requests
 from app.ui.chat_tab import ChatTab
 from app.ui.generations import Generations
 from app.ui.inputs import choice_list
@@ -35,12 +37,20 @@ from app.ui.visitors import Visiting, visitor_html
 from app.web.bodies import BodyLimits
 from app.web.callers import Callers
 from app.web.door import Door, LoggedIn
+from app.web.listeners import Heard
 from app.web.login import LoginDesk
 from app.web.logins import Logins, Visitors, WrongPasswords
 from app.worker import Worker
 
 HOUR = 3600
 LOG_IN = "Log in to your library"
+MOST_AT_ONCE = 512  # requests that are answered or wait in the model's line
+MOST_QUEUED = 10_000  # requests that Gradio holds before and after that
+MOST_PAGES = 1000  # whose state is kept
+UNCOUNTED = {  # Gradio would make a table of all requests after each
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**12),
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+}
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 err = Console(stderr=True, highlight=False)
@@ -59,10 +69,14 @@ def _session(library: Library, worker: Worker) -> Session:
 def _build(session: Session) -> CheckedBlocks:
     # Uploads go to the data folder, not to the temporary folder that all users of a machine share.
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads(session.library))
+    os.environ.update(UNCOUNTED)
     blocks = CheckedBlocks(
-        title="bookstate", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)
+        session.visiting,
+        session.listeners,
+        title="bookstate",
+        analytics_enabled=False,
+        delete_cache=(HOUR, 24 * HOUR),
     )
-    blocks.visiting = session.visiting
     with blocks:
         Api(session)  # first, so that no event of the page takes an endpoint's name
         with gr.Row(equal_height=True):
@@ -80,7 +94,8 @@ def _build(session: Session) -> CheckedBlocks:
             SummariesTab(session, picker).on_open(summaries)
         with gr.Tab("Memory") as memory:
             MemoryTab(session, picker, chat.chat).on_open(memory)
-    blocks.queue(default_concurrency_limit=8)
+    blocks.queue(default_concurrency_limit=8, max_size=MOST_QUEUED)
+    blocks._queue.pending_messages_per_session.max_size = MOST_QUEUED
     return blocks
 
 
@@ -120,10 +135,15 @@ def launch_ui(
         pwa=False,
         allowed_paths=[],
         max_file_size=library.settings.max_upload_mb * gr.FileSize.MB,
+        max_threads=MOST_AT_ONCE,
+        state_session_capacity=MOST_PAGES,
         footer_links=["api"],
         app_kwargs={
-            "lifespan": _behind_door(callers, limits, logins, blocks.visiting),
-            "exception_handlers": {FnIndexInferError: no_such_endpoint},
+            "lifespan": _behind_door(callers, limits, logins, blocks),
+            "exception_handlers": {
+                FnIndexInferError: no_such_endpoint,
+                HTTPStatus.SERVICE_UNAVAILABLE: too_many_requests,
+            },
         },
         prevent_thread_lock=True,
         theme=theme(),
@@ -136,7 +156,7 @@ def launch_ui(
 
 
 def _behind_door(
-    callers: Callers, limits: BodyLimits, logins: Logins | None, visiting: Visiting
+    callers: Callers, limits: BodyLimits, logins: Logins | None, blocks: CheckedBlocks
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What Gradio's application runs before its first request: it gets the door around it.
 
@@ -147,13 +167,13 @@ def _behind_door(
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         assert app.middleware_stack is not None  # this function is called through it
-        inside = app.middleware_stack
+        inside: ASGIApp = Heard(app.middleware_stack, blocks.listeners)
         may_enter: LoggedIn = _anybody
         if logins is not None:
             app.tokens = logins
             cookies = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
             inside = LoginDesk(inside, cookies[1], WrongPasswords())
-            may_enter = _may_enter(Visitors(logins, cookies), visiting)
+            may_enter = _may_enter(Visitors(logins, cookies), blocks.visiting)
         app.middleware_stack = Door(inside, callers, limits, may_enter)
         yield
 

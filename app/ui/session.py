@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from threading import Event, Lock
+from functools import partial
+from threading import Event
 from time import monotonic, sleep
 from typing import Any
 
-from app.errors import NotReady
+import gradio as gr
+from gradio.context import LocalContext
+
+from app.errors import NotReady, Unheard
 from app.library import Library, Stopped
+from app.line.summing import Summing
+from app.line.work import HERE, Away, Visitor, always_here, never_here
 from app.storage.store import Document, Job, Reading
 from app.ui.generations import Generations
 from app.ui.visitors import Visiting
+from app.web.listeners import LISTEN_SECONDS, Listeners, page_key
 from app.worker import Worker
 
 OPEN = ("queued", "running", "cancelling")
-MODEL = "model"  # concurrency id: answers and summaries wait in one line
 SEGMENT_PATIENCE = 120  # seconds that the present segment of a cancelled reading may take
 
 
@@ -30,7 +35,50 @@ class Session:
     worker: Worker
     generations: Generations
     stops: dict[str, Event] = field(default_factory=dict)  # summarising, by document
-    _summing: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+    listeners: Listeners = field(default_factory=Listeners)
+
+    def __post_init__(self) -> None:
+        self.listeners.when_closed.append(lambda _: self.generations.line.sweep())
+
+    def visitor(self, request: gr.Request | None) -> Visitor:
+        """Who sent a request. Programs of an account that name no session share one."""
+        if request is None:
+            return HERE
+        account, session = request.username or "", request.session_hash or ""
+        is_named = session != LocalContext.event_id.get(None)
+        return Visitor(account, session if is_named or not account else "")
+
+    def page(self, request: gr.Request | None) -> Away:
+        """Whether the page that sent a request is still open, or how long it has been away."""
+        if request is None:
+            return always_here
+        session = request.session_hash
+        if not session:
+            return never_here
+        return partial(self.listeners.away, (page_key(session), session))
+
+    @asynccontextmanager
+    async def heard(self, request: gr.Request | None) -> AsyncIterator[Away]:
+        """Whether the client of a program's request still listens. Raises Unheard if it never did.
+
+        A client that does not open the stream of its answer gets no place in the line.
+        """
+        if request is None:
+            yield always_here
+            return
+        event_id = LocalContext.event_id.get(None)
+        if event_id is None:
+            raise Unheard(
+                "This request has no stream to answer in; POST it to /gradio_api/call/ and open "
+                "the stream of its event there."
+            )
+        with self.listeners.request(event_id, request.session_hash or event_id) as ear:
+            if not await ear.opens(LISTEN_SECONDS):
+                raise Unheard(
+                    f"Nobody opened the stream of this request within {LISTEN_SECONDS:.0f} s, so "
+                    "it was dropped; open it right after asking."
+                )
+            yield ear.away
 
     @property
     def library(self) -> Library:
@@ -90,12 +138,13 @@ class Session:
 
         return watch
 
-    @contextmanager
-    def summarising(self, document_id: str, watch: Callable[[], None]) -> Iterator[None]:
-        """Hold the model for one summary. Raises Stopped if it should end before it begins."""
-        with self.generations.model, self._summing[document_id]:
-            watch()
-            yield
+    def summing(
+        self, document: Document, request: gr.Request | None, away: Away, *, again: bool = False
+    ) -> Summing:
+        """What makes summaries of a document for the sender of a request."""
+        line, should_end = self.generations.line, self.begin_summary(document.id)
+        who = self.visitor(request), away
+        return Summing(self.library, line, document, should_end, *who, again=again)
 
     def stop_summary(self, document_id: str | None) -> None:
         """End the summary that is being made of a document; it is not kept."""
@@ -108,8 +157,6 @@ class Session:
         self.stop_summary(document_id)
         self.generations.stop_document(document_id)
         self.cancel(document_id)
-        if self._summing[document_id].acquire(timeout=SEGMENT_PATIENCE):  # its summary has ended
-            self._summing[document_id].release()
         deadline = monotonic() + SEGMENT_PATIENCE
         while monotonic() < deadline:
             if not any(job.document_id == document_id for job in self.library.store.jobs(*OPEN)):

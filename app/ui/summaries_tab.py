@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
+from anyio.to_thread import run_sync
 
 from app.errors import REFUSALS
 from app.library import Stopped
-from app.storage.store import BOOK, Document, Summary
-from app.summaries import Summarizer
+from app.line.summing import every_summary
+from app.storage.store import BOOK
 from app.ui.inputs import choice_list
-from app.ui.session import MODEL, Session, private
+from app.ui.session import Session, private
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
 
+WAITS = "Waits for its turn:"
 STOPPED = "Stopped. The summaries that were finished are kept."
 
 
@@ -42,8 +45,7 @@ class SummariesTab:
     def _wire(self) -> None:
         speaking: dict[str, Any] = {
             "outputs": [self._said, self._shown, self._stop],
-            "concurrency_limit": 1,
-            "concurrency_id": MODEL,
+            "concurrency_limit": None,  # they wait in the model's line
             "trigger_mode": "once",
             **private(),
         }
@@ -79,44 +81,56 @@ class SummariesTab:
         chapters, made = store.chapters(document.reading), store.summaries(document)
         return summaries_html(document, chapters, made)
 
-    def summarise_one(
-        self, document_id: str | None, chapter: int | None, again: bool = False
-    ) -> Iterator[list[Any]]:
+    async def summarise_one(
+        self,
+        document_id: str | None,
+        chapter: int | None,
+        again: bool = False,
+        request: gr.Request | None = None,
+    ) -> AsyncIterator[list[Any]]:
         """Make one chapter's summary if it is missing; with `again`, in any case."""
-        yield from self._make(document_id, [chapter or 1], again)
+        async for shown in self._make(document_id, [chapter or 1], again, request):
+            yield shown
 
-    def summarise_all(self, document_id: str | None, again: bool = False) -> Iterator[list[Any]]:
+    async def summarise_all(
+        self,
+        document_id: str | None,
+        again: bool = False,
+        request: gr.Request | None = None,
+    ) -> AsyncIterator[list[Any]]:
         """Make missing summaries: the chapters', then the book's; with `again`, make all."""
-        document = self._session.find(document_id)
-        chapters = self._session.library.store.chapters(document.reading) if document else []
-        yield from self._make(document_id, [*range(1, len(chapters) + 1), BOOK], again)
+        wanted = await run_sync(self._all_of, document_id)
+        async for shown in self._make(document_id, wanted, again, request):
+            yield shown
 
-    def _make(self, document_id: str | None, wanted: list[int], again: bool) -> Iterator[list[Any]]:
-        idle = gr.update(interactive=False)
+    def _all_of(self, document_id: str | None) -> list[int]:
+        document = self._session.find(document_id)
+        return every_summary(self._session.library, document) if document else [BOOK]
+
+    async def _make(
+        self, document_id: str | None, wanted: list[int], again: bool, request: gr.Request | None
+    ) -> AsyncIterator[list[Any]]:
+        idle, stoppable = gr.update(interactive=False), gr.update(interactive=True)
         try:
-            document = self._session.ready(document_id)
-            watch = self._session.begin_summary(document.id)
-            summarizer = Summarizer(self._session.library, watch, again=again)
+            document = await run_sync(self._session.ready, document_id)
+            away = self._session.page(request)
+            summing = self._session.summing(document, request, away, again=again)
             for place, number in enumerate(wanted, start=1):
                 what = f"chapter {number}" if number else "the book"
-                words = note(f"Summarising {what} ({place} of {len(wanted)}) …")
-                yield [words, self.shown(document.id), gr.update(interactive=True)]
-                with self._session.summarising(document.id, watch):
-                    summarise(summarizer, document, number)
+                words = f"Summarising {what} ({place} of {len(wanted)}) …"
+                shown = await run_sync(self.shown, document.id)
+                async with aclosing(summing.make(number)) as making:
+                    async for begun in making:
+                        yield [note(words if begun else f"{WAITS} {words}"), shown, stoppable]
         except Stopped:
-            yield [note(STOPPED, "good"), self.shown(document.id), idle]
+            yield [note(STOPPED, "good"), await run_sync(self.shown, document.id), idle]
             return
         except REFUSALS as error:
             yield [note(str(error), "warning"), gr.skip(), idle]
             return
-        yield [note("Done.", "good"), self.shown(document.id), idle]
+        yield [note("Done.", "good"), await run_sync(self.shown, document.id), idle]
 
     def stop(self, document_id: str | None) -> str:
         """Stop at once; the unfinished summary is not kept."""
         self._session.stop_summary(document_id)
         return note("Stopping …")
-
-
-def summarise(summarizer: Summarizer, document: Document, number: int) -> Summary:
-    """The summary of a chapter, or of the book for number 0; a stored one is used."""
-    return summarizer.chapter(document, number) if number else summarizer.book(document)

@@ -71,3 +71,25 @@ class ThoroughPlan:
     tokens: int = option(130_000, minimum=1000, help="Length of the document.")
     facts: int = option(20, minimum=1, help="Facts of each of three kinds.")
     seed: int = option(0, minimum=0, help="Chooses values, wordings and places of the facts.")
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdPlan:
+    """`bench crowd`."""
+
+    data: Path = option(kind="data", help=BOOKS)
+    book: str = option("1661", help="Id of the book that is read and asked.")
+    askers: int = option(50, minimum=1, maximum=150, help="Who ask at the same time.")
+    readers: int = option(5, minimum=0, help="Who add documents at the same time.")
+    seconds: float = option(600.0, minimum=1, help="How long.")
+    tokens: int = option(6_000, minimum=100, help="Length of each document, about.")
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonedPlan:
+    """`bench abandoned`."""
+
+    data: Path = option(kind="data", help=BOOKS)
+    book: str = option("1661", help="Id of the book that is read and asked.")
+    requests: int = option(1000, minimum=1, help="Questions that nobody waits for.")
+    tokens: int = option(6_000, minimum=100, help="Length of the document, about.")

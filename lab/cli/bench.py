@@ -14,7 +14,9 @@ from app.cli.progress import reading_bar
 from app.errors import InvalidSetting
 from app.library import Library, OnProgress
 from lab.bench.plans import (
+    AbandonedPlan,
     AskingPlan,
+    CrowdPlan,
     NovelPlan,
     PlantedPlan,
     ReadingPlan,
@@ -143,6 +145,29 @@ def thorough_command(plan: ThoroughPlan, settings: Settings, as_json: Json = Fal
     with _benching(settings) as (library, on_progress):
         found = thorough(library, plan.books, plan.tokens, plan.facts, plan.seed, on_progress)
         _report(found, as_json=as_json)
+
+
+@plan_command(commands, "crowd", CrowdPlan, group="bench")
+def crowd_command(plan: CrowdPlan, settings: Settings, as_json: Json = False) -> None:
+    """Many who ask and add documents at a real server: errors, fairness, memory, time to list."""
+    from lab.bench.crowd import crowd
+
+    with opened(**settings) as library, reading_bar(err, "Measuring") as on_progress:
+        book, used = _book(plan.data, plan.book), library.settings
+        size = plan.askers, plan.readers, plan.seconds, plan.tokens
+        found = crowd(used, book, *size, on_progress)
+    _report(found, as_json=as_json)
+
+
+@plan_command(commands, "abandoned", AbandonedPlan, group="bench")
+def abandoned_command(plan: AbandonedPlan, settings: Settings, as_json: Json = False) -> None:
+    """Questions at a real server that nobody waits for, then one that somebody waits for."""
+    from lab.bench.crowd import abandoned
+
+    with opened(**settings) as library:
+        book, used = _book(plan.data, plan.book), library.settings
+        found = abandoned(used, book, plan.requests, plan.tokens)
+    _report(found, as_json=as_json)
 
 
 commands.command(name="papers")(bench_papers_command)

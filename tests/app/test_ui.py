@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from novels import QUESTION, novel, read_novel
+from played import busy, played
 from torch import Tensor
 
 from app.answering.answers import Answer
@@ -26,7 +27,7 @@ from app.state_reader import Scope
 from app.storage.store import BOOK, Job, Message, Summary, now
 from app.ui import charts, server
 from app.ui.chat_tab import ONLY, WHOLE, ChatTab
-from app.ui.generations import NOTHING_SAID, Generations
+from app.ui.generations import Generations
 from app.ui.library_tab import LibraryTab
 from app.ui.memory_tab import MemoryTab
 from app.ui.server import build_ui, launch_ui
@@ -299,7 +300,7 @@ class TestTurns:
         generations = Generations(Visiting(library))
         chat = generations.start_chat(document.id, QUESTION)
         generation = generations.start(document.id, QUESTION, Scope(), chat)
-        assert next(generation.watch())
+        assert next(filter(None, played(generation.watch())))
         generations.stop_chat(chat)
         asked, answered = library.store.messages(chat)
         assert (asked.role, asked.text) == ("user", QUESTION)
@@ -311,13 +312,12 @@ class TestTurns:
 
     def test_one_speaks_at_a_time(self, session: Session) -> None:
         document = read_novel(session.library)
-        with session.generations.model:
+        with busy(session.generations.line):
             generation = session.generations.start(document.id, QUESTION, Scope())
-            generation.stop()
             time.sleep(0.05)
-            assert generation.answer is None
-        generation.wait()
-        assert generation.answer and generation.answer.answer == NOTHING_SAID
+            assert not generation.begun
+        assert generation.wait(READING_PATIENCE)
+        assert generation.answer
 
     def test_an_answer_nobody_watches_is_stored(self, session: Session) -> None:
         document = read_novel(session.library)
@@ -331,7 +331,7 @@ def ask(tab: ChatTab, document_id: str, chat: int | None, *asked: Any) -> tuple[
     """Ask and follow to the end: the chat, and the page's outputs from the bubbles on."""
     chat, *_, said = tab.ask(document_id, chat, *asked)
     assert isinstance(chat, int), said
-    *_, last = tab.follow(document_id, chat)
+    *_, last = played(tab.follow(document_id, chat))
     return chat, last
 
 
@@ -391,15 +391,15 @@ class TestChatTab:
     def test_a_second_question_waits_visibly(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
         tab = ChatTab(session, picker)
-        with session.generations.model:  # nothing is answered yet
+        with busy(session.generations.line):  # nothing is answered yet
             chat = tab.ask(document.id, None, QUESTION, WHOLE, None)[0]
             for _ in range(3):
                 assert tab.ask(document.id, chat, "And why?", WHOLE, None)[-1] == ""
             assert "wait already" in tab.ask(document.id, chat, "Who?", WHOLE, None)[-1]
-            bubbles = tab._now(chat, tab._stored(chat))[0]
+            bubbles = next(played(tab.follow(document.id, chat)))[0]
             assert [b["role"] for b in bubbles] == ["user"] * 4
-            assert "waits for its turn" in bubbles[1]["content"]
-        *_, last = tab.follow(document.id, chat)
+            assert all("waits for its turn" in b["content"] for b in bubbles)
+        *_, last = played(tab.follow(document.id, chat))
         assert [b["role"] for b in last[0]] == ["user", "assistant"] * 4
         texts = [m.text for m in session.library.store.messages(chat) if m.role == "user"]
         assert texts == [QUESTION, *["And why?"] * 3]
@@ -407,13 +407,11 @@ class TestChatTab:
     def test_what_waits_is_stopped_too(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
         tab = ChatTab(session, picker)
-        with session.generations.model:
+        with busy(session.generations.line):
             chat = tab.ask(document.id, None, QUESTION, WHOLE, None)[0]
             tab.ask(document.id, chat, "And why?", WHOLE, None)
-            stopping = Thread(target=tab.stop, args=(chat,))
-            stopping.start()
-            time.sleep(0.05)
-        stopping.join()
+            tab.stop(chat)
+            assert not session.generations.in_line(chat)
         assert not session.library.store.messages(chat)
 
     @pytest.mark.parametrize(
@@ -474,7 +472,7 @@ class TestChatTab:
         assert "Ask a question first" in tab.ask_every_page(document.id, None, WHOLE, None)[-1]
         chat, _ = ask(tab, document.id, None, QUESTION, WHOLE, None)
         assert tab.ask_every_page(document.id, chat, WHOLE, None) == [chat, ""]
-        *_, last = tab.follow(document.id, chat)
+        *_, last = played(tab.follow(document.id, chat))
         assert "answer adapter" in last[0][-1]["content"]
         assert last[0][-2]["content"] == QUESTION
 
@@ -603,28 +601,27 @@ class TestSummariesTab:
     def test_all_and_the_book_are_made_once(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
         tab = SummariesTab(session, picker)
-        *_, last = tab.summarise_all(document.id)
+        *_, last = played(tab.summarise_all(document.id))
         assert set(session.library.store.summaries(document)) == {BOOK, 1, 2, 3}
         assert "not summarised" not in last[1]
         before = session.library.store.summaries(document)
-        list(tab.summarise_one(document.id, 2))
+        list(played(tab.summarise_one(document.id, 2)))
         assert session.library.store.summaries(document) == before
 
     def test_again_makes_what_is_there(self, session: Session, picker: Any) -> None:
         document, store = read_novel(session.library), session.library.store
         store.save_summary(document, Summary(2, "Two", "An older one."))
         tab = SummariesTab(session, picker)
-        list(tab.summarise_one(document.id, 2))
+        list(played(tab.summarise_one(document.id, 2)))
         assert store.summaries(document)[2].summary == "An older one."
-        list(tab.summarise_one(document.id, 2, again=True))
+        list(played(tab.summarise_one(document.id, 2, again=True)))
         assert store.summaries(document)[2].summary != "An older one."
 
     def test_stop_keeps_what_was_made(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
         tab = SummariesTab(session, picker)
-        making = tab.summarise_all(document.id)
-        next(making)
-        next(making)  # the first chapter is made
+        making = played(tab.summarise_all(document.id))
+        next(shown for shown in making if "(2 of 4)" in shown[0])  # the first chapter is made
         tab.stop(document.id)
         *_, last = making
         assert "Stopped" in last[0]
@@ -645,11 +642,11 @@ class TestSummariesTab:
 
         one_step = SlotReading.step
         monkeypatch.setattr(SlotReading, "step", step)
-        *_, last = tab.summarise_one(document.id, 1)
+        *_, last = played(tab.summarise_one(document.id, 1))
         assert "Stopped" in last[0] and said == 1
         assert session.library.store.summaries(document) == {}
         monkeypatch.setattr(SlotReading, "step", one_step)
-        *_, last = tab.summarise_one(document.id, 1)
+        *_, last = played(tab.summarise_one(document.id, 1))
         assert "Done" in last[0]
 
     @pytest.mark.parametrize("kind", ["adaptive", "melodi"])
@@ -665,7 +662,7 @@ class TestSummariesTab:
             save(*given)
 
         monkeypatch.setattr(session.library.store, "save_summary", saved)
-        making = Thread(target=lambda: said.extend(tab.summarise_all(document.id)))
+        making = Thread(target=lambda: said.extend(played(tab.summarise_all(document.id))))
         making.start()
         assert begun.wait(READING_PATIENCE)
         session.remove(document.id)
@@ -677,7 +674,7 @@ class TestSummariesTab:
         self, session: Session, picker: Any
     ) -> None:
         document = read_novel(session.library)
-        making = SummariesTab(session, picker).summarise_all(document.id)
+        making = played(SummariesTab(session, picker).summarise_all(document.id))
         next(making)
         session.library.remove(document.id)
         *_, last = making
@@ -685,7 +682,7 @@ class TestSummariesTab:
 
     def test_an_unread_document_is_refused(self, session: Session, picker: Any) -> None:
         document, _ = session.library.register(novel(), "a.md")
-        *_, said = SummariesTab(session, picker).summarise_all(document.id)
+        *_, said = played(SummariesTab(session, picker).summarise_all(document.id))
         assert "wait until" in said[0]
         with pytest.raises(NotReady):
             session.ready(None)

@@ -14,9 +14,13 @@ from typing import Any
 import httpx
 import pytest
 from novels import QUESTION, read_novel
+from played import Holding, busy
 
 from app.library import Library
-from app.ui.server import build_ui, launch_ui
+from app.ui.generations import Generations
+from app.ui.server import _build, launch_ui
+from app.ui.session import Session
+from app.ui.visitors import Visiting
 from app.web.door import Door
 from app.worker import Worker
 
@@ -72,10 +76,17 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def address(library: Library) -> Iterator[str]:
-    read_novel(library)
-    blocks = build_ui(library, Worker(library))
-    yield launch_ui(blocks, library, "127.0.0.1", 0)
+def session(library: Library) -> Session:
+    visiting = Visiting(library)
+    return Session(visiting, Worker(library), Generations(visiting))
+
+
+@pytest.fixture
+def address(session: Session) -> Iterator[str]:
+    read_novel(session.library)
+    blocks = _build(session)
+    yield launch_ui(blocks, session.library, "127.0.0.1", 0)
+    session.generations.stop_all()
     blocks.close(verbose=False)
 
 
@@ -163,11 +174,7 @@ def test_the_page_works_within_its_content_policy(
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(request.url))
     page.goto(address)
-    title = library.list()[0].title
-    page.locator("[role=gridcell]:visible").filter(has_text=title).first.click()
-    page.get_by_role("tab", name="Chat").click()
-    page.locator("textarea:visible").first.fill(QUESTION)
-    page.keyboard.press("Enter")
+    ask(page, library)
     page.get_by_text("Confidence").wait_for()
     page.get_by_role("tab", name="Summaries").click()
     page.get_by_role("tab", name="Memory").click()
@@ -180,3 +187,56 @@ def test_the_page_works_within_its_content_policy(
     assert page.evaluate("window.ran") is None  # markup that slipped through does not run
     assert [text for text in said if "Content Security Policy" in text]
     page.close()
+
+
+def ask(page: Any, library: Library) -> None:
+    """Open the document and ask about it."""
+    open_chat(page, library)
+    page.locator("textarea:visible").first.fill(QUESTION)
+    page.keyboard.press("Enter")
+
+
+def open_chat(page: Any, library: Library) -> None:
+    title = library.list()[0].title
+    page.locator("[role=gridcell]:visible").filter(has_text=title).first.click()
+    page.get_by_role("tab", name="Chat").click()
+
+
+def test_a_question_is_shown_as_waiting_while_another_tab_has_the_model(
+    browser: Any, session: Session, address: str
+) -> None:
+    page = browser.new_page()
+    page.goto(address)
+    with busy(session.generations.line):  # such as a summary
+        ask(page, session.library)
+        page.get_by_text("waits for its turn").wait_for()
+    page.get_by_text("Confidence").wait_for()
+    page.close()
+
+
+def test_a_tab_that_is_closed_is_not_waited_for_but_one_that_is_loaded_again_is(
+    browser: Any, session: Session, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience = 4.0
+    monkeypatch.setattr("app.ui.generations.PAGE_SECONDS", patience)
+    page = browser.new_page()
+    page.goto(address)
+    with busy(session.generations.line) as holding:
+        ask(page, session.library)
+        page.get_by_text("waits for its turn").wait_for()
+        page.reload()
+        open_chat(page, session.library)
+        page.get_by_text("waits for its turn").wait_for()
+        time.sleep(patience + 1)
+        session.generations.line.sweep()
+        works = session.generations.line.works()
+        assert len(works) == 2
+        page.close()
+        (question,) = (work for work in works if not isinstance(work, Holding))
+        deadline = time.monotonic() + 10
+        while question.heard and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not question.heard  # it would not be made now
+        time.sleep(patience + 1)
+        session.generations.line.sweep()
+        assert session.generations.line.works() == [holding]
