@@ -33,7 +33,7 @@ from app.ui.memory_tab import MemoryTab
 from app.ui.session import Session, private
 from app.ui.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme
-from app.ui.visitors import Visiting, visitor_html
+from app.ui.visitors import Visiting, show_visitor
 from app.web.bodies import BodyLimits
 from app.web.callers import Callers
 from app.web.door import Door, LoggedIn
@@ -43,7 +43,7 @@ from app.web.logins import Logins, Visitors, WrongPasswords
 from app.worker import Worker
 
 HOUR = 3600
-LOG_IN = "Log in to your library"
+LOG_IN = "Log in to your library. After ten wrong passwords, wait a minute."
 MOST_AT_ONCE = 512  # requests that are answered or wait in the model's line
 MOST_QUEUED = 10_000  # requests that Gradio holds before and after that
 MOST_PAGES = 1000  # whose state is kept
@@ -82,8 +82,8 @@ def _build(session: Session) -> CheckedBlocks:
         with gr.Row(equal_height=True):
             with gr.Column(scale=3, min_width=300):
                 gr.HTML(HEADER)
-                visitor = gr.HTML()
-                blocks.load(visitor_html, None, visitor, **private(queue=False))
+                visitor = gr.HTML(visible=False)
+                blocks.load(show_visitor, None, visitor, **private(queue=False))
             with gr.Column(scale=2, min_width=260):
                 picker = choice_list("Open document")
         with gr.Tab("Library"):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from html import escape
 from threading import Lock
+from typing import Any
 
 import gradio as gr
 
@@ -23,13 +24,12 @@ MOST_SESSIONS = 10_000  # open pages whose account is remembered; the oldest are
 _seen: ContextVar[Library] = ContextVar("the library as the visitor sees it")
 
 
-def visitor_html(request: gr.Request) -> str:
+def show_visitor(request: gr.Request) -> Any:
     """Who is logged in, and the way out; nothing where nobody has to log in."""
     name = request.username
-    if not name:
-        return ""
     out = '<a href="/logout" target="_self">Log out</a>'
-    return f'<div class="bs-note">{escape(name)} · {out}</div>'
+    said = f'<div class="bs-note">{escape(name)} · {out}</div>' if name else ""
+    return gr.update(value=said, visible=bool(name))
 
 
 class Visiting:
