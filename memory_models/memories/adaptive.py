@@ -45,7 +45,7 @@ from memory_models.decoder import Decoder, dot_attention, padded, rotate
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import CODED_BITS, SlotCode, SlotCodec
-from memory_models.memories.slot_reading import KeyValues, SlotReading, lay_out
+from memory_models.memories.slot_reading import KeyValues, SlotReading, WithoutMemory, lay_out
 from memory_models.memories.slots import (
     PLAIN_BITS,
     SLOT_BITS,
@@ -417,11 +417,12 @@ class AdaptiveMemory:
             raise InvalidRequest(f"{len(rows)} rows with a prior of {len(prior)}; give one each.")
         answering = decoder or self.answers
 
-        def focus(spans: Sequence[Span], prior: Tensor) -> SlotReading:
+        def focus(spans: Sequence[Span], prior: Tensor, off: WithoutMemory | None) -> SlotReading:
             visible = {n: within(opened[s.segment], s.first, s.last) for n, s in enumerate(spans)}
             contexts = lay_out(writer, sink, visible, [(n,) for n in visible], self.window)
             contexts = replace(contexts, segments=tuple(span.segment for span in spans))
-            return SlotReading(answering, contexts, prior, self.prompt_place, self.pointing)
+            place = self.prompt_place
+            return SlotReading(answering, contexts, prior, place, self.pointing, off=off)
 
         contexts = lay_out(writer, sink, opened, rows, self.window)
         place = self.prompt_place

@@ -57,6 +57,14 @@ class Contexts:
         return len(self.segments) * self.window
 
 
+class WithoutMemory(NamedTuple):
+    """What memory off made of a prompt; it is the same in every reading of one state."""
+
+    prompt: Tensor  # [T] tokens
+    own: list[tuple[Tensor, Tensor]]  # [1,G,T,d] its keys and values of each layer
+    logits: Tensor  # [1,last,V] of the last tokens
+
+
 class _Placed(NamedTuple):
     """A window, or the sink, rotated to its place in a row.
 
@@ -135,7 +143,8 @@ def _join(placed: Sequence[Sequence[_Placed]], heads: range, nowhere: int) -> La
 class SlotReading:
     """A `Reading` over the slots of `contexts`; the prompt starts at position `place`.
 
-    pointing: the layers whose attention says where a question is answered.
+    pointing: the layers whose attention says where a question is answered. off: what memory off
+    made of the prompt that is read first, where another reading of the same state has read it.
     """
 
     def __init__(
@@ -145,9 +154,11 @@ class SlotReading:
         prior: Tensor,
         place: int,
         pointing: range = range(0),
-        focus: Callable[[Sequence[Span], Tensor], SlotReading] | None = None,
+        focus: Callable[[Sequence[Span], Tensor, WithoutMemory | None], SlotReading] | None = None,
+        off: WithoutMemory | None = None,
     ) -> None:
         self.prior = prior
+        self._off = off
         self._pointing = pointing
         self._focus = focus
         self._decoder = decoder
@@ -169,7 +180,8 @@ class SlotReading:
     def step(self, tokens: Tensor, last: int) -> Tensor:
         """tokens [T] or [C+1,T] -> logits [C+1,last,V] of the last tokens, in float32."""
         decoder = self._decoder
-        rows = self._contexts.rows + 1
+        known = self._known(tokens, last)
+        rows = self._contexts.rows + (known is None)
         tokens = tokens.to(decoder.device).expand(rows, -1)
         places = torch.arange(self._place, self._place + tokens.shape[1], device=decoder.device)
         cos, sin = decoder.rope.angles(places)
@@ -179,9 +191,25 @@ class SlotReading:
             own = self._extend(layer, rotate(k, cos, sin), v)
             return self._attend(layer, rotate(q, cos, sin), *own)
 
+        first = not self._own
         hidden = decoder.hidden(tokens, attend)
         self._place += tokens.shape[1]
-        return decoder.logits(hidden[:, hidden.shape[1] - last :]).float()
+        logits = decoder.logits(hidden[:, hidden.shape[1] - last :]).float()
+        if known is not None:
+            for layer, (k, v) in enumerate(known.own):
+                self._extend_rows(layer, k, v)
+            return torch.cat((logits, known.logits[:, known.logits.shape[1] - last :]))
+        if first:
+            own = [(k[-1:].clone(), v[-1:].clone()) for k, v in self._own]
+            self._off = WithoutMemory(tokens[-1], own, logits[-1:].clone())
+        return logits
+
+    def _known(self, tokens: Tensor, last: int) -> WithoutMemory | None:
+        """What memory off makes of the tokens, if that is known from another reading."""
+        off = self._off
+        if off is None or self._own or tokens.dim() != 1 or last > off.logits.shape[1]:
+            return None
+        return off if torch.equal(tokens.to(off.prompt.device), off.prompt) else None
 
     def _extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Append k, v [C+1,G,T,d] to the layer's; returns all of them so far, [C+1,G,S,d]."""
@@ -192,28 +220,36 @@ class SlotReading:
             self._own[layer] = (torch.cat((old_k, k), dim=2), torch.cat((old_v, v), dim=2))
         return self._own[layer]
 
+    def _extend_rows(self, layer: int, k: Tensor, v: Tensor) -> None:
+        """Add rows k, v [1,G,T,d] to the layer's."""
+        old_k, old_v = self._own[layer]
+        self._own[layer] = (torch.cat((old_k, k)), torch.cat((old_v, v)))
+
     def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """One softmax of q [B,H,T,d] over the layer's slots and k, v [B,G,S,d] -> [B,H,T,d].
 
-        B = C+1. Adds the attention on each slot to its token's mass.
+        B = C+1, or C where memory off is known. Adds the attention on each slot to its token's
+        mass.
         """
         context = self._contexts.layers[layer]
         B, H, T, d = q.shape
-        G, S, N = k.shape[1], k.shape[2], context.keys.shape[2]
+        C, G, S, N = self._contexts.rows, k.shape[1], k.shape[2], context.keys.shape[2]
         grouped = q.reshape(B, G, H // G * T, d) * d**-0.5  # [B,G,R*T,d]
-        remote = (grouped @ context.keys.transpose(2, 3)).float() + context.bias.unsqueeze(2)
+        remote = (grouped @ context.keys[:B].transpose(2, 3)).float() + context.bias[:B].unsqueeze(
+            2
+        )
         local = (grouped @ k.transpose(2, 3)).float().view(B, G, H // G, T, S)
         later = torch.ones(T, S, dtype=torch.bool, device=q.device).triu(S - T + 1)
         local = local.masked_fill(later, float("-inf")).view(B, G, -1, S)  # [B,G,R*T,S]
         weights = torch.cat((remote, local), dim=-1).softmax(-1)  # [B,G,R*T,N+S]
-        spots, on_slots = context.spot.flatten(1), weights[:-1, :, :, :N]
+        spots, on_slots = context.spot.flatten(1), weights[:C, :, :, :N]
         mass = on_slots.mean(dim=2) / G  # [C,G,N]
         self._mass.scatter_add_(1, spots, mass.flatten(1))
         if layer in self._pointing:
             latest = on_slots[:, :, T - 1 :: T].mean(dim=2) / G  # [C,G,N], of the last token
             self._pointed.scatter_add_(1, spots, latest.flatten(1))
         weights = weights.to(v.dtype)
-        out = weights[..., :N] @ context.values + weights[..., N:] @ v  # [B,G,R*T,d]
+        out = weights[..., :N] @ context.values[:B] + weights[..., N:] @ v  # [B,G,R*T,d]
         return out.view(B, H, T, d)
 
     def attended(self, weights: Sequence[float]) -> dict[int, float]:
@@ -243,7 +279,7 @@ class SlotReading:
     def focused(self, *spans: Span, prior: Tensor | None = None) -> SlotReading | None:
         """Another reading of the same state, whose rows see the slots of one span's tokens each."""
         even = torch.zeros(len(spans)) if prior is None else prior
-        return self._focus(spans, even) if self._focus is not None else None
+        return self._focus(spans, even, self._off) if self._focus is not None else None
 
     def _by_segment(self, mass: Tensor) -> Tensor:
         """[C,spots + 1] -> [C,segments,window]."""

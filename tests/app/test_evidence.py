@@ -14,6 +14,7 @@ from torch import Tensor
 from app.answering.confidence import Looks
 from app.answering.evidence import MOST, OpenedText, Sentence, joined, rank_sentences
 from app.trained import AdaptedDecoder, TrainedParts
+from memory_models.decoder import Decoder
 from memory_models.generate import Mixture
 from memory_models.memories.slot_reading import SlotReading
 from memory_models.memory import Span
@@ -180,3 +181,37 @@ def test_a_focused_reading_sees_nothing_but_its_span(shelf: Shelf) -> None:
     assert nothing is not None
     off = nothing.step(prompt, 1)
     assert torch.allclose(off[0], off[1], atol=1e-5)  # sees the sink alone, as memory off does
+
+
+def test_memory_off_is_computed_once_for_both_looks(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
+    memory = library.memory_of(document)
+    assert memory.opens == "windows"
+    slots = library._states.slots(document, memory, [0, 1])
+    prompt = torch.tensor(library.backbone.tokenizer.encode("who found the key"))
+    more, span = torch.tensor([7]), Span(0, 4, 20)
+    rows: list[int] = []
+    hidden = Decoder.hidden
+
+    def counted(self: Decoder, tokens: Tensor, *more: Any) -> Tensor:
+        rows.append(tokens.shape[0])
+        return hidden(self, tokens, *more)
+
+    first = memory.recall(slots, torch.zeros(2))
+    by_itself = first.focused(span)
+    assert by_itself is not None
+    expected = by_itself.step(prompt, 1), by_itself.step(more, 1)
+    first.step(prompt, 1)
+    shared, other_prompt = first.focused(span), first.focused(span)
+    assert shared is not None and other_prompt is not None
+    monkeypatch.setattr(Decoder, "hidden", counted)
+    found = shared.step(prompt, 1), shared.step(more, 1)
+    assert rows == [1, 2]
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape
+        assert torch.allclose(one, other, atol=0.05 if one.dtype == torch.bfloat16 else 1e-4)
+    assert shared.attended([1.0]) == pytest.approx(by_itself.attended([1.0]), abs=1e-3)
+    other_prompt.step(prompt.flip(0), 1)
+    assert rows[-1] == 2
