@@ -235,9 +235,8 @@ class SlotReading:
         B, H, T, d = q.shape
         C, G, S, N = self._contexts.rows, k.shape[1], k.shape[2], context.keys.shape[2]
         grouped = q.reshape(B, G, H // G * T, d) * d**-0.5  # [B,G,R*T,d]
-        remote = (grouped @ context.keys[:B].transpose(2, 3)).float() + context.bias[:B].unsqueeze(
-            2
-        )
+        keys, values, bias = context.keys[:B], context.values[:B], context.bias[:B]
+        remote = (grouped @ keys.transpose(2, 3)).float() + bias.unsqueeze(2)
         local = (grouped @ k.transpose(2, 3)).float().view(B, G, H // G, T, S)
         later = torch.ones(T, S, dtype=torch.bool, device=q.device).triu(S - T + 1)
         local = local.masked_fill(later, float("-inf")).view(B, G, -1, S)  # [B,G,R*T,S]
@@ -249,7 +248,7 @@ class SlotReading:
             latest = on_slots[:, :, T - 1 :: T].mean(dim=2) / G  # [C,G,N], of the last token
             self._pointed.scatter_add_(1, spots, latest.flatten(1))
         weights = weights.to(v.dtype)
-        out = weights[..., :N] @ context.values[:B] + weights[..., N:] @ v  # [B,G,R*T,d]
+        out = weights[..., :N] @ values + weights[..., N:] @ v  # [B,G,R*T,d]
         return out.view(B, H, T, d)
 
     def attended(self, weights: Sequence[float]) -> dict[int, float]:
