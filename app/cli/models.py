@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import Json, emit, err, opened, say
+from app.cli.common import Existing, Json, emit, err, opened, say
 from app.cli.progress import fetch_bar
 from app.errors import InvalidSetting
-from memory_models.backbone import DEFAULT_BACKBONE, fetch_default, is_present
+from app.supply.gguf import check_gguf
+from memory_models.backbone import DEFAULT_BACKBONE, add_gguf, fetch_default, is_present
 
 commands = typer.Typer(
     help="List and fetch backbones: the language models that read and answer.",
@@ -62,3 +63,24 @@ def models_pull(name: Name, revision: Revision = None, as_json: Json = False) ->
             emit({"name": folder.name, "present": True, "commit": commit})
             return
         say(f"{folder.name} is ready{f' (commit {commit})' if commit else ''}")
+
+
+@commands.command(name="add")
+def models_add(file: Existing, as_json: Json = False) -> None:
+    """Add a model from a GGUF file: convert it once; `--backbone` then takes the file's name.
+
+    The file is checked in a process of its own before anything in this one reads it.
+    """
+    with opened() as library, fetch_bar(err) as on_fetch:
+        folder = library.settings.models / file.stem
+        if is_present(folder):
+            raise InvalidSetting(
+                f"A backbone {folder.name!r} is here already; delete {folder} first, or rename the "
+                "file."
+            )
+        outline = check_gguf(file, library.settings.reading_limits)
+        add_gguf(file, folder, on_fetch)
+        if as_json:
+            emit({**outline, "name": folder.name, "present": True})
+            return
+        say(f"{folder.name} is ready; {outline['parameters']:,} parameters")
