@@ -64,6 +64,15 @@ class SummariesPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class MutationsPlan:
+    """`bench mutations`."""
+
+    names: tuple[str, ...] = option((), commas=True, help="Files of the corpus; else all.")
+    count: int = option(20_000, minimum=1, help="Changed files of each.")
+    first: int = option(0, minimum=0, help="Number of the first one.")
+
+
+@dataclass(frozen=True, slots=True)
 class ThoroughPlan:
     """`bench thorough`."""
 

@@ -22,6 +22,7 @@ from lab.bench.plans import (
     ThoroughPlan,
     WritingPlan,
 )
+from lab.cli.hard import commands as hard_commands
 from lab.cli.papers import bench_papers_command
 from lab.cli.plans import plan_command
 from lab.evaluate.cases.records import Record
@@ -146,3 +147,4 @@ def thorough_command(plan: ThoroughPlan, settings: Settings, as_json: Json = Fal
 
 
 commands.command(name="papers")(bench_papers_command)
+commands.add_typer(hard_commands)
