@@ -82,7 +82,7 @@ class ReadingStore(TextStore, StateStore):
     def readings(self, document_id: str) -> list[Reading]:
         """All readings of a document, oldest first."""
         rows = self.db.query(
-            "SELECT * FROM readings WHERE document_id = ? ORDER BY created_at, rowid",
+            "SELECT * FROM readings WHERE document_id = ? ORDER BY rowid",
             [document_id],
         )
         return [Reading(**row) for row in rows]
@@ -117,7 +117,7 @@ class ReadingStore(TextStore, StateStore):
             db.execute(
                 "UPDATE documents SET reading_id = (SELECT id FROM readings "
                 "WHERE document_id = documents.id "
-                "ORDER BY state_sha256 IS NULL, created_at DESC, rowid DESC LIMIT 1) "
+                "ORDER BY state_sha256 IS NULL, rowid DESC LIMIT 1) "
                 "WHERE id = ? AND reading_id IS NULL",
                 [reading.document_id],
             )

@@ -8,8 +8,10 @@ from typing import Any
 import typer
 
 from app.cli.common import Json, emit, err, say
+from lab.bench.hard.hostile import hostile
+from lab.bench.hard.kills import kills
 from lab.bench.hard.mutations import mutations
-from lab.bench.plans import MutationsPlan
+from lab.bench.plans import HostilePlan, KillsPlan, MutationsPlan
 from lab.cli.plans import plan_command
 from lab.markdown import figures_markdown
 from lab.provenance import provenance, provenance_line
@@ -37,4 +39,19 @@ def _report(result: dict[str, Any], *, as_json: bool) -> None:
 def mutations_command(plan: MutationsPlan, settings: Settings, as_json: Json = False) -> None:
     """Small files of every format, changed at random: each must be read or refused."""
     found = mutations(list(plan.names), plan.count, plan.first, _tell)
+    _report(found, as_json=as_json)
+
+
+@plan_command(commands, "hostile", HostilePlan, group="bench")
+def hostile_command(plan: HostilePlan, settings: Settings, as_json: Json = False) -> None:
+    """Files made to do harm: read or refused in time, the server answering others meanwhile."""
+    found = hostile(plan.data, list(plan.names), serve=plan.serve, told=_tell)
+    _report(found, as_json=as_json)
+
+
+@plan_command(commands, "kills", KillsPlan, group="bench")
+def kills_command(plan: KillsPlan, settings: Settings, as_json: Json = False) -> None:
+    """Commands killed at random moments: nothing that was there before may be lost."""
+    names, told = list(plan.names), _tell
+    found = kills(plan.count, names, plan.seed, plan.minutes, preloaded=plan.preloaded, told=told)
     _report(found, as_json=as_json)
