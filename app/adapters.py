@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Protocol
 
 from app.errors import InvalidSetting
 from memory_models.adapter import Adapter, load_adapter, save_adapter
-from memory_models.backbone import Backbone
 from memory_models.errors import BrokenCheckpoint
 from memory_models.memory import to_bytes
 
@@ -69,10 +69,19 @@ def kind_of(adapter: Adapter) -> str:
     return kind
 
 
+class Weights(Protocol):
+    """A backbone, loaded or not: where it is, and the hash of its weights."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def sha256(self) -> str: ...
+
+
 class AdapterFiles:
     """The adapters of one backbone: those that the user installed, then those of the package."""
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Weights) -> None:
         self._sha256 = backbone.sha256
         self.own = backbone.folder / "adapters"
         self._shipped = files("assets") / "adapters" / backbone.sha256[:16]
@@ -105,6 +114,15 @@ class AdapterFiles:
             for kind, name in sorted(own | shipped)
             if kind in in_use
         ]
+
+    def hashes(self) -> Iterator[tuple[Installed, str]]:
+        """Every adapter with the SHA-256 of its file."""
+        for one in self.installed():
+            for folder in self._folders():
+                path = folder / one.kind / f"{one.name}.safetensors"
+                if path.is_file():
+                    yield one, hashlib.sha256(path.read_bytes()).hexdigest()
+                    break
 
     def install(self, path: Path) -> Installed:
         """Copy an adapter, with the notes next to it, into the user's folder and use it."""

@@ -49,6 +49,10 @@ class LabNotInstalled(BookstateError):
     """The packages that a command of the lab needs are not installed."""
 
 
+class NotInstalled(BookstateError):
+    """The program runs from a folder that no installer knows, so what it needs is not recorded."""
+
+
 class InvalidSetting(BookstateError):
     """A setting has a value that is not allowed."""
 

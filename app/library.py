@@ -28,6 +28,7 @@ from app.answering.items import ThoroughAnswer
 from app.answering.thorough import OnRows, ask_thoroughly
 from app.engine import Engine
 from app.errors import Busy, InvalidSetting, NotReady, StoreFailed
+from app.exchange.parts import delete_leftovers
 from app.memory_config import config_json
 from app.register import File, Plan, Register, checked_title
 from app.settings import Settings
@@ -83,6 +84,7 @@ class Library:
         self.settings = settings
         self.engine = Engine(settings, on_fetch)
         self.store = Store(settings.database)
+        delete_leftovers(settings.home)
         self._states = StateReader(self.store)
 
     def seen_by(self, account: int | None) -> Library:

@@ -1,19 +1,22 @@
-"""`python -m ingest.child` reads one file for the program that started it.
+"""`python -m ingest.child` takes one file apart for the program that started it.
 
-The file comes in through standard input and the book goes out through standard output
-(`ingest/isolation/wire.py`). The process ends when its input is closed, so it does not outlive the
-program. It imports neither torch nor the product.
+A book comes in through standard input and goes out through standard output
+(`ingest/isolation/wire.py`). Archives and GGUF files are opened where they are, and what is asked
+of them goes out. The process ends when its input is closed, so it does not outlive the program. It
+imports neither torch nor the product.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
 from threading import Thread
 from typing import IO
 
-from ingest.book import Book, DamagedDocument, UnreadableDocument
+from ingest.book import DamagedDocument, UnreadableDocument
 from ingest.isolation import confine
 from ingest.isolation.wire import (
     GREETING,
@@ -22,6 +25,7 @@ from ingest.isolation.wire import (
     Request,
     pack_book,
     pack_refusal,
+    packed,
     receive,
     send,
     unpack_request,
@@ -30,34 +34,69 @@ from ingest.isolation.wire import (
 NO_MEMORY = 70
 """The exit status for a file that needs more memory than is allowed."""
 
+Frames = Callable[[], Iterator[bytes]]
+"""What is done once the limits hold; its frames are the answer."""
+
 
 def main() -> None:
     """Read one request, answer it and exit."""
     confine.die_with_the_parent()
     requests, replies = sys.stdin.buffer, _own_output()
-    from ingest.readers import read_book  # the limits are for the file, not for the libraries
-
-    send(replies, GREETING)
     request = unpack_request(receive(requests, MOST_HEAD))
-    data = receive(requests, request.size)
-    Thread(target=_end_with, args=(requests,), daemon=True).start()
+    prepare = {"book": _book, "archive": _archive, "gguf": _gguf}[request.kind]
+    frames = prepare(request, requests)  # the limits are for the file, not for the libraries
+    send(replies, GREETING)
     confine.limit(request.memory_bytes, request.seconds)
     confine.forbid()
     try:
-        frames = _answer(lambda: read_book(data, request.name, password=request.password), request)
-        for frame in frames:
+        for frame in _refusing(frames):
             send(replies, frame)
     except MemoryError:
         os._exit(NO_MEMORY)
     os._exit(0)
 
 
-def _answer(read: Callable[[], Book], request: Request) -> tuple[bytes, ...]:
-    """The frames of the book, or of the refusal, that ``read`` ends with."""
+def _book(request: Request, requests: IO[bytes]) -> Frames:
+    from ingest.readers import read_book
+
+    data = receive(requests, request.size)
+    _end_with(requests)
+
+    def frames() -> Iterator[bytes]:
+        book = read_book(data, request.name, password=request.password)
+        yield from pack_book(book, request.most_text)
+
+    return frames
+
+
+def _archive(request: Request, requests: IO[bytes]) -> Frames:
+    from ingest.structures.exported import open_exported
+    from ingest.structures.served import serve
+
+    def frames() -> Iterator[bytes]:
+        with open_exported(Path(request.path), request.most_members) as archive:
+            yield from serve(archive, requests)
+
+    return frames
+
+
+def _gguf(request: Request, requests: IO[bytes]) -> Frames:
+    from ingest.structures.gguf import read_gguf
+
+    _end_with(requests)
+
+    def frames() -> Iterator[bytes]:
+        yield packed(asdict(read_gguf(Path(request.path))))
+
+    return frames
+
+
+def _refusing(frames: Frames) -> Iterator[bytes]:
+    """The frames, then a refusal if they end with one."""
     try:
-        return pack_book(read(), request.most_text)
+        yield from frames()
     except UnreadableDocument as error:
-        return (pack_refusal(Refusal(error)),)
+        yield pack_refusal(Refusal(error))
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a library raises for a hostile file
@@ -65,7 +104,7 @@ def _answer(read: Callable[[], Book], request: Request) -> tuple[bytes, ...]:
             "The file is damaged in a way that its reader does not expect; download or save it "
             "again."
         )
-        return (pack_refusal(Refusal(refusal, _cause(error))),)
+        yield pack_refusal(Refusal(refusal, _cause(error)))
 
 
 def _cause(error: Exception) -> str:
@@ -87,9 +126,13 @@ def _own_output() -> IO[bytes]:
 
 
 def _end_with(requests: IO[bytes]) -> None:
-    """End this process when the program closes its side."""
-    requests.read(1)
-    os._exit(1)
+    """From now on, end this process when the program closes its side."""
+
+    def wait() -> None:
+        requests.read(1)
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":

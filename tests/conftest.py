@@ -5,44 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
-from safetensors.torch import save_file
 from tiny import DTYPE
-from tokenizers import Tokenizer
-from tokenizers.decoders import ByteLevel as ByteLevelDecoder
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.trainers import BpeTrainer
 
 import ingest.readers
 from app.library import Library
 from app.settings import Settings, read_settings
 from ingest.book import Book
 from ingest.isolation.limits import Limits
-from memory_models.decoder import Decoder, DecoderConfig
+from ingest.structures.exported import open_exported
+from lab.bench.hard.tiny import CALIBRATION, write_backbone
 
 settings.load_profile("ci")  # the same examples everywhere, however slow the machine
 
 DTYPE_NAME = str(DTYPE).removeprefix("torch.")
-CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-SENTENCES = (
-    "The lighthouse keeper lit the lamp every evening before the fog came in.",
-    "A grey cat slept on the warm stones beside the harbour wall.",
-    "Answer the question about the story briefly. Question: who found the key?",
-    "Repeat the text above. Summarize what happens in one or two sentences.",
-    "Mara Tobias Ilse Anton Greta Joren found hid lost mended painted sold carried forgot.",
-    "the lamp the key the boat the letter the gull the storm the cellar the clock the garden",
-    "in the harbour by the mill under the stairs at the inn behind the church borrowed buried",
-)
-CALIBRATION = {
-    "address_heads": [[1, 0], [1, 2], [2, 1]],
-    "confidence": {"bias": 0.0, "gain": 1.0, "log_prob": 0.0, "threshold": 0.0},
-}
-
-
 WITHOUT_NUMBERS = tuple(
     f"test_{name}" for name in ("cli", "kill", "papers", "store", "migration", "ui")
 )
@@ -93,7 +73,11 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def read_here(data: bytes, name: str, *, password: str | None, limits: Limits) -> Book:
         return ingest.readers.read_book(data, name, password=password)
 
+    def opened_here(path: Path, most_members: int, limits: Limits) -> Any:
+        return open_exported(path, most_members)
+
     monkeypatch.setattr("app.register.read_apart", read_here)
+    monkeypatch.setattr("app.exchange.archive.opened_apart", opened_here)
 
 
 @pytest.fixture(autouse=True)
@@ -106,61 +90,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BOOKSTATE_THREADS", "1")
     monkeypatch.setenv("BOOKSTATE_DTYPE", DTYPE_NAME)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    return folder
-
-
-def byte_level_tokenizer(vocabulary: int = 480) -> Tokenizer:
-    """A small byte-level BPE with the ChatML control tokens."""
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = ByteLevelDecoder()
-    trainer = BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=CONTROLS,
-        initial_alphabet=ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    return tokenizer
-
-
-def write_backbone(folder: Path, seed: int, hidden: int = 32, layers: int = 3) -> Path:
-    """A random Llama with 4 query and 2 key/value heads, as a Hugging Face folder.
-
-    Tokens that are no whole characters have embeddings of zero, so that it does not say them.
-    """
-    folder.mkdir(parents=True)
-    tokenizer = byte_level_tokenizer()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    config = {
-        "model_type": "llama",
-        "vocab_size": tokenizer.get_vocab_size(),
-        "hidden_size": hidden,
-        "intermediate_size": 2 * hidden,
-        "num_hidden_layers": layers,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "head_dim": hidden // 4,
-        "rope_theta": 10000.0,
-        "rms_norm_eps": 1e-5,
-        "max_position_embeddings": 8192,
-        "tie_word_embeddings": True,
-    }
-    (folder / "config.json").write_text(json.dumps(config), "utf-8")
-    generator = torch.Generator().manual_seed(seed)
-    with torch.device("meta"):
-        names = {n: p.shape for n, p in Decoder(DecoderConfig.from_json(config)).named_parameters()}
-    weights = {
-        name: torch.ones(shape)
-        if "norm" in name
-        else torch.randn(shape, generator=generator) * (0.5 if "embed" in name else 0.2)
-        for name, shape in names.items()
-        if name != "lm_head.weight"
-    }
-    for token in range(config["vocab_size"]):
-        if not tokenizer.decode([token], skip_special_tokens=False).isascii():
-            weights["model.embed_tokens.weight"][token] = 0
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 

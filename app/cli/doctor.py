@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -19,9 +20,20 @@ commands = typer.Typer()
 
 
 @commands.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    sbom: Annotated[
+        bool,
+        typer.Option("--sbom", help="Print a bill of materials instead, as CycloneDX JSON."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check the installation: data folder, database, backbone, calibration, device."""
     with refusing():
+        if sbom:
+            from app.supply.bill import bill_of_materials
+
+            emit(bill_of_materials(backbone_folder(read_settings())))
+            return
         checks = list(_checks(read_settings()))
         if as_json:
             emit([{"check": name, "ok": ok, "detail": detail} for name, ok, detail in checks])

@@ -30,4 +30,5 @@ def export(
 def import_(file: Existing, as_json: Json = False) -> None:
     """Import a file that `export` wrote; it is checked before anything is stored."""
     with opened() as library:
-        show_document(library, import_document(library.store, file), as_json=as_json)
+        document = import_document(library.store, file, library.settings.reading_limits)
+        show_document(library, document, as_json=as_json)

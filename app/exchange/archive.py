@@ -1,26 +1,22 @@
 """Imports the zip file that `export.py` writes, which holds one reading of a document.
 
 The zip contains `manifest.json`, a safetensors member for each blob of the state, and the original
-files if they are stored. The import does not trust the file. It limits sizes and counts before it
-reads anything, and never uses a name from the archive as a path. It checks the manifest
-(`manifest.py`) and every blob (`state_checks.py`) against what the memory would have written, and
-computes the hashes of the state and of the files again. Only then is everything stored, in one
-transaction.
+files if they are stored. The import does not trust the file, which is taken apart in a process of
+its own (`ingest/isolation/opened.py`): its zip directory, its members' packing, its JSON and the
+tables of its tensors. Sizes and counts are limited before anything is read, and a name from the
+archive is never a path. What comes back is checked here: the manifest (`manifest.py`), every blob
+(`state_checks.py`) against what the memory would have written, and the hashes of the state and of
+the files. Only then is everything stored, in one transaction.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import struct
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 from app.errors import InvalidArchive, UnknownDocument
 from app.exchange.entries import BlobEntry
@@ -34,36 +30,42 @@ from app.exchange.manifest import (
 )
 from app.exchange.state_checks import StateCheck
 from app.storage.store import Document, Message, Reading, Store, Summary, state_heading
+from ingest.book import UnreadableDocument
+from ingest.isolation.limits import LIMITS, Limits
+from ingest.isolation.opened import OpenedArchive, opened_apart
+from ingest.structures.exported import ExportedFile
 
 MOST_MEMBERS = 200_000
 MOST_MANIFEST_BYTES = 256 << 20
 MOST_BLOB_BYTES = 1 << 30
 MOST_STATE_BYTES = 64 << 30
 MOST_ORIGINAL_BYTES = 512 << 20  # the limit of the file readers
-HIGHEST_RATIO = 100  # of a member's unpacked size to its size in the archive
-_FREE_BYTES = 1 << 16  # a member may unpack to so many bytes at any ratio
-_DIRECTORY_ENTRY = 128  # bytes of the table per member; ours need fewer
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+Opened = OpenedArchive | ExportedFile
 
 
-def import_document(store: Store, file: Path) -> Document:
+def import_document(store: Store, file: Path, limits: Limits = LIMITS) -> Document:
     """Check an exported file and store it; a reading that already exists is left as it is.
 
+    limits: of the process that takes the file apart.
     A document that already exists gets another reading and keeps its title, chats and summaries.
     Raises InvalidArchive if anything is wrong; then nothing is stored.
     """
-    with _opened(file) as archive:
-        manifest = parse(_member(archive, MANIFEST, MOST_MANIFEST_BYTES))
+    with _opened(file, limits) as archive:
+        manifest = parse(archive.manifest(MANIFEST, MOST_MANIFEST_BYTES))
         unpacked = unpack(manifest)
-        _check_members(archive, manifest)
+        _check_members(archive.names, manifest)
         check = StateCheck(
             unpacked.config,
             [segment.tokens for segment in unpacked.segments],
             manifest.reading.kv_cache_bytes // manifest.reading.tokens,
         )
         total = hashlib.sha256()
-        for entry, blob in _state(archive, manifest):
-            check.check(entry.part, entry.segment, blob)
+        for entry in manifest.state:
+            where = f"The state's part {entry.part} {entry.segment}"
+            table, blob = archive.tensors(entry.member, MOST_BLOB_BYTES, entry.size, where)
+            _check_hash(entry.member, blob, entry.sha256)
+            check.check(entry.part, entry.segment, blob, table)
             total.update(state_heading(entry.part, entry.segment, entry.size) + blob)
         if total.hexdigest() != manifest.reading.state_sha256:
             raise InvalidArchive(
@@ -80,60 +82,21 @@ def import_document(store: Store, file: Path) -> Document:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    """Open the archive; errors that show that it is damaged are raised as InvalidArchive."""
+def _opened(file: Path, limits: Limits) -> Iterator[Opened]:
+    """Open the archive; what is wrong with it, or with the disk, is raised as InvalidArchive."""
     try:
-        with file.open("rb") as stream:
-            _check_directory(stream, file.name)
-            with zipfile.ZipFile(stream) as archive:
-                yield archive
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        NotImplementedError,
-        EOFError,
-        OSError,
-        ValueError,
-    ) as error:
+        with opened_apart(file, MOST_MEMBERS, limits) as archive:
+            yield archive
+    except UnreadableDocument as error:
+        raise InvalidArchive(str(error)) from error
+    except OSError as error:
         raise InvalidArchive(
-            f"{file.name} is not a complete archive ({error}); copy the file again or export the "
-            "document again."
+            f"{file.name} cannot be imported ({error}); free some space or copy the file again."
         ) from error
 
 
-def _check_directory(stream: BinaryIO, name: str) -> None:
-    """Check the size of the table of members before zipfile reads it.
-
-    The size is in the records at the end of the file.
-    """
-    length = stream.seek(0, os.SEEK_END)
-    stream.seek(max(0, length - (1 << 16) - 128))
-    tail = stream.read()
-    stream.seek(0)
-    sizes = [0]
-    for at in (len(tail) - 22, tail.rfind(b"PK\5\6")):
-        if at >= 0 and tail[at : at + 4] == b"PK\5\6" and at + 22 <= len(tail):
-            # All ones: the size is in the record below.
-            sizes.append(struct.unpack_from("<I", tail, at + 12)[0] % 0xFFFFFFFF)
-    at = tail.rfind(b"PK\6\6")
-    if 0 <= at <= len(tail) - 56:
-        sizes.append(struct.unpack_from("<Q", tail, at + 40)[0])
-    if max(sizes) > MOST_MEMBERS * _DIRECTORY_ENTRY:
-        raise InvalidArchive(
-            f"The table of members of {name} has {max(sizes):,} bytes and the limit is "
-            f"{MOST_MEMBERS * _DIRECTORY_ENTRY:,}; choose a file that `bookstate export` wrote."
-        )
-
-
-def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
-    members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        raise InvalidArchive(
-            f"The archive has {len(members):,} members and the limit is {MOST_MEMBERS:,}; choose a "
-            "file that `bookstate export` wrote."
-        )
-    names = Counter(member.filename for member in members)
+def _check_members(members: Sequence[str], manifest: Manifest) -> None:
+    names = Counter(members)
     originals = {member for member, _ in manifest.originals}
     expected = {MANIFEST, *originals, *(entry.member for entry in manifest.state)}
     if names.total() != len(names) or names.keys() != expected:
@@ -152,61 +115,27 @@ def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
         )
 
 
-def _member(archive: zipfile.ZipFile, name: str, most: int, size: int | None = None) -> bytes:
-    """A member's bytes: at most `most`, and exactly `size` if that is given."""
-    if name not in archive.NameToInfo:
-        raise InvalidArchive(
-            f"The archive has no {name}; choose a file that `bookstate export` wrote."
-        )
-    info = archive.getinfo(name)
-    if info.flag_bits & 1 or info.compress_type not in _METHODS:
-        raise InvalidArchive(
-            f"The archive's member {name} is encrypted or compressed with an unknown method; "
-            "export the document again."
-        )
-    if info.file_size > most or (size is not None and info.file_size != size):
-        raise InvalidArchive(
-            f"The archive's member {name} has {info.file_size:,} bytes, "
-            f"{f'at most {most:,}' if size is None else f'{size:,}'} are expected; "
-            "export the document again."
-        )
-    if info.file_size > max(_FREE_BYTES, HIGHEST_RATIO * info.compress_size):
-        raise InvalidArchive(
-            f"The archive's member {name} unpacks to more than {HIGHEST_RATIO} times its size, "
-            "which is the limit; export the document again."
-        )
-    with archive.open(info) as member:
-        data = member.read(info.file_size)
-        if len(data) != info.file_size or member.read(1):
-            raise InvalidArchive(
-                f"The archive's member {name} does not have the size that the archive states; copy "
-                "the file again."
-            )
-    return data
-
-
-def _state(archive: zipfile.ZipFile, manifest: Manifest) -> Iterator[tuple[BlobEntry, bytes]]:
+def _state(archive: Opened, manifest: Manifest) -> Iterator[tuple[BlobEntry, bytes]]:
     """The state's blobs; each has the hash that the manifest states."""
     for entry in manifest.state:
-        blob = _member(archive, entry.member, MOST_BLOB_BYTES, entry.size)
-        found = hashlib.sha256(blob).hexdigest()
-        if found != entry.sha256:
-            raise InvalidArchive(
-                f"The archive's member {entry.member} has SHA-256 {found[:12]}, but the manifest "
-                f"says {entry.sha256[:12]}; copy the file again or export the document again."
-            )
+        blob = archive.read(entry.member, MOST_BLOB_BYTES, entry.size)
+        _check_hash(entry.member, blob, entry.sha256)
         yield entry, blob
 
 
-def _original(archive: zipfile.ZipFile, member: str, source: SourceEntry) -> bytes:
-    """An original file of the document; it has the hash that the manifest states."""
-    data = _member(archive, member, MOST_ORIGINAL_BYTES, source.original)
+def _check_hash(member: str, data: bytes, sha256: str) -> None:
     found = hashlib.sha256(data).hexdigest()
-    if found != source.sha256:
+    if found != sha256:
         raise InvalidArchive(
             f"The archive's member {member} has SHA-256 {found[:12]}, but the manifest says "
-            f"{source.sha256[:12]}; copy the file again or export the document again."
+            f"{sha256[:12]}; copy the file again or export the document again."
         )
+
+
+def _original(archive: Opened, member: str, source: SourceEntry) -> bytes:
+    """An original file of the document; it has the hash that the manifest states."""
+    data = archive.read(member, MOST_ORIGINAL_BYTES, source.original)
+    _check_hash(member, data, source.sha256)
     return data
 
 
@@ -236,7 +165,7 @@ def _another_accounts(key: str) -> InvalidArchive:
     )
 
 
-def _store(store: Store, archive: zipfile.ZipFile, manifest: Manifest, unpacked: Unpacked) -> None:
+def _store(store: Store, archive: Opened, manifest: Manifest, unpacked: Unpacked) -> None:
     row = manifest.document
     if not store.is_document(row.id):
         store.add_document(**row.model_dump())

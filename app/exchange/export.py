@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from app.errors import InvalidArchive, NotReady
 from app.exchange.archive import MOST_MANIFEST_BYTES, MOST_MEMBERS
 from app.exchange.entries import BlobEntry
 from app.exchange.manifest import FORMAT, MANIFEST, Manifest, original_member
+from app.exchange.parts import noted_part
 from app.storage.store import Document, Store, state_heading
 
 
@@ -35,7 +35,7 @@ def export_document(store: Store, document_id: str, out: Path) -> Document:
         document = store.document(document_id)
         if not document.ready:
             raise NotReady(f"{document.how_far}; finish reading it, then export it.")
-        with _replacing(out) as file, zipfile.ZipFile(file, "w") as archive:
+        with _replacing(out, store.path.parent) as file, zipfile.ZipFile(file, "w") as archive:
             entries = _write_state(store, document, archive)
             sources = list(_write_originals(store, document, archive))
             manifest = _checked(_manifest(store, document, entries, sources))
@@ -51,23 +51,24 @@ def export_document(store: Store, document_id: str, out: Path) -> Document:
 
 
 @contextmanager
-def _replacing(out: Path) -> Iterator[BinaryIO]:
-    """A temporary file next to `out` that replaces it if the block succeeds, else is deleted."""
+def _replacing(out: Path, home: Path) -> Iterator[BinaryIO]:
+    """A temporary file next to `out` that replaces it if the block succeeds, else is deleted.
+
+    home: the data folder, in which the file is noted, so that none is left by a kill.
+    """
     if out.is_dir():
         raise InvalidArchive(f"{out} is a folder; give the name of a file.")
-    part = out.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(out)
+        with noted_part(home, out) as part:
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(out)
     except OSError as error:
         raise InvalidArchive(
             f"{out} cannot be written ({error.strerror}); choose another place or free some space."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_state(store: Store, document: Document, archive: zipfile.ZipFile) -> list[BlobEntry]:

@@ -9,7 +9,6 @@ backbone is needed here: whether the state fits the backbone is checked when the
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidArchive
+from ingest.structures.tensors import Table
 from memory_models.memories.adaptive import AdaptiveConfig
 from memory_models.memories.infini import InfiniConfig
 from memory_models.memories.melodi import MelodiConfig
@@ -28,7 +28,6 @@ MemoryConfig = AdaptiveConfig | InfiniConfig | MelodiConfig
 Array = NDArray[Any]
 Layout = Mapping[str, tuple[str, str]]  # tensor name -> (dtypes allowed, shape in words)
 
-LONGEST_HEADER = 1 << 16  # bytes
 _OWN = ("slots", "tokens", "held", "eighths", "bytes", "words")
 _DTYPES: dict[str, np.dtype[Any]] = {
     "I8": np.dtype("i1"),
@@ -94,11 +93,14 @@ class StateCheck:
     kv_bytes: int
     _sizes: dict[str, int] = field(default_factory=dict)
 
-    def check(self, part: str, segment: int, blob: bytes) -> None:
-        """Raise InvalidArchive if a blob is not what this memory writes for this segment."""
+    def check(self, part: str, segment: int, blob: bytes, table: Table) -> None:
+        """Raise InvalidArchive if a blob is not what this memory writes for this segment.
+
+        table: of the blob's tensors, each of which lies inside the blob.
+        """
         where = f"{part} {segment}"
         layout = self._layout(part)
-        tensors = read_tensors(blob, where)
+        tensors = _arrays(blob, table, where)
         if tensors.keys() != layout.keys():
             raise InvalidArchive(
                 f"The state's part {where} holds the tensors {sorted(tensors)}, but "
@@ -181,50 +183,19 @@ class StateCheck:
             )
 
 
-def read_tensors(blob: bytes, where: str) -> dict[str, tuple[str, Array]]:
-    """Name -> (dtype, array) of a safetensors blob, every byte of which must be used."""
-    size = int.from_bytes(blob[:8], "little")
-    if len(blob) < 8 or size > min(LONGEST_HEADER, len(blob) - 8):
-        raise _not_safetensors(where, "its header does not fit")
-    try:
-        header = json.loads(blob[8 : 8 + size])
-        version = header.pop("__metadata__")
-        tensors = {name: _tensor(entry) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _not_safetensors(where, "its header cannot be read") from error
-    if version != {"bookstate": str(FORMAT_VERSION)}:
+def _arrays(blob: bytes, table: Table, where: str) -> dict[str, tuple[str, Array]]:
+    """Name -> (dtype, array) of a blob's tensors."""
+    if table.about != {"bookstate": str(FORMAT_VERSION)}:
         raise InvalidArchive(
-            f"The state's part {where} has the format {version}, but this version reads format "
-            f"{FORMAT_VERSION}; export the document again with this version of bookstate."
+            f"The state's part {where} has the format {table.about!s:.200}, but this version reads "
+            f"format {FORMAT_VERSION}; export the document again with this version of bookstate."
         )
-    found, end = {}, 0
-    for name, (dtype, shape, start, stop) in sorted(tensors.items(), key=lambda t: t[1][2:]):
-        count = math.prod(shape)
-        if start != end or stop - start != count * _DTYPES[dtype].itemsize:
-            raise _not_safetensors(where, f"{name} is not where its header says")
-        end = stop
-        if 8 + size + stop > len(blob):
-            raise _not_safetensors(where, f"{name} is cut off")
-        flat = np.frombuffer(blob, _DTYPES[dtype], count, offset=8 + size + start)
-        found[name] = (dtype, flat.reshape(shape))
-    if 8 + size + end != len(blob):
-        raise _not_safetensors(where, "it has too many bytes")
+    found = {}
+    for name, tensor in table.tensors.items():
+        kind, count = _DTYPES[tensor.dtype], math.prod(tensor.shape)
+        flat = np.frombuffer(blob, kind, count, offset=tensor.start)
+        found[name] = (tensor.dtype, flat.reshape(tensor.shape))
     return found
-
-
-def _tensor(entry: dict[str, Any]) -> tuple[str, tuple[int, ...], int, int]:
-    """(dtype, shape, start, stop) of one header entry. Raises ValueError if it is invalid."""
-    dtype, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
-    numbers = [*shape, start, stop]
-    if len(entry) != 3 or dtype not in _DTYPES or any(type(n) is not int for n in numbers):
-        raise ValueError(f"not a tensor: {entry}")
-    if min(shape, default=1) < 1 or len(shape) > 8 or not 0 <= start <= stop:
-        raise ValueError(f"impossible shape or place: {entry}")
-    return dtype, tuple(shape), start, stop
-
-
-def _not_safetensors(where: str, why: str) -> InvalidArchive:
-    return InvalidArchive(f"The state's part {where} is damaged: {why}; export the document again.")
 
 
 def _bind(sizes: dict[str, int], words: str, shape: tuple[int, ...], what: str) -> None:

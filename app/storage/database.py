@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from sqlite_utils.db import Table
 from app.errors import StoreFailed, UnknownDocument
 from app.storage.migrations import migrations
 from app.storage.room import Reserve
+from app.storage.schema import check_schema, damaged_schema, is_as_recorded, record_schema
 
 PATIENCE_SECONDS = 10  # how long a connection waits while another one writes
 FOLDER_MODE, FILE_MODE = 0o700, 0o600  # the owner's alone
@@ -58,7 +59,7 @@ def _refusing(file: Path) -> Iterator[None]:
             f"{file} could not be used ({error}); check that the disk has free space, that the "
             "folder is writable and that no other program locks the file, then try again."
         ) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter for its own message
         raise StoreFailed(
             f"{file} is damaged or is not a database ({error}); replace it with a backup, or move "
             "it away to start with an empty library."
@@ -151,12 +152,23 @@ class DatabaseFile:
     def _migrate(self) -> None:
         """Migrate the file to the newest schema, completely or not at all, in one process."""
         db = self.db
-        if not migrations.pending(db):
+        sound = is_as_recorded(db)
+        try:
+            pending = migrations.pending(db)
+        except (LookupError, TypeError, ValueError) as error:  # its table is not what it was
+            raise damaged_schema(self.path, "its list of migrations cannot be read") from error
+        if not pending:
+            if not sound:
+                check_schema(db, self.path)
+            if not sound and not self._read_only:
+                with suppress(StoreFailed):  # a full disk: the next start tries again
+                    record_schema(db)
             return
         db.conn.execute("PRAGMA foreign_keys=OFF")  # else dropping a table deletes rows in others
         try:
             with self.writing():
                 migrations.apply(db)  # checks again: another process may have done it by now
+                record_schema(db)
         finally:
             db.conn.execute("PRAGMA foreign_keys=ON")
 

@@ -50,7 +50,7 @@ class DocumentStore(ReadingStore):
         wanted = search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         matches = (f"d.{column} LIKE ? ESCAPE '\\'" for column in ("title", "author", "file_name"))
         return self._documents(
-            f"{_IN_USE} ({' OR '.join(matches)}) ORDER BY d.created_at DESC, d.rowid DESC",
+            f"{_IN_USE} ({' OR '.join(matches)}) ORDER BY d.rowid DESC",
             [f"%{wanted}%"] * 3,
         )
 
@@ -98,9 +98,7 @@ class DocumentStore(ReadingStore):
 
     def documents_of_file(self, sha256: str) -> list[Document]:
         """Documents that begin with a file, newest first."""
-        return self._documents(
-            f"{_IN_USE} d.source_sha256 = ? ORDER BY d.created_at DESC, d.rowid DESC", [sha256]
-        )
+        return self._documents(f"{_IN_USE} d.source_sha256 = ? ORDER BY d.rowid DESC", [sha256])
 
     # Change
 

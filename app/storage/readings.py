@@ -83,7 +83,7 @@ class ReadingStore(TextStore, StateStore):
         """All readings of a document, oldest first."""
         rows = self.db.query(
             f"SELECT * FROM readings WHERE document_id = ? AND {self._seen('document_id')} "
-            "ORDER BY created_at, rowid",
+            "ORDER BY rowid",
             [document_id],
         )
         return [Reading(**row) for row in rows]
@@ -118,7 +118,7 @@ class ReadingStore(TextStore, StateStore):
             db.execute(
                 "UPDATE documents SET reading_id = (SELECT id FROM readings "
                 "WHERE document_id = documents.id "
-                "ORDER BY state_sha256 IS NULL, created_at DESC, rowid DESC LIMIT 1) "
+                "ORDER BY state_sha256 IS NULL, rowid DESC LIMIT 1) "
                 "WHERE id = ? AND reading_id IS NULL",
                 [reading.document_id],
             )

@@ -1,9 +1,10 @@
 """``read_apart``: a stranger's file is read in a process of its own, which it cannot leave.
 
-Whatever happens in there (a crash, no more memory, no end, nonsense instead of a book), the program
-gets a Book or one UnreadableDocument. Segmenting stays in the program: it needs the backbone's
-tokenizer, and with it torch. It is safe by construction instead: it sees a text of limited length,
-and its patterns take time in proportion to it.
+``checked_apart`` does the same for GGUF files, and ``opened.py`` for archives. Whatever happens in
+there (a crash, no more memory, no end, nonsense instead of a book), the program gets a Book or one
+UnreadableDocument. Segmenting stays in the program: it needs the backbone's tokenizer, and with it
+torch. It is safe by construction instead: it sees a text of limited length, and its patterns take
+time in proportion to it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from ingest.book import Book, DamagedDocument, TooLarge, UnreadableDocument
 from ingest.child import NO_MEMORY
@@ -30,6 +32,7 @@ from ingest.isolation.wire import (
     WireEnded,
     pack_request,
     receive,
+    receive_head,
     receive_reply,
     send,
 )
@@ -38,6 +41,13 @@ log = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).parents[2]
 _CHILD = ("-m", "ingest.child")
+T = TypeVar("T")
+# How a kind of file is called, and what to do about one that is too large.
+_KINDS = {
+    "book": ("document", "split it into smaller documents"),
+    "archive": ("archive", "add the document itself with `bookstate ingest`"),
+    "gguf": ("model file", "choose another file of this model"),
+}
 _TURNS = BoundedSemaphore(2)  # children at once, so that many uploads do not fill the memory
 # What Python and the system's libraries need; nothing else is told to the child, least of all
 # secrets.
@@ -45,6 +55,13 @@ _ENVIRONMENT = (
     "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONHOME",
     "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH",
 )  # fmt: skip
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait until another child may run."""
+    with _TURNS:
+        yield
 
 
 def read_apart(
@@ -60,8 +77,11 @@ def read_apart(
             f"The file has {len(data)} bytes and the limit is {limits.most_file};"
             " split it into smaller documents."
         )
-    with _TURNS:
-        reply = _ask_child(data, name, password, limits)
+    seconds = limits.seconds_for(len(data))
+    request = Request(name, password, len(data), limits.memory_bytes, seconds, limits.most_text)
+    with turn(), Child(request) as child:
+        child.tell(data)
+        reply = child.hear(lambda stream: receive_reply(stream, limits.most_text))
     if isinstance(reply, Refusal):
         if reply.cause:
             log.info("A reader failed: %s", reply.cause)
@@ -69,30 +89,75 @@ def read_apart(
     return reply
 
 
-def _ask_child(data: bytes, name: str, password: str | None, limits: Limits) -> Book | Refusal:
-    seconds = limits.seconds_for(len(data))
-    request = Request(name, password, len(data), limits.memory_bytes, seconds, limits.most_text)
-    child = _start()
-    assert child.stdin and child.stdout
-    watchdog = Watchdog(child, seconds, limits.memory_bytes)
-    watchdog.start()
-    greeted = False
-    try:
-        with suppress(OSError):  # a child that is gone; how it ended is read below
-            send(child.stdin, pack_request(request))
-            send(child.stdin, data)
-        greeted = receive(child.stdout, len(GREETING)) == GREETING
-        return receive_reply(child.stdout, limits.most_text)
-    except BrokenWire as error:
-        if isinstance(error, WireEnded):
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=5)
-        return Refusal(_why(child.poll(), watchdog, limits, seconds, greeted=greeted))
-    finally:
-        watchdog.stop()
-        child.kill()
-        _close(child.stdin, child.stdout)
-        child.wait()
+def checked_apart(path: Path, limits: Limits = LIMITS) -> dict[str, Any]:
+    """What `ingest.structures.gguf.read_gguf` finds in a GGUF file, read in such a process.
+
+    The values are JSON and still to be checked. Raises a subclass of UnreadableDocument.
+    """
+    request = Request(
+        name=path.name,
+        password=None,
+        size=0,
+        memory_bytes=limits.memory_bytes,
+        seconds=limits.seconds,  # only the beginning of the file is read, however long it is
+        most_text=0,
+        kind="gguf",
+        path=str(path.absolute()),
+    )
+    with turn(), Child(request) as child:
+        reply = child.hear(receive_head)
+    if isinstance(reply, Refusal):
+        if reply.cause:
+            log.info("A reader failed: %s", reply.cause)
+        raise reply.error
+    return reply
+
+
+class Child:
+    """A child that was asked to take one file apart; it ends with the block."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._greeted = False
+        self._process = _start()
+        self._watchdog = Watchdog(self._process, request.seconds, request.memory_bytes)
+
+    def __enter__(self) -> Child:
+        self._watchdog.start()
+        self.tell(pack_request(self._request))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watchdog.stop()
+        self._process.kill()
+        assert self._process.stdin and self._process.stdout
+        _close(self._process.stdin, self._process.stdout)
+        self._process.wait()
+
+    def tell(self, frame: bytes) -> None:
+        """Send a frame."""
+        assert self._process.stdin
+        with suppress(OSError):  # a child that is gone; how it ended shows when it should answer
+            send(self._process.stdin, frame)
+
+    def hear(self, receive_one: Callable[[IO[bytes]], T]) -> T:
+        """Receive something. Raises an UnreadableDocument that says how the child has ended."""
+        assert self._process.stdout
+        try:
+            if not self._greeted:
+                self._greeted = receive(self._process.stdout, len(GREETING)) == GREETING
+            return receive_one(self._process.stdout)
+        except BrokenWire as error:
+            if isinstance(error, WireEnded):
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(timeout=5)
+            raise self.broken() from error
+
+    def broken(self) -> UnreadableDocument:
+        """The refusal that explains how the child ended, or that it does not keep to the form."""
+        return _why(
+            self._process.poll(), self._watchdog.barked, self._request, greeted=self._greeted
+        )
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -114,21 +179,21 @@ def _start() -> subprocess.Popen[bytes]:
     )
 
 
-def _why(
-    status: int | None, watchdog: Watchdog, limits: Limits, seconds: float, *, greeted: bool
-) -> UnreadableDocument:
+def _why(status: int | None, barked: str, request: Request, *, greeted: bool) -> UnreadableDocument:
     """The refusal that explains how a child ended without an answer."""
     out_of_time = hasattr(signal, "SIGXCPU") and status == -signal.SIGXCPU
     killed = hasattr(signal, "SIGKILL") and status == -signal.SIGKILL
-    if watchdog.barked == "time" or out_of_time:
+    what, advice = _KINDS[request.kind]
+    if barked == "time" or out_of_time:
+        also = " or save it in another format" if request.kind == "book" else ""
         return TooLarge(
-            f"Reading the document took more than {seconds:.0f} seconds, which is the limit;"
-            " split it into smaller documents or save it in another format."
+            f"Reading the {what} took more than {request.seconds:.0f} seconds, which is the limit;"
+            f" {advice}{also}."
         )
-    if watchdog.barked == "memory" or status == NO_MEMORY or killed:
+    if barked == "memory" or status == NO_MEMORY or killed:
         return TooLarge(
-            f"Reading the document takes more than {limits.memory_bytes >> 20} MiB of memory,"
-            " which is the limit; split it into smaller documents."
+            f"Reading the {what} takes more than {request.memory_bytes >> 20} MiB of memory,"
+            f" which is the limit; {advice}."
         )
     if not greeted:
         return UnreadableDocument(

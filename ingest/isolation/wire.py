@@ -1,7 +1,9 @@
 """What goes between a program and the child that reads a file for it: frames of known length.
 
 A request is a JSON object and the file; a reply is a greeting, then a refusal, or a book's outline
-and its text. The program does not trust the child: each frame has a limit, JSON can hold nothing
+and its text. Files that are not books stay where they are: the child opens them by their path. It
+answers with a JSON object, or, for an archive, one after the other what the program asks of it
+(`opened.py`). The program does not trust the child: each frame has a limit, JSON can hold nothing
 but data, and every value is checked.
 """
 
@@ -36,7 +38,10 @@ class WireEnded(BrokenWire):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A file to read, without its bytes: they follow. ``most_text`` limits the reply."""
+    """A file to read. ``kind`` is "book", whose bytes follow, or "archive" or "gguf" at ``path``.
+
+    ``most_text`` limits the reply.
+    """
 
     name: str
     password: str | None
@@ -44,6 +49,9 @@ class Request:
     memory_bytes: int
     seconds: float
     most_text: int
+    kind: str = "book"
+    path: str = ""
+    most_members: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +79,25 @@ def receive(stream: IO[bytes], most: int) -> bytes:
 
 def pack_request(request: Request) -> bytes:
     """A request as a frame."""
-    return _packed(asdict(request))
+    return packed(asdict(request))
 
 
 def unpack_request(frame: bytes) -> Request:
     """The request in a frame; the child trusts the program."""
-    return Request(**_unpacked(frame))
+    return Request(**unpacked(frame))
 
 
 def pack_refusal(refusal: Refusal) -> bytes:
     """A refusal as a frame."""
     kind = type(refusal.error).__name__
     sentence = str(refusal.error)[:_LONGEST_SENTENCE]
-    return _packed({"refused": kind, "sentence": sentence, "cause": refusal.cause[:200]})
+    return packed({"refused": kind, "sentence": sentence, "cause": refusal.cause[:200]})
 
 
 def pack_book(book: Book, most_text: int) -> tuple[bytes, bytes]:
     """A book as two frames: its outline and its text. Raises TooLarge."""
     text = book.text.encode()
-    head = _packed(
+    head = packed(
         {
             "title": book.title,
             "author": book.author,
@@ -109,15 +117,26 @@ def pack_book(book: Book, most_text: int) -> tuple[bytes, bytes]:
 
 def receive_reply(stream: IO[bytes], most_text: int) -> Book | Refusal:
     """Read what follows the greeting. Raises BrokenWire, whatever the child has written."""
-    head = _unpacked(receive(stream, MOST_HEAD))
+    head = receive_head(stream)
+    if isinstance(head, Refusal):
+        return head
     try:
-        if "refused" in head:
-            kind = _REFUSALS[_text(head["refused"])]
-            sentence = " ".join(_text(head["sentence"])[:_LONGEST_SENTENCE].split())
-            return Refusal(kind(sentence), _text(head["cause"])[:200])
         return _book(head, receive(stream, most_text).decode())
     except (KeyError, TypeError, ValueError, InvalidBookError) as error:
         raise BrokenWire("no book and no refusal") from error
+
+
+def receive_head(stream: IO[bytes], most: int = MOST_HEAD) -> dict[str, Any] | Refusal:
+    """Read one JSON object, whose values are still to be checked, or a refusal."""
+    head = unpacked(receive(stream, most))
+    if "refused" not in head:
+        return head
+    try:
+        kind = _REFUSALS[_text(head["refused"])]
+        sentence = " ".join(_text(head["sentence"])[:_LONGEST_SENTENCE].split())
+        return Refusal(kind(sentence), _text(head["cause"])[:200])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenWire("no refusal") from error
 
 
 def _book(head: dict[str, Any], text: str) -> Book:
@@ -153,12 +172,14 @@ def _number(value: object) -> int:
     return value
 
 
-def _packed(value: dict[str, Any]) -> bytes:
+def packed(value: dict[str, Any]) -> bytes:
+    """A JSON object as a frame."""
     # Names of files may hold lone surrogates, for bytes that are not UTF-8.
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def _unpacked(frame: bytes) -> dict[str, Any]:
+def unpacked(frame: bytes) -> dict[str, Any]:
+    """The JSON object in a frame. Raises BrokenWire."""
     try:
         value = json.loads(frame.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:

@@ -64,6 +64,37 @@ class SummariesPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class MutationsPlan:
+    """`bench mutations`."""
+
+    names: tuple[str, ...] = option((), commas=True, help="Files of the corpus; else all.")
+    count: int = option(20_000, minimum=1, help="Changed files of each.")
+    first: int = option(0, minimum=0, help="Number of the first one.")
+
+
+@dataclass(frozen=True, slots=True)
+class HostilePlan:
+    """`bench hostile`."""
+
+    data: Path | None = option(None, help="A folder with more files.")
+    names: tuple[str, ...] = option((), commas=True, help="Only these files.")
+    serve: bool = option(True, help="Upload them to a server, too.")
+
+
+@dataclass(frozen=True, slots=True)
+class KillsPlan:
+    """`bench kills`."""
+
+    count: int = option(1_000, minimum=1, help="Kills in all.")
+    names: tuple[str, ...] = option((), commas=True, help="Only these commands.")
+    seed: int = option(0, minimum=0, help="Chooses the moments.")
+    minutes: int = option(0, minimum=0, help="Stop after so many minutes; 0 never.")
+    preloaded: bool = option(
+        False, help="Fork the commands from a process that has imported everything."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ThoroughPlan:
     """`bench thorough`."""
 

@@ -82,6 +82,7 @@ def test_limits_are_checked() -> None:
 def test_the_child_imports_neither_torch_nor_the_product() -> None:
     script = (
         "import sys, ingest.child, ingest.readers\n"
+        "import ingest.structures.gguf, ingest.structures.served\n"
         "known = {name.partition('.')[0] for name in sys.modules}\n"
         "print(known & {'torch', 'app', 'lab', 'memory_models', 'transformers', 'gradio'})"
     )

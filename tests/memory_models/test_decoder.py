@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
@@ -141,68 +140,6 @@ def test_an_incomplete_rotary_scaling_is_refused_by_name() -> None:
         BrokenCheckpoint, match="high_freq_factor, original_max_position_embeddings"
     ):
         DecoderConfig.from_json(raw)
-
-
-def test_a_model_is_there_whole_or_not_at_all(
-    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed while the fetched files are put in their place."""
-    import shutil
-
-    def download(model_id: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
-        (Path(local_dir) / ".cache").mkdir(parents=True)
-        for name in ("config.json", "model.safetensors", "tokenizer.json"):
-            (Path(local_dir) / name).write_bytes((tiny_backbone / name).read_bytes())
-
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    copied = shutil.copyfile
-    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    folder = tmp_path / "models" / "some--model"
-    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
-        patch.setattr(
-            shutil,
-            "copyfile",
-            lambda a, b, **_: copied(a, b) if "token" not in str(a) else killed(),
-        )
-        patch.setattr(Path, "rename", killed)
-        backbone.pull("some/model", folder, lambda *_: None)
-    assert not backbone.is_present(folder)
-    backbone.pull("some/model", folder, lambda *_: None)
-    assert backbone.load(folder).sha256 == backbone.load(tiny_backbone).sha256
-    assert [p.name for p in folder.parent.iterdir()] == ["some--model"]
-    assert not (folder / ".cache").exists()
-
-
-@pytest.mark.parametrize("without", ["", "model.safetensors"])
-def test_a_pull_takes_the_weights_once_and_their_index(
-    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str
-) -> None:
-    """Mistral's repositories hold a second copy of 14 GB that nothing reads."""
-    index = {"weight_map": dict.fromkeys(["model.norm.weight"], "model.safetensors")}
-    hub = {name: (tiny_backbone / name).read_bytes() for name in ("config.json", "tokenizer.json")}
-    hub["model.safetensors"] = (tiny_backbone / "model.safetensors").read_bytes()
-    hub["model.safetensors.index.json"] = json.dumps(index).encode()
-    hub["consolidated.safetensors"] = hub["pytorch_model.bin"] = b"the same once more"
-    hub.pop(without, None)
-
-    def download(model_id: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
-        Path(local_dir).mkdir()
-        for name, data in hub.items():
-            if any(fnmatch(name, pattern) for pattern in allow_patterns):
-                (Path(local_dir) / name).write_bytes(data)
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    folder = tmp_path / "models" / "some--model"
-    if without:
-        with pytest.raises(BrokenCheckpoint, match=r"model\.safetensors, which is missing"):
-            backbone.pull("some/model", folder, lambda *_: None)
-        assert not folder.exists()
-        return
-    backbone.pull("some/model", folder, lambda *_: None)
-    unwanted = {"consolidated.safetensors", "pytorch_model.bin"}
-    assert {p.name for p in folder.iterdir()} == hub.keys() - unwanted
 
 
 def test_broken_checkpoints_are_refused(tiny_backbone: Path, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import struct
 import time
-import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -123,17 +122,14 @@ def test_a_member_that_is_there_twice(
     refused(store, file, "is unexpected, missing or contained twice")
 
 
-def test_very_many_members_that_are_there_twice_are_refused_at_once(tmp_path: Path) -> None:
+def test_very_many_members_that_are_there_twice_are_refused_at_once() -> None:
     state = tuple(
         BlobEntry(part="slots", segment=number, size=1, sha256="a" * 64) for number in range(15_000)
     )
-    with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in [MANIFEST, *(entry.member for entry in state for _ in range(2))]:
-            archive.writestr(zipfile.ZipInfo(name), b"")
-        started = time.process_time()
-        with pytest.raises(InvalidArchive, match="contained twice"):
-            _check_members(archive, Manifest.model_construct(state=state, sources=()))
+    names = [MANIFEST, *(entry.member for entry in state for _ in range(2))]
+    started = time.process_time()
+    with pytest.raises(InvalidArchive, match="contained twice"):
+        _check_members(names, Manifest.model_construct(state=state, sources=()))
     assert time.process_time() - started < 3
 
 

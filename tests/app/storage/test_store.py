@@ -132,10 +132,11 @@ def test_removing_a_document_takes_everything_with_it(store: Store) -> None:
         store.enqueue(one.reading.id)
         store.say(store.start_chat(one.id, "chat"), Message("user", "hello"))
         store.save_summary(one, Summary(1, "First", "short"))
-    before = {table: count(store, table) for table in TABLES}
+    tables = TABLES - {"accounts", "tokens"}
+    before = {table: count(store, table) for table in tables}
     store.remove(document.id)
     assert all(number % 2 == 0 and number > 0 for number in before.values())
-    assert {table: count(store, table) for table in TABLES} == {
+    assert {table: count(store, table) for table in tables} == {
         table: number // 2 for table, number in before.items()
     }
     with pytest.raises(UnknownDocument):

@@ -1,0 +1,63 @@
+"""Unfinished exports: each is noted in the data folder while it is written.
+
+A process that is killed cannot delete its half-written file, which lies in whatever folder the
+person chose. The next start finds the note, sees that nobody holds its lock, and deletes the file.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+FOLDER = "exports"  # in the data folder
+_PART = re.compile(r"\.[0-9a-f]{16}\.part")
+
+
+@contextmanager
+def noted_part(home: Path, out: Path) -> Iterator[Path]:
+    """A name for a half-written file next to `out`; the file is gone after the block.
+
+    A data folder that cannot be written gets no note: then a kill leaves the file.
+    """
+    mark = secrets.token_hex(8)
+    part = out.with_name(f".{mark}.part")
+    note = home / FOLDER / f"{mark}.note"
+    lock = FileLock(note.with_suffix(".lock"), timeout=0)
+    with suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+        note.write_text(str(part.absolute()), "utf-8")
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        _forget(note, lock)
+
+
+def delete_leftovers(home: Path) -> None:
+    """Delete the half-written files of exports whose process has ended."""
+    folder = home / FOLDER
+    if not folder.is_dir():
+        return
+    for lock_file in folder.glob("*.lock"):
+        note, lock = lock_file.with_suffix(".note"), FileLock(lock_file, timeout=0)
+        with suppress(Timeout, OSError):  # an export that is running, or a read-only folder
+            lock.acquire()
+            try:
+                part = Path(note.read_text("utf-8")) if note.is_file() else Path()
+                if _PART.fullmatch(part.name):
+                    part.unlink(missing_ok=True)
+            finally:
+                _forget(note, lock)
+
+
+def _forget(note: Path, lock: FileLock) -> None:
+    with suppress(OSError):
+        note.unlink(missing_ok=True)
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
