@@ -35,7 +35,8 @@ from app.ui.theme import CSS, HEADER, theme
 from app.web.bodies import BodyLimits
 from app.web.callers import Callers
 from app.web.door import Door
-from app.web.listeners import Heard, Listeners
+from app.web.listeners import Heard
+from app.web.states import States
 from app.worker import Worker
 
 HOUR = 3600
@@ -123,7 +124,7 @@ def launch_ui(
         state_session_capacity=MOST_PAGES,
         footer_links=["api"],
         app_kwargs={
-            "lifespan": _behind_door(callers, limits, blocks.listeners),
+            "lifespan": _behind_door(callers, limits, blocks),
             "exception_handlers": {
                 FnIndexInferError: no_such_endpoint,
                 HTTPStatus.SERVICE_UNAVAILABLE: too_many_requests,
@@ -140,7 +141,7 @@ def launch_ui(
 
 
 def _behind_door(
-    callers: Callers, limits: BodyLimits, listeners: Listeners
+    callers: Callers, limits: BodyLimits, blocks: CheckedBlocks
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What Gradio's application runs before its first request: it gets the door around it.
 
@@ -149,9 +150,11 @@ def _behind_door(
     """
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        app.state_holder = States()  # type: ignore[no-untyped-call]
+        app.state_holder.set_blocks(blocks)
         assert app.middleware_stack is not None  # this function is called through it
-        heard = Heard(app.middleware_stack, listeners)
+        heard = Heard(app.middleware_stack, blocks.listeners)
         app.middleware_stack = Door(heard, callers, limits, _login_of(app))
         yield
 
