@@ -40,6 +40,7 @@ from app.web.door import Door, LoggedIn
 from app.web.listeners import Heard
 from app.web.login import LoginDesk
 from app.web.logins import Logins, Visitors, WrongPasswords
+from app.web.states import States
 from app.worker import Worker
 
 HOUR = 3600
@@ -166,6 +167,8 @@ def _behind_door(
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
+        app.state_holder = States()  # type: ignore[no-untyped-call]
+        app.state_holder.set_blocks(blocks)
         assert app.middleware_stack is not None  # this function is called through it
         inside: ASGIApp = Heard(app.middleware_stack, blocks.listeners)
         may_enter: LoggedIn = _anybody

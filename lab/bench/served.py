@@ -58,19 +58,18 @@ def running(settings: Settings) -> Iterator[Running]:
     with TemporaryDirectory(prefix="bookstate-bench-") as home:
         given = {"BOOKSTATE_HOME": home, "BOOKSTATE_BACKBONE": str(backbone_folder(settings))}
         command = [sys.executable, "-m", "app", "serve", "--port", "0", "--no-open"]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, env={**os.environ, **given}, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr is not None
-        try:
-            yield Running(_address(process.stderr), process.pid)
-        finally:
-            process.terminate()
+        ) as process:
+            assert process.stderr is not None
             try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                yield Running(_address(process.stderr), process.pid)
+            finally:
+                process.terminate()
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 def _address(said: IO[str]) -> str:

@@ -24,7 +24,7 @@ from app.library import Stopped
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document
 from app.trained import AdaptedDecoder, TrainedParts
-from memory_models.generate import answerabilities
+from memory_models.generate import answerabilities, generate
 from memory_models.memories.adaptive import AdaptiveMemory
 from memory_models.memories.slot_reading import SlotReading
 from memory_models.memory import Bundle
@@ -199,6 +199,29 @@ def test_progress_counts_segments_and_stopping_stops(
     with pytest.raises(Stopped):
         ask(shelf, on_progress=stop)
     assert batches == [list(range(ROWS))]
+
+
+@pytest.mark.usefixtures("adapted")
+def test_stopping_ends_an_answer_at_the_next_token(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[int] = []
+
+    def counted(*given: Any) -> Iterator[int]:
+        for token in generate(*given):
+            said.append(token)
+            yield token
+
+    def stop(*_: int) -> None:
+        if len(said) == 2:
+            raise Stopped
+
+    monkeypatch.setattr("app.answering.thorough.POSSIBLE", 0.0)
+    monkeypatch.setattr("app.answering.thorough.WEAK", 0.0)
+    monkeypatch.setattr("app.answering.thorough.generate", counted)
+    with pytest.raises(Stopped):
+        ask(shelf, on_progress=stop)
+    assert len(said) == 2
 
 
 @pytest.mark.usefixtures("adapted")

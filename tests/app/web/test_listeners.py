@@ -30,6 +30,7 @@ from app.ui.server import _build, launch_ui
 from app.ui.session import Session
 from app.ui.visitors import Visiting
 from app.web.listeners import MOST_UNHEARD
+from app.web.states import States
 from app.worker import Worker
 from memory_models.memories.adaptive import SlotReading
 
@@ -254,6 +255,17 @@ class TestPrograms:
         queue, states = served.blocks._queue, served.blocks.state_holder.session_data
         for kept in (queue.pending_event_ids_session, queue.pending_messages_per_session, states):
             soon(lambda kept=kept: not set(events) & set(kept))  # type: ignore[misc]
+
+    def test_programs_have_no_state_of_the_page_but_pages_have(self, served: Served) -> None:
+        states = served.blocks.state_holder
+        served.told(served.post("list_documents"), "list_documents")
+        assert isinstance(states, States)
+        before = set(states.session_data)
+        with busy(served.line), served.stream(served.ask()):
+            soon(lambda: len(served.line.works()) == 2)
+            assert set(states.session_data) == before
+        served.press("a page", "new_chat", served.document)
+        assert set(states.session_data) - before == {"a page"}
 
     def test_nor_of_one_whose_answer_nobody_fetches(
         self, served: Served, monkeypatch: pytest.MonkeyPatch
