@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 ROWS = 8  # segments asked at once, each as a row of its own
 POSSIBLE = 0.3  # probability of answering from which a segment, or its rest, gets a second look
+TRIES = 2  # sentences of a span that get a second look, until one answers
 WEAK = 0.65  # support from which an answer is listed
 MARGIN = 8  # tokens around the best sentence that the second look sees; more of them mix up names
 
@@ -121,24 +123,26 @@ class _Asking:
         while waiting:
             span, reading = waiting.pop()
             watch()
-            found = self._first_look(reading, text, span) if reading is not None else None
-            place = self._second_look(opened, *found, watch) if found is not None else None
-            if found is not None and place is not None:
-                yield place
-                waiting += [(rest, opened.focused(rest)) for rest in _around(span, found[0])]
+            for sentence, possible in self._first_look(reading, text, span):
+                place = self._second_look(opened, sentence, possible, watch)
+                if place is not None:
+                    yield place
+                    waiting += [(rest, opened.focused(rest)) for rest in _around(span, sentence)]
+                    break
 
     def _first_look(
-        self, reading: Reading, text: OpenedText, span: Span
-    ) -> tuple[Sentence, float] | None:
-        """The sentence of a span that answers best, and how probably the span answers."""
+        self, reading: Reading | None, text: OpenedText, span: Span
+    ) -> list[tuple[Sentence, float]]:
+        """The sentences of a span that answer best, with how probably the span answers."""
+        if reading is None:
+            return []
         (possible,) = answerabilities(reading, self._prompt.tokens, self._abstention)
         pointed = reading.pointed([1.0])
         if possible < POSSIBLE or not pointed:
-            return None
+            return []
         ranked = rank_sentences(self._question, [text], pointed, self._tokenizer)
         inside = (s for s in ranked if span.first <= s.first and s.last <= span.last)
-        best = next(inside, None)
-        return None if best is None else (best, possible)
+        return [(sentence, possible) for sentence in islice(inside, TRIES)]
 
     def _second_look(
         self, opened: Reading, sentence: Sentence, possible: float, watch: Watch
