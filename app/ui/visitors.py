@@ -20,7 +20,7 @@ from app.errors import UnknownAccount
 from app.library import Library
 
 NOBODY = 0  # no account has this number
-MOST_SESSIONS = 10_000  # open pages whose account is remembered; the oldest are forgotten first
+MOST_SESSIONS = 10_000  # pages and requests whose account is remembered, the latest ones
 _seen: ContextVar[Library] = ContextVar("the library as the visitor sees it")
 
 
@@ -70,8 +70,9 @@ class Visiting:
         """True unless another account has this open page; claim: it is this account's now."""
         with self._lock:
             known = self._pages.get(page)
-            if known is None and claim:
+            if claim and known in (None, name):
                 self._pages[page] = name
+                self._pages.move_to_end(page)  # a page that is open is used every second
                 while len(self._pages) > MOST_SESSIONS:
                     self._pages.popitem(last=False)
             return known in (None, name)
