@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from importlib import import_module
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -237,6 +238,7 @@ def _serve(
     *,
     open_browser: bool,
 ) -> None:
+    import_module("ingest.segments")  # its splitter takes a second, for which others would wait
     name = library.backbone.name  # loads it, or fetches it the first time, before the page opens
     shutil.rmtree(_uploads(library), ignore_errors=True)  # left by an earlier process
     worker = Worker(library)
