@@ -16,9 +16,9 @@ from sqlite_utils import Database
 from sqlite_utils.db import Table
 
 from app.errors import StoreFailed, UnknownDocument
+from app.storage.database_schema import check_schema, damaged_schema, is_as_recorded, record_schema
 from app.storage.migrations import migrations
 from app.storage.room import Reserve
-from app.storage.schema import check_schema, damaged_schema, is_as_recorded, record_schema
 
 PATIENCE_SECONDS = 10  # how long a connection waits while another one writes
 FOLDER_MODE, FILE_MODE = 0o700, 0o600  # the owner's alone

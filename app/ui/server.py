@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -278,6 +279,7 @@ def _serve(
     *,
     open_browser: bool,
 ) -> None:
+    import_module("ingest.segments")  # its splitter takes a second, for which others would wait
     name = library.backbone.name  # loads it, or fetches it the first time, before the page opens
     shutil.rmtree(_uploads(library), ignore_errors=True)  # left by an earlier process
     worker = Worker(library)

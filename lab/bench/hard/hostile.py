@@ -36,6 +36,7 @@ from lab.bench.hard.tiny import CALIBRATION, write_backbone
 
 SECONDS, MEMORY = 60.0, 1 << 30
 CONFIG_SECONDS = 1.0
+ONLY_LOCAL = (".bookstate", ".gguf")  # files that only the command line takes
 _SENTENCE = re.compile(r"[^\n]{20,2000}\.")
 _STARTING = 180  # seconds
 _STOPPING = 5  # seconds to start and end a process around the 60 for the file, and 1 for each MB
@@ -60,9 +61,11 @@ class Withstood:
             return f"{self.file}: {self.outcome}"
         if self.seconds > SECONDS + self.bytes / 1e6 + _STOPPING or self.peak_mib << 20 > MEMORY:
             return f"{self.file}: {self.seconds:.0f} s, {self.peak_mib} MiB"
-        if served and self.slowest_config > CONFIG_SECONDS:
+        if not served or self.file.endswith(ONLY_LOCAL):
+            return ""
+        if self.slowest_config > CONFIG_SECONDS:
             return f"{self.file}: /config took {self.slowest_config:.1f} s"
-        if served and not self.served.startswith(("read", "refused")):
+        if not self.served.startswith(("read", "refused")):
             return f"{self.file}: the server said {self.served}"
         return ""
 
@@ -93,7 +96,7 @@ def hostile(folder: Path | None, names: list[str], *, serve: bool, told: Any) ->
         if serve:
             with running_server(Path(scratch)) as address:
                 for one, (_, data) in zip(found, files(folder, names), strict=True):
-                    if not one.file.endswith((".bookstate", ".gguf")):  # only for the command line
+                    if not one.file.endswith(ONLY_LOCAL):
                         at_server(address, one, data)
                         told(one.file, 0, len(KINDS))
     failures = [why for one in found if (why := one.failure(served=serve))]
@@ -121,7 +124,7 @@ def apart(name: str, data: bytes, scratch: Path) -> Withstood:
 
 
 def _read(name: str, data: bytes, scratch: Path) -> str:
-    if name.endswith((".bookstate", ".gguf")):
+    if name.endswith(ONLY_LOCAL):
         path = scratch / name
         path.write_bytes(data)
         if name.endswith(".gguf"):

@@ -63,7 +63,7 @@ COMMANDS = (
     Command("export", ("export", "First", "{home}/out/first.bookstate"), about="First"),
     Command("summarize", ("summarize", "First", "--chapters"), ("summaries",), about="First"),
     Command("rm", ("rm", "Second"), about="Second", may_vanish=True),
-    Command("rename", ("rename", "First", "Another"), _TITLE, about="First"),
+    Command("rename", ("rename", "{about}", "Another"), _TITLE, about="First"),
     Command("migration", ("list",), prepare=lambda _, home: kill_home.old_database(home, ROOT)),
     Command(
         "serve",
@@ -236,7 +236,7 @@ def _copied(scene: Scene) -> Iterator[Path]:
 
 
 def _start(runner: Runner, scene: Scene, home: Path) -> int:
-    words = {"base": str(scene.base), "home": str(home)}
+    words = {"base": str(scene.base), "home": str(home), "about": scene.about}
     arguments = [each.format(**words) for each in scene.command.arguments]
     return runner.start(arguments, environment(scene.base, home), scene.base.parent / "said")
 
