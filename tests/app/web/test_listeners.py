@@ -246,6 +246,12 @@ class TestPrograms:
             assert "no more than 1 may" in json.dumps(pressed.json())
             assert len(served.session.library.store.chats(served.document)) == chats
 
+    def test_a_full_server_says_so(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(served.blocks._queue, "max_size", 0)
+        refused = httpx.post(f"{served.address}gradio_api/call/status", json={"data": ["id"]})
+        assert refused.status_code == 503
+        assert refused.json()["detail"].endswith("ask again in a minute.")
+
     def test_gradio_keeps_nothing_of_a_request_that_was_answered(self, served: Served) -> None:
         events = [served.post("list_documents") for _ in range(3)]
         for event in events:
