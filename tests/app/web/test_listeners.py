@@ -161,9 +161,11 @@ class TestPrograms:
     def test_an_answer_whose_stream_is_closed_stops(
         self, served: Served, steps: list[float]
     ) -> None:
-        with served.stream(served.ask()) as lines:
+        event = served.ask()
+        with served.stream(event) as lines:
             next(line for line in lines if line.startswith("event: generating"))
         soon(lambda: not served.line.works())
+        soon(lambda: event not in served.blocks._queue.pending_event_ids_session)
         taken = len(steps)
         time.sleep(10 * STEP_SECONDS)
         assert len(steps) == taken < TOKENS  # the model is free
