@@ -50,11 +50,9 @@ class Bell:
         with suppress(RuntimeError):  # the server has stopped, and its loop is closed
             self._loop.call_soon_threadsafe(self._rung.set)
 
-    async def wait(self, seconds: float | None = None) -> None:
-        """Return when it has rung since the last time, or after some seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._rung.wait()
+    async def wait(self) -> None:
+        """Return when it has rung since the last time."""
+        await self._rung.wait()
         self._rung.clear()
 
 

@@ -107,7 +107,10 @@ class Api:
         as_of_chapter: int = 0,
         request: gr.Request | None = None,
     ) -> AsyncIterator[str | dict[str, Any]]:
-        """Stream an answer's text as it grows, then the whole answer with its sources."""
+        """Stream an answer's text as it grows, then the whole answer with its sources.
+
+        Open the stream within 10 seconds: nothing is made while nobody listens.
+        """
         generations = self._session.generations
         try:
             question = text("question", question)

@@ -1,4 +1,4 @@
-"""What programs send to an endpoint: a value of a wrong kind is refused in one sentence.
+"""What programs send to an endpoint: a wrong kind of value, or a failure, is told in one sentence.
 
 Gradio passes on whatever JSON it gets and hides what goes wrong then from the program that asked.
 """
@@ -105,12 +105,12 @@ class CheckedBlocks(gr.Blocks):
 
     def _forget_at_once(self, key: str) -> None:
         """The stream of a request has ended: nothing is to be delivered any more."""
-        if key in self._fading:
-            self._fading[key].cancel()
+        if key in self._fading or key in self._queue.pending_event_ids_session.get(key, ()):
             self._forget(key)
 
     def _forget(self, event_id: str) -> None:
-        del self._fading[event_id]
+        if event_id in self._fading:
+            self._fading.pop(event_id).cancel()
         self._queue.pending_event_ids_session.pop(event_id, None)
         self._queue.pending_messages_per_session.pop(event_id, None)
 

@@ -32,7 +32,6 @@ from memory_models.prompt import LONGEST_QUESTION
 WHOLE, ONLY, UP_TO = "the whole book", "one chapter", "the book up to a chapter"
 FAILED = "The answer failed because of an internal error; ask again. The server's log has details."
 WATCHERS = 150  # pages that watch answers at the same time
-LOOK_SECONDS = 1.0  # between looks whether the page that watches is still there
 WORDS_A_TOKEN = 0.75
 PLACEHOLDER = "Ask a question about this book."
 
@@ -304,7 +303,7 @@ class ChatTab:
         watched: set[Generation] = set()
         begun, said, stored = None, None, []
         with ExitStack() as watching:
-            while chat_id is not None and (waiting := in_line(chat_id)) and away() == 0:
+            while waiting := in_line(chat_id):
                 last = waiting[0]
                 for generation in set(waiting) - watched:
                     watching.enter_context(generation.watched(bell, away))
@@ -315,13 +314,13 @@ class ChatTab:
                 if said != (now, texts := [g.text for g in waiting]):
                     said = (now, texts)
                     yield self._now(waiting, stored)
-                await bell.wait(LOOK_SECONDS)
+                await bell.wait()
         yield await run_sync(self._in_the_end, document_id, chat_id, last)
 
     def _in_the_end(
         self, document_id: str | None, chat_id: int | None, last: Generation | None
     ) -> list[Any]:
-        messages = self._session.library.store.messages(chat_id) if chat_id is not None else []
+        messages = self._messages(chat_id)
         said = note(last.note if last.replied else FAILED, "warning") if last else ""
         return [
             [_bubble(m) for m in messages],
@@ -331,8 +330,11 @@ class ChatTab:
             said,
         ]
 
-    def _stored(self, chat_id: int) -> list[dict[str, str]]:
-        return [_bubble(m) for m in self._session.library.store.messages(chat_id)]
+    def _stored(self, chat_id: int | None) -> list[dict[str, str]]:
+        return [_bubble(m) for m in self._messages(chat_id)]
+
+    def _messages(self, chat_id: int | None) -> list[Message]:
+        return self._session.library.store.messages(chat_id) if chat_id is not None else []
 
     def _now(self, waiting: list[Generation], stored: list[dict[str, str]]) -> list[Any]:
         """The chat while something is being made for it; stored: its bubbles so far."""

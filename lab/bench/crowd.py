@@ -100,7 +100,8 @@ async def _crowd(
 
 
 def _limits() -> httpx.Limits:
-    return httpx.Limits(max_connections=None, max_keepalive_connections=100)
+    """A connection for each request: one that is kept may just be closing when it is used again."""
+    return httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
 
 async def timed(act: Awaitable[object]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from math import inf
@@ -12,7 +13,7 @@ from played import PATIENCE, Holding, busy
 from app.errors import Busy
 from app.line.line import Limits, Line
 from app.line.turns import Turns
-from app.line.work import Visitor, Work
+from app.line.work import Bell, Visitor, Work, always_here
 
 
 class Noted(Work):
@@ -150,13 +151,20 @@ class TestLine:
         assert not made
 
     def test_what_is_being_made_should_end_when_its_client_goes(self) -> None:
-        holding = Holding()
-        assert not holding.stopped
-        with holding.watched(None, lambda: inf):  # type: ignore[arg-type]
-            assert not holding.stopped  # one of two is still there
         work = Noted([], Visitor())
+        assert not work.stopped
         work.left = inf
         assert work.stopped
+
+    def test_unless_somebody_else_looks_at_it(self) -> None:
+        work = Noted([], Visitor())
+        work.left = inf
+
+        async def looking() -> None:
+            with work.watched(Bell(), always_here):
+                assert work.heard and not work.stopped
+
+        asyncio.run(looking())
 
     def test_a_failure_concerns_one_work_only(self, caplog: pytest.LogCaptureFixture) -> None:
         class Failing(Holding):

@@ -32,7 +32,7 @@ from app.ui.library_tab import LibraryTab
 from app.ui.memory_tab import MemoryTab
 from app.ui.server import build_ui, launch_ui
 from app.ui.session import Session
-from app.ui.summaries_tab import SummariesTab
+from app.ui.summaries_tab import WAITS, SummariesTab
 from app.ui.texts import (
     about_html,
     bubble,
@@ -607,6 +607,15 @@ class TestSummariesTab:
         before = session.library.store.summaries(document)
         list(played(tab.summarise_one(document.id, 2)))
         assert session.library.store.summaries(document) == before
+
+    def test_a_summary_that_waits_says_so(self, session: Session, picker: Any) -> None:
+        document = read_novel(session.library)
+        with busy(session.generations.line):
+            making = played(SummariesTab(session, picker).summarise_one(document.id, 1))
+            assert WAITS in next(making)[0]
+        assert WAITS not in next(making)[0]
+        *_, last = making
+        assert "Done" in last[0]
 
     def test_again_makes_what_is_there(self, session: Session, picker: Any) -> None:
         document, store = read_novel(session.library), session.library.store

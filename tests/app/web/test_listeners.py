@@ -163,9 +163,11 @@ class TestPrograms:
     def test_an_answer_whose_stream_is_closed_stops(
         self, served: Served, steps: list[float]
     ) -> None:
-        with served.stream(served.ask()) as lines:
+        event = served.ask()
+        with served.stream(event) as lines:
             next(line for line in lines if line.startswith("event: generating"))
         soon(lambda: not served.line.works())
+        soon(lambda: event not in served.blocks._queue.pending_event_ids_session)
         taken = len(steps)
         time.sleep(10 * STEP_SECONDS)
         assert len(steps) == taken < TOKENS  # the model is free
@@ -247,6 +249,12 @@ class TestPrograms:
             pressed = served.press("new", "ask_1", *question_of(served))
             assert "no more than 1 may" in json.dumps(pressed.json())
             assert len(served.session.library.store.chats(served.document)) == chats
+
+    def test_a_full_server_says_so(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(served.blocks._queue, "max_size", 0)
+        refused = httpx.post(f"{served.address}gradio_api/call/status", json={"data": ["id"]})
+        assert refused.status_code == 503
+        assert refused.json()["detail"].endswith("ask again in a minute.")
 
     def test_gradio_keeps_nothing_of_a_request_that_was_answered(self, served: Served) -> None:
         events = [served.post("list_documents") for _ in range(3)]
