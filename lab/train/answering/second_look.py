@@ -16,8 +16,8 @@ from lab.train.examples import Asked, Unit, to_abstain
 Offsets = Callable[[str], Sequence[tuple[int, int]]]
 """Characters of each token of a text."""
 
-MARGINS = (0, 10, 20, 40, 40, 40, 60, 80)  # tokens on each side; the product looks with 40
-ABSTAINED_FOR_EACH = 0.7  # most abstentions for each answer
+MARGINS = (0, 8, 8, 8, 20, 40)  # tokens on each side; the product looks with 8
+ABSTAINED_FOR_EACH = 0.5  # most abstentions for each answer
 
 
 @dataclass(frozen=True, slots=True)

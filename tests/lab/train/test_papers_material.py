@@ -12,12 +12,14 @@ import pytest
 from lab.evaluate.scores import normalize
 from lab.train.answering.papers.asking import Shown, ask_answerable
 from lab.train.answering.papers.drawing import Drawing, Exhausted
+from lab.train.answering.papers.joining import Joined, join
 from lab.train.answering.papers.kinds import Kind, ask, kind
 from lab.train.answering.papers.kinds_of_fact.people import ROLE
 from lab.train.answering.papers.names import Person
 from lab.train.answering.papers.settings.home import HOUSE
 from lab.train.answering.papers.sheets import KINDS, LURES, SETTINGS, SHEETS
 from lab.train.answering.papers.source import Papers
+from lab.train.answering.papers.synonyms import renamed, reworded
 from lab.train.answering.papers.wording import gerund, third_person, with_article
 from lab.train.answering.papers.writing import MOST_WORDS, Paper, Placed, write_fact, write_paper
 from lab.train.examples import Mix, Span, Unit, draw_units
@@ -77,12 +79,62 @@ def test_abstentions_name_the_sentence_that_comes_closest() -> None:
 def test_answers_and_abstentions_keep_the_mix() -> None:
     answered = sum(not a.abstained for unit in units() for a in unit.asked)
     abstained = sum(a.abstained for unit in units() for a in unit.asked)
-    assert 0.4 < abstained / answered < 0.6
+    assert 0.25 < abstained / answered < 0.35
     starts = Counter(
         a.answer.split(",")[0] for unit in units() for a in unit.asked if not a.abstained
     )
     assert starts["Yes"] > 0.03 * answered and starts["No"] > 0.03 * answered
     assert 0.5 < starts["Yes"] / starts["No"] < 2
+
+
+def test_few_questions_about_rules_are_left_open() -> None:
+    begin = ("can", "may", "is", "am", "are", "do", "does", "could", "would", "must")
+    decided = [a for unit in units() for a in unit.asked if a.question.lower().startswith(begin)]
+    assert len(decided) > 200
+    assert sum(a.abstained for a in decided) < 0.25 * len(decided)
+
+
+def test_some_sentences_state_several_facts() -> None:
+    joined = plain = 0
+    for paper in papers():
+        places = Counter((p.start, p.end) for p in paper.placed)
+        joined += sum(count for count in places.values() if count > 1)
+        plain += sum(count for count in places.values() if count == 1)
+    assert 0.15 < joined / (joined + plain) < 0.5
+
+
+def test_joined_sentences_keep_their_facts_and_names() -> None:
+    rng = random.Random(3)
+    drawing = _drawing(rng)
+    facts = [write_fact(ROLE, drawing, rng) for _ in range(8)]
+    made = [part for part in join(facts, drawing, rng) if isinstance(part, Joined)]
+    assert made
+    for part in made:
+        assert part.text.endswith(".") and part.text[0] == part.text[0].upper()
+        for fact in part.facts:
+            assert str(fact.values["who"]) in part.text
+            assert str(fact.values["role"]).lower() in part.text.lower()
+
+
+def test_questions_use_other_words_than_the_paper() -> None:
+    rng = random.Random(0)
+    said = {reworded("hand in the timesheet", "task", rng) for _ in range(40)}
+    assert {"hand in the timesheet", "submit the timesheet"} <= said
+    assert reworded("wine steward", "role", rng) == "wine steward"
+    assert {reworded("caretaker", "role", rng) for _ in range(20)} == {"caretaker", "janitor"}
+    assert reworded("borrow the atlas", "sum", rng) == "borrow the atlas"
+    person = Person("Ada Finch", "Ada", "Finch", True)
+    assert "Finch" in {str(renamed(person, rng)).split()[-1] for _ in range(20)}
+    assert any(str(renamed(person, rng)) != "Ada Finch" for _ in range(40))
+    assert renamed(Person("Ada", "Ada", "Finch", True), rng).shown == "Ada"
+
+
+def test_a_rule_is_asked_about_in_words_that_it_does_not_have() -> None:
+    rng = random.Random(0)
+    for _ in range(30):
+        fact = write_fact(KINDS["prohibition in other words"], _drawing(rng), rng)
+        matter = fact.values["matter"]
+        assert matter.named.lower() in fact.text.lower() and matter.act not in fact.text
 
 
 def test_no_question_is_asked_twice_with_different_answers() -> None:

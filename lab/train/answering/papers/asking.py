@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lab.train.answering.papers.drawing import Drawing, Exhausted
 from lab.train.answering.papers.kinds import Ask, Kind
+from lab.train.answering.papers.names import Person
+from lab.train.answering.papers.synonyms import renamed, reworded
 from lab.train.answering.papers.wording import fields, fill
 from lab.train.answering.papers.writing import Placed, write_fact
 from lab.train.examples import Asked, Span, to_abstain, to_answer
 
 ASKED_OF_A_FACT = 2  # questions at most
 LONGEST_ANSWER = 14  # words
-LURED = 0.4  # share of the abstentions that a sentence of the paper seems to answer
+LURED = 0.25  # share of the abstentions that a sentence of the paper seems to answer
 REDRAWN = 0.75  # share of the others that ask for another thing of a kind that the paper states
+RULES_REDRAWN = 0.3  # share of these that are kept where the other thing is a rule's
+NAMED = 0.25  # share of the questions that name the paper
+SPOKEN = 0.1  # share that are begun as people begin questions
+OPENINGS = ("Please tell me: ", "I would like to know: ", "Can you tell me? ", "A question: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,7 @@ class Shown:
 
     placed: Placed
     span: Span
+    paper: str = ""  # what its paper is called
 
 
 def ask_answerable(
@@ -51,7 +59,31 @@ def _answered(ask: Ask, one: Shown, drawing: Drawing, rng: random.Random) -> Ask
     said = fill(answer, values)
     if len(said.split()) > LONGEST_ANSWER:
         return None
-    return to_answer(fill(question, values), said, one.span)
+    return to_answer(_phrased(question, values, one, rng), said, one.span)
+
+
+def _phrased(
+    template: str, values: Mapping[str, Any], one: Shown | None, rng: random.Random
+) -> str:
+    """A question, half of the time in other words than the paper's, sometimes naming the paper."""
+    said = {
+        name: renamed(value, rng)
+        if isinstance(value, Person)
+        else reworded(value, name.rstrip("0123456789"), rng)
+        if isinstance(value, str)
+        else value
+        for name, value in values.items()
+    }
+    question = fill(template, said)
+    inside = question[:1].lower() + question[1:] if not question.startswith("I ") else question
+    if one is not None and one.paper and rng.random() < NAMED:
+        if rng.random() < 0.5:
+            return f"According to the {one.paper}, {inside}"
+        if question.endswith("?") and ". " not in question:
+            return f"{question[:-1]}, according to the {one.paper}?"
+    if rng.random() < SPOKEN:
+        return f"{rng.choice(OPENINGS)}{inside}"
+    return question
 
 
 def ask_unanswerable(
@@ -88,7 +120,7 @@ def _lured(ask: Ask, one: Shown, drawing: Drawing, rng: random.Random) -> list[A
         if not others:
             return []
         values["other"] = rng.choice(others)
-    return [to_abstain(fill(question, values), one.span)]
+    return [to_abstain(_phrased(question, values, one, rng), one.span)]
 
 
 def _of_another(one: Shown, drawing: Drawing, rng: random.Random) -> list[Asked]:
@@ -102,8 +134,10 @@ def _of_another(one: Shown, drawing: Drawing, rng: random.Random) -> list[Asked]
     values = dict(fact.values)
     if "other" in fields(question) or ask.key is None:
         return []
+    if fact.kind.family == "rules" and rng.random() > RULES_REDRAWN:
+        return []
     values[ask.key] = drawing.draw(ask.key, {**values, ask.key: None})
-    return [to_abstain(fill(question, values), one.span)]
+    return [to_abstain(_phrased(question, values, one, rng), one.span)]
 
 
 def _of_absent(kind: Kind, drawing: Drawing, rng: random.Random) -> list[Asked]:
@@ -111,4 +145,4 @@ def _of_absent(kind: Kind, drawing: Drawing, rng: random.Random) -> list[Asked]:
     if not asks:
         return []
     values = write_fact(kind, drawing, rng).values
-    return [to_abstain(fill(rng.choice(rng.choice(asks).questions), values))]
+    return [to_abstain(_phrased(rng.choice(rng.choice(asks).questions), values, None, rng))]

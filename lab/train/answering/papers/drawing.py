@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.train.answering.papers import pools
+from lab.train.answering.papers.matters import MATTERS
 from lab.train.answering.papers.names import (
     Person,
     Style,
@@ -15,7 +16,7 @@ from lab.train.answering.papers.names import (
     draw_person,
     draw_town,
 )
-from lab.train.answering.papers.pools import Outcome, Pair
+from lab.train.answering.papers.pools import Matter, Outcome, Pair
 from lab.train.answering.papers.setting import Setting
 from lab.train.answering.papers.wording import FIELD, fields
 
@@ -221,6 +222,11 @@ class Drawing:
         name, _, meaning = self.rng.choice(self.setting.words["terms"]).partition("=")
         return Pair(name, self._varied(meaning))
 
+    def _draw_matter(self, index: str, found: Mapping[str, Any]) -> Matter:
+        rule, _, asked = self.rng.choice(MATTERS).partition("=")
+        names, acts = rule.split("|"), asked.split("|")
+        return Matter(self.rng.choice(names), self.rng.choice(acts), (*names, *acts))
+
     def _draw_hazard(self, index: str, found: Mapping[str, Any]) -> Pair:
         when, _, then = self.rng.choice(self.setting.words["hazards"]).partition("=")
         if self.rng.random() < 0.5:
@@ -246,6 +252,8 @@ def _marks(value: Any) -> set[str]:
         return {value.first, value.last}
     if isinstance(value, Pair):
         return {value.one, value.two}
+    if isinstance(value, Matter):
+        return set(value.every)
     return {str(value).lower()}
 
 

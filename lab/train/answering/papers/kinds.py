@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lab.train.answering.papers.wording import fields, lines, renumbered
 from memory_models.errors import BadData
@@ -52,6 +53,17 @@ class Kind:
         texts += [question for ask in self.asks for question in ask.questions]
         found = list(dict.fromkeys(name for text in texts for name in fields(text)))
         return sorted(found, key=lambda name: (name.rstrip("0123456789") in DRAWN_LATER, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A kind with its values, and how it was worded. `begun`: words were put before the wording."""
+
+    kind: Kind
+    wording: int
+    values: Mapping[str, Any]
+    text: str
+    begun: bool = False
 
 
 DRAWN_LATER = frozenset({"who", "sum", "number", "other"})  # they depend on a kin, a fee, a limit

@@ -223,3 +223,17 @@ class Outcome(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.subject} {self.aux} {self.rest}"
+
+
+class Matter(NamedTuple):
+    """What a rule is about: named as the rule does, and as somebody who wants to do it asks.
+
+    every: all names that it has, so that no other rule of the unit is about the same.
+    """
+
+    named: str
+    act: str
+    every: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.named

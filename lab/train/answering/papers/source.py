@@ -17,6 +17,7 @@ from memory_models.errors import BadData
 ALONE = 0.3  # share of windows that are papers and nothing else
 MOST_PAPERS = 3  # in one window
 FEWEST_ASKED = 4
+UNANSWERABLE = 0.6  # of the share that the mix has: papers have lures enough
 GAP = "\n\n"
 
 
@@ -54,7 +55,7 @@ class Papers:
             return None
         stated = {one.placed.fact.kind.name for one in shown}
         missing = [kind for kind in absent if kind.name not in stated and not kind.is_once]
-        unanswerable = max(1, round(mix.unanswerable * len(asked)))
+        unanswerable = max(1, round(UNANSWERABLE * mix.unanswerable * len(asked)))
         asked += ask_unanswerable(shown, missing, drawing, unanswerable, rng)
         return Unit(tuple(windows), tuple(asked), is_page=is_page)
 
@@ -96,7 +97,7 @@ def _window(
 def _shown(papers: Sequence[Paper], starts: Sequence[int], text: str, window: int) -> list[Shown]:
     """The facts that stand whole in a window."""
     return [
-        Shown(placed, Span(start + placed.start, start + placed.end, window))
+        Shown(placed, Span(start + placed.start, start + placed.end, window), paper.sheet.name)
         for paper, start in zip(papers, starts, strict=True)
         for placed in paper.placed
         if start + placed.end <= len(text)

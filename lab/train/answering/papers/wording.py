@@ -19,7 +19,8 @@ ENDS_IN_SOUND = ("s", "sh", "ch", "x", "z", "o")
 
 
 class _Filler(string.Formatter):
-    """`{x:a}` puts an article before x; `{x:ing}` and `{x:s}` bend the first verb of x."""
+    """`{x:a}` puts an article before x; `{x:ing}` and `{x:s}` bend the first verb of x; `{x:C}`
+    begins x with a capital letter."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         return BENDS[format_spec](str(value))
@@ -27,7 +28,12 @@ class _Filler(string.Formatter):
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
     """The template with its fields replaced, beginning with a capital letter."""
-    return capitalised(_FILLER.vformat(template, (), values))
+    return capitalised(filled(template, values))
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """The template with its fields replaced."""
+    return _FILLER.vformat(template, (), values)
 
 
 @cache  # there are as many as there are wordings
@@ -98,6 +104,7 @@ BENDS: dict[str, Callable[[str], str]] = {
     "a": with_article,
     "ing": gerund,
     "s": third_person,
+    "C": capitalised,
     "": str,
 }
 _FILLER = _Filler()

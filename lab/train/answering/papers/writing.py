@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lab.train.answering.papers.drawing import Drawing, Exhausted
-from lab.train.answering.papers.kinds import Kind
+from lab.train.answering.papers.joining import Joined, join
+from lab.train.answering.papers.kinds import Fact, Kind
 from lab.train.answering.papers.sheets import LURES, Layout, Sheet
 from lab.train.answering.papers.wording import fill
 
 FEWEST_WORDS = 40
 MOST_WORDS = 400
 FILLER = 0.2  # chance of a sentence that states nothing, after each fact
-LURE = 0.25  # chance of one that seems to answer and does not
+LURE = 0.15  # chance of one that seems to answer and does not
 SHUFFLED = 0.6  # share of papers whose facts are not grouped by kind
 MOST_ALIKE = 3  # facts of one kind in a row
 ONCE = frozenset({"parties", "notice"})  # kinds that a paper states once
+HEADINGS = {
+    "people": "Who is who", "figures": "Money and numbers", "rules": "What is allowed",
+    "dates": "Dates and times", "places": "Where to find it", "reasons": "Why", "meanings": "Words",
+    "order": "In this order",
+}  # of the families of kinds  # fmt: skip
 FAILURES = 12  # kinds that could not be filled, before a paper is as long as it can be
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """A kind with its values, and how it was worded."""
-
-    kind: Kind
-    wording: int
-    values: Mapping[str, Any]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Placed:
-    """A fact and the characters of the paper that state it."""
+    """A fact and the characters of the paper that state it; joined facts have the same ones."""
 
     fact: Fact
     start: int
@@ -57,7 +52,7 @@ def write_paper(sheet: Sheet, drawing: Drawing, rng: random.Random) -> Paper:
     first = write_fact(sheet.opening, drawing, rng) if sheet.opening else None
     last = write_fact(sheet.closing, drawing, rng) if sheet.closing else None
     room = words - sum(len(part.text.split()) for part in (first, last) if part)
-    body = _body(sheet, drawing, room - len(title.split()), rng)
+    body = join(_body(sheet, drawing, room - len(title.split()), rng), drawing, rng)
     return _laid_out(sheet, title, [first, *body, last], rng)
 
 
@@ -102,23 +97,48 @@ def _body(sheet: Sheet, drawing: Drawing, words: int, rng: random.Random) -> lis
 
 
 def _laid_out(
-    sheet: Sheet, title: str, parts: list[Fact | str | None], rng: random.Random
+    sheet: Sheet, title: str, parts: Sequence[Fact | Joined | str | None], rng: random.Random
 ) -> Paper:
     layout: Layout = rng.choice(sheet.layouts)
+    if layout == "headed":
+        parts = _grouped(parts)
+    heading = ""
     text = title
     placed: list[Placed] = []
     number, new_paragraph = 0, True
     for part in parts:
         if part is None:
             continue
-        said = part.text if isinstance(part, Fact) else part
-        alone = layout != "prose" or not said.endswith((".", "!", "?")) or "\n" in said
+        said = part if isinstance(part, str) else part.text
+        facts = _facts(part)
+        if layout == "headed" and facts and facts[0].kind.family != heading:
+            heading = facts[0].kind.family
+            text += ("\n\n" if text else "") + HEADINGS[heading]
+            new_paragraph = True
+        alone = layout in {"lines", "clauses"} or not said.endswith((".", "!", "?")) or "\n" in said
         if text:
             text += "\n" if alone or new_paragraph else " "
         number += 1
         text += f"{number}. " if layout == "clauses" and "\n" not in said else ""
-        if isinstance(part, Fact):
-            placed.append(Placed(part, len(text), len(text) + len(said)))
+        placed += [Placed(fact, len(text), len(text) + len(said)) for fact in facts]
         text += said
         new_paragraph = alone or rng.random() < 0.2
     return Paper(sheet, text, tuple(placed))
+
+
+def _facts(part: Fact | Joined | str | None) -> tuple[Fact, ...]:
+    """The facts that a part of a paper states."""
+    if isinstance(part, Joined):
+        return part.facts
+    return (part,) if isinstance(part, Fact) else ()
+
+
+def _grouped(
+    parts: Sequence[Fact | Joined | str | None],
+) -> list[Fact | Joined | str | None]:
+    """Parts of one family behind each other; what states nothing comes first."""
+    families = [facts[0].kind.family if (facts := _facts(part)) else "" for part in parts]
+    order = sorted(
+        range(len(parts)), key=lambda n: (families[n] != "", families.index(families[n]))
+    )
+    return [parts[n] for n in order]

@@ -10,6 +10,8 @@ What is the amount of the {fee}?
 What does the {fee} come to?
 How high is the {fee}?
 What is the {fee}?
+How much do I have to pay as the {fee}?
+What do we pay for the {fee}?
 """
 
 FEE = kind(
@@ -81,6 +83,8 @@ FEE_DUE = kind(
         By when does one have to pay the {fee}?
         When is the {fee} to be paid?
         When does the {fee} fall due?
+        When do I have to pay the {fee}?
+        By when do we have to pay the {fee}?
         """,
         "{due}",
     ),

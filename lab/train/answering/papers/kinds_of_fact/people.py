@@ -15,6 +15,9 @@ Can you tell me who the {role} is?
 The name of the {role}?
 Do you know the name of the {role}?
 Who acts as {role}?
+Who's the {role}?
+Which name is given for the {role}?
+Who do we have as {role}?
 """
 WHAT_OFFICE = """
 What is {who}'s role?

@@ -10,6 +10,11 @@ Are {actors} allowed to {act}?
 Can {actors} {act}?
 Is it permitted for {actors} to {act}?
 Do {actors} have permission to {act}?
+Could {actors} {act}?
+Is it OK for {actors} to {act}?
+We are {actors}: can we {act}?
+Would {actors} be allowed to {act}?
+As to {actors}, may they {act}?
 """
 MAY_ANYBODY = """
 May one {act}?
@@ -17,6 +22,10 @@ Is it allowed to {act}?
 Is {act:ing} permitted?
 Can people {act}?
 Am I allowed to {act}?
+Can I {act}?
+Is it OK to {act}?
+Is it all right if we {act}?
+I would like to {act}. Is that allowed?
 """
 IS_FORBIDDEN = """
 Is {act:ing} forbidden?
@@ -279,6 +288,10 @@ MUST = kind(
         """
         Do {actors} have to {task}?
         Must {actors} {task}?
+        Are {actors} obliged to {task}?
+        Do {actors} need to {task}?
+        Is it necessary for {actors} to {task}?
+        We are {actors}: do we have to {task}?
         """,
         "Yes, {when}",
         "task",
