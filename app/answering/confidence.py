@@ -133,15 +133,22 @@ def is_doubtful(signals: Signals) -> bool:
 def word_shares(answer: str, question: str, sentences: Sequence[str]) -> dict[str, float]:
     """The signals `quoted`, `nearby`, `echoed`, `unexplained` and `length` of an answer.
 
-    sentences: the evidence, best first. Yes and no are explained by any sentence.
+    sentences: the evidence, best first. Yes and no are explained by a best sentence that has a word
+    of the question.
     """
     said = [word for word in words_of(answer) if word not in YES_OR_NO]
     length = float(min(20, len(_WORD.findall(answer))))
-    if not said:  # yes, no, or nothing but common words
-        has = float(bool(sentences))
-        return {"quoted": has, "nearby": has, "echoed": 0.0, "unexplained": 0.0, "length": length}
     asked = _stems(words_of(question))
     best = _stems(words_of(sentences[0])) if sentences else set()
+    if not said:  # yes, no, or nothing but common words
+        has, elsewhere = float(bool(sentences)), float(bool(asked) and not asked & best)
+        return {
+            "quoted": has,
+            "nearby": has,
+            "echoed": 0.0,
+            "unexplained": elsewhere,
+            "length": length,
+        }
     shown = _stems(word for text in sentences for word in words_of(text))
 
     def share(known: set[str]) -> float:

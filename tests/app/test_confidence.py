@@ -53,6 +53,14 @@ def test_yes_needs_evidence_to_be_quoted() -> None:
     assert word_shares("Yes", "May he?", EVIDENCE)["nearby"] == 1.0
 
 
+def test_yes_and_no_need_a_sentence_that_has_a_word_of_the_question() -> None:
+    sentences = ("It is held by the Landlord herself.", "The Tenant may not sublet.")
+    asked = "Am I allowed to sublet?"
+    assert word_shares("Yes", asked, sentences)["unexplained"] == 1.0
+    assert word_shares("No", asked, sentences[::-1])["unexplained"] == 0.0
+    assert word_shares("No", "May he?", sentences)["unexplained"] == 0.0
+
+
 def test_signals_are_weighed() -> None:
     confidence = Confidence(0.5, 0.2, {"gain": 2.0, "lead": -1.0}, sure=0.9, likely=0.6)
     assert confidence.of(Signals(gain=0.25, lead=1.0)) == pytest.approx(0.5)
