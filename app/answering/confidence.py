@@ -29,6 +29,10 @@ COMMON = frozenset(
     )
 )
 STEM = 4  # letters that two forms of a word share
+# Beginnings of words in questions to be answered by yes or no, which say nothing of their matter.
+ASKING = frozenset(
+    "may can coul must shal shou will woul migh need allo perm okay ok any i".split()
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -141,7 +145,8 @@ def word_shares(answer: str, question: str, sentences: Sequence[str]) -> dict[st
     asked = _stems(words_of(question))
     best = _stems(words_of(sentences[0])) if sentences else set()
     if not said:  # yes, no, or nothing but common words
-        has, elsewhere = float(bool(sentences)), float(bool(asked) and not asked & best)
+        has, about = float(bool(sentences)), asked - ASKING
+        elsewhere = float(bool(about) and not about & best)
         return {
             "quoted": has,
             "nearby": has,
