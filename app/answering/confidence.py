@@ -31,7 +31,7 @@ COMMON = frozenset(
 STEM = 4  # letters that two forms of a word share
 # Beginnings of words in questions to be answered by yes or no, which say nothing of their matter.
 ASKING = frozenset(
-    ["may", "can", "coul", "must", "shal", "shou", "will", "woul", "migh", "need", "allo", "perm", "okay", "ok", "any", "i"]
+    re.findall(r"\w+", "may can coul must shal shou will woul migh need allo perm okay ok any i")
 )
 _WORD = re.compile(r"\w+")
 
