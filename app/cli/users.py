@@ -31,7 +31,7 @@ def add(name: Name, password_stdin: FromStdin = False) -> None:
 
 @commands.command("password")
 def password(name: Name, password_stdin: FromStdin = False) -> None:
-    """Give an account another password; whoever is logged in with the old one is logged out."""
+    """Give an account another password; logins with the old one end."""
     with opened_for_all() as library:
         account = library.store.account(name)
         library.store.set_password(account.name, _password(stdin=password_stdin))

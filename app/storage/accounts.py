@@ -1,6 +1,6 @@
 """Accounts: who may log in, and whose the documents are.
 
-Without accounts, the library belongs to whoever can read its folder. The first account gets all
+Without accounts, the library belongs to anyone who can read its folder. The first account gets all
 documents that are there. A store that sees for an account finds that account's documents alone.
 """
 
@@ -38,10 +38,15 @@ class AccountStore(DatabaseFile):
         """True if people have to log in."""
         return self.first_account() is not None
 
+    def find_account(self, name: str) -> Account | None:
+        """The account of this name, in upper or lower case, or None."""
+        rows = self.db.query("SELECT * FROM accounts WHERE name = ?", [name.strip()])
+        return next((Account(**row) for row in rows), None)
+
     def account(self, name: str) -> Account:
         """The account of this name, in upper or lower case. Raises UnknownAccount."""
-        for row in self.db.query("SELECT * FROM accounts WHERE name = ?", [name.strip()]):
-            return Account(**row)
+        if (found := self.find_account(name)) is not None:
+            return found
         raise UnknownAccount(
             f"There is no account {name!r:.80}; `bookstate users list` shows those that there are."
         )
@@ -63,7 +68,7 @@ class AccountStore(DatabaseFile):
             )
         row: dict[str, Any] = {"name": name, "password": hash_password(checked_password(password))}
         with self.writing() as db:
-            if any(a.name.lower() == name.lower() for a in self.accounts()):
+            if self.find_account(name) is not None:
                 raise InvalidSetting(f"There is an account {name!r} already; choose another name.")
             key = self._insert("accounts", {**row, "created_at": now()})
             db.execute("UPDATE documents SET account_id = ? WHERE account_id IS NULL", [key])
@@ -80,8 +85,8 @@ class AccountStore(DatabaseFile):
     def remove_account(self, name: str, give_to: str | None = None) -> None:
         """Delete an account; its documents go to another one.
 
-        Those of the last account stay, for whoever can read the folder. Raises UnknownAccount, and
-        InvalidSetting for an account that has documents where others are left to get them.
+        Those of the last account stay, for anyone who can read the folder. Raises UnknownAccount,
+        and InvalidSetting for an account that has documents where others are left to get them.
         """
         with self.writing() as db:
             account = self.account(name)
@@ -90,7 +95,7 @@ class AccountStore(DatabaseFile):
                 raise InvalidSetting(
                     f"{name!r} is to be deleted; give its documents to another account."
                 )
-            owned = self._table("documents").count_where("account_id = ?", [account.id])
+            owned = self.documents_of(account)
             if owned and heir is None and len(self.accounts()) > 1:
                 raise InvalidSetting(
                     f"{account.name!r} has {owned} document{'s' if owned > 1 else ''}; name the "

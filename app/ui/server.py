@@ -235,12 +235,12 @@ def serve_ui(
     is_open = host not in LOCAL and not library.store.has_accounts()
     if is_open and not insecure:
         raise InvalidSetting(
-            f"Whoever can reach {host} could read this library and change it. Add an account with "
-            "`bookstate users add NAME` first; or, in a network that you trust, use --insecure."
+            f"Anyone who can reach {host} could read this library and change it. Add an account "
+            "with `bookstate users add NAME` first; or use --insecure in a network that you trust."
         )
     if is_open:
         err.print(
-            f"INSECURE: whoever can reach {host} can read this library, change it and delete it.",
+            f"INSECURE: anyone who can reach {host} can read, change and delete this library.",
             style="bold red",
         )
     with _alone(library.settings.home):

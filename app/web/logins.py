@@ -39,7 +39,7 @@ class Logins(MutableMapping[str, str]):
         return await to_thread(self._check, name, password)
 
     def _check(self, name: str, password: str) -> bool:
-        found = self._find(name)
+        found = self._store.find_account(name)
         with self._checking:
             return is_password(password, found.password if found else None)
 
@@ -51,7 +51,7 @@ class Logins(MutableMapping[str, str]):
                 raise KeyError(key)
             return account.name
         account = self._cookies[key]
-        if self._find(account.name) != account:
+        if self._store.find_account(account.name) != account:
             raise KeyError(key)
         return account.name
 
@@ -72,10 +72,6 @@ class Logins(MutableMapping[str, str]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _find(self, name: str) -> Account | None:
-        wanted = name.strip().lower()
-        return next((a for a in self._store.accounts() if a.name.lower() == wanted), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Visitors:
@@ -91,7 +87,8 @@ class Visitors:
         """The account's name, or None for a visitor who is not logged in."""
         values = [connection.cookies.get(cookie) for cookie in self.cookies]
         values.append(bearer(connection))
-        return next((self.logins[v] for v in values if v and v in self.logins), None)
+        names = (self.logins.get(value) for value in values if value)
+        return next((name for name in names if name is not None), None)
 
 
 def bearer(connection: HTTPConnection) -> str:
