@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-FORMATS = ("pdf", "epub", "docx", "html", "markdown", "text")
+FORMATS = (
+    "pdf", "epub", "docx", "html", "markdown", "text",
+    "fb2", "rtf", "odt", "pptx", "mobi", "mail", "subtitles", "mhtml", "files",
+)  # fmt: skip
+MATTERS = ("main", "front", "back")
 
 
 class UnreadableDocument(Exception):
@@ -73,19 +77,26 @@ class Span(Protocol):
 class Chapter:
     """A chapter: its title and its part of the text.
 
-    made_up: the document has no chapters of its own; its text was cut into equal parts. Raises
-    InvalidBookError if the part is empty or the title blank.
+    made_up: the document has no chapters of its own; its text was cut into equal parts.
+    matter: "main" for the work itself; "front" or "back" for what a publisher puts before or after
+    it, such as a licence, a title page, a table of contents or an index. Raises InvalidBookError if
+    the part is empty, the title blank or the matter none of these.
     """
 
     title: str
     start: int
     end: int
     made_up: bool = False
+    matter: str = "main"
 
     def __post_init__(self) -> None:
         _check_span("chapter", self.start, self.end)
         if not self.title.strip():
             raise InvalidBookError(f"the chapter at {self.start} has a blank title; give it a name")
+        if self.matter not in MATTERS:
+            raise InvalidBookError(
+                f"a chapter's matter is {self.matter!r}; it must be one of {', '.join(MATTERS)}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +124,9 @@ class Book:
 
     Chapters partition ``text`` exactly and in order, and so do pages. No page or chapter is empty,
     so a blank page has no entry and page numbers may have gaps. ``paged`` is True if the pages are
-    the document's own, and False if they are standard pages of about 1,800 characters. Raises
-    InvalidBookError if any of this does not hold.
+    the document's own, and False if they are standard pages of about 1,800 characters. ``warnings``
+    are sentences for people about what could not be read, or was read in another way, such as "Page
+    3 cannot be read; its text is missing." Raises InvalidBookError if any of this does not hold.
     """
 
     title: str
@@ -124,6 +136,7 @@ class Book:
     format: str
     author: str = ""
     paged: bool = False
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.title.strip():

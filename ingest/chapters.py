@@ -38,11 +38,15 @@ _CHAPTER = re.compile(r"\W*(?:chapter|chap|letter|canto|scene|\d{1,3}\b|[IVXLC]+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in the text where a chapter starts; ``level`` 1 is the outermost division."""
+    """A place in the text where a chapter starts; ``level`` 1 is the outermost division.
+
+    ``matter`` is as in `Chapter`.
+    """
 
     start: int
     title: str
     level: int = 1
+    matter: str = "main"
 
 
 def chapters_from_marks(text: str, marks: Sequence[Mark], title: str) -> tuple[Chapter, ...]:
@@ -162,7 +166,7 @@ def _partition(text: str, marks: Sequence[Mark]) -> tuple[Chapter, ...]:
     if len(ends) > 1 and not text[starts[-2] :].strip():
         ends = [*ends[:-2], len(text)]
     return tuple(
-        Chapter(mark.title, start, end)
+        Chapter(mark.title, start, end, matter=mark.matter)
         for mark, start, end in zip(merged, starts, ends, strict=False)
     )
 

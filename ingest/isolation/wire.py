@@ -21,6 +21,7 @@ GREETING = b"ready"
 MOST_HEAD = 16 << 20  # bytes of a frame of JSON
 _LENGTH = struct.Struct(">Q")
 _LONGEST_SENTENCE = 2_000
+_MOST_WARNINGS = 100
 _REFUSALS: dict[str, type[UnreadableDocument]] = {
     kind.__name__: kind
     for kind in vars(books).values()
@@ -103,7 +104,8 @@ def pack_book(book: Book, most_text: int) -> tuple[bytes, bytes]:
             "author": book.author,
             "format": book.format,
             "paged": book.paged,
-            "chapters": [(c.title, c.start, c.end, c.made_up) for c in book.chapters],
+            "chapters": [(c.title, c.start, c.end, c.made_up, c.matter) for c in book.chapters],
+            "warnings": book.warnings[:_MOST_WARNINGS],
             "pages": [(p.number, p.label, p.start, p.end) for p in book.pages],
         }
     )
@@ -141,8 +143,8 @@ def receive_head(stream: IO[bytes], most: int = MOST_HEAD) -> dict[str, Any] | R
 
 def _book(head: dict[str, Any], text: str) -> Book:
     chapters = tuple(
-        Chapter(_text(title), _number(start), _number(end), made_up is True)
-        for title, start, end, made_up in head["chapters"]
+        Chapter(_text(title), _number(start), _number(end), made_up is True, _text(matter))
+        for title, start, end, made_up, matter in head["chapters"]
     )
     pages = tuple(
         Page(_number(number), _text(label), _number(start), _number(end))
@@ -156,6 +158,7 @@ def _book(head: dict[str, Any], text: str) -> Book:
         format=_text(head["format"]),
         author=_text(head["author"]),
         paged=head["paged"] is True,
+        warnings=tuple(_text(line)[:_LONGEST_SENTENCE] for line in head["warnings"]),
     )
 
 

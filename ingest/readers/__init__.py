@@ -22,7 +22,7 @@ from ingest.readers.markdown import read_markdown
 from ingest.readers.pdf import read_pdf
 from ingest.readers.text import read_text
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Increase it whenever the readers give a different text, chapters or pages for the same file."""
 
 MOST_BYTES = 512 << 20

@@ -38,7 +38,7 @@ class PageStart:
 class Draft:
     """What a reader found in a file; marks and pages are offsets into ``text``, in any order.
 
-    ``pages`` is empty if the document has no pages of its own.
+    ``pages`` is empty if the document has no pages of its own. ``warnings`` are as in `Book`.
     """
 
     format: str
@@ -47,6 +47,7 @@ class Draft:
     author: str = ""
     marks: Sequence[Mark] = ()
     pages: Sequence[PageStart] = ()
+    warnings: Sequence[str] = ()
 
 
 def clean(text: str) -> str:
@@ -86,6 +87,7 @@ def compose(draft: Draft) -> Book:
         format=draft.format,
         author=" ".join(clean(draft.author).split())[:_LONGEST_NAME],
         paged=bool(own),
+        warnings=tuple(draft.warnings),
     )
 
 
