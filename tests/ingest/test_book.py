@@ -26,7 +26,7 @@ def test_a_book_whose_parts_cover_the_text_is_valid():
     [
         {"title": " "},
         {"text": " \n"},
-        {"format": "mobi"},
+        {"format": "bmp"},
         {"chapters": ()},
         {"chapters": (Chapter("a", 0, 5),)},
         {"chapters": (Chapter("a", 1, 9),)},
