@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import shuffle
 
 from app.errors import InvalidSetting, OriginalNotKept
@@ -23,10 +23,12 @@ from app.storage.records import (
 )
 from app.storage.store import DocumentText, Store, now
 from ingest.book import Book, Segment, UnreadableDocument
+from ingest.isolation.cutting import split_apart
 from ingest.isolation.limits import LIMITS, Limits
 from ingest.isolation.parent import read_apart
 from memory_models.backbone import Backbone
 
+_SHORT = 20_000  # characters; cutting fewer takes a tenth of a second, less than a process's start
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -62,10 +64,13 @@ class Plan:
     limits: Limits = LIMITS
 
     def split(self, book: Book) -> tuple[Segment, ...]:
-        """Cut a book into the segments that the memory reads."""
+        """Cut a book into the segments that the memory reads; a long one in another process."""
+        tokenizer = self.backbone.tokenizer
+        if tokenizer.file and len(book.text) > _SHORT:
+            return split_apart(book, tokenizer.file, self.window, self.limits)
         from ingest.segments import split_book  # its splitter takes a second to import
 
-        return split_book(book, self.backbone.tokenizer.count, self.window)
+        return split_book(book, tokenizer.count, self.window)
 
     def matches(self, reading: Reading) -> bool:
         """True if a reading was made, or is being made, in this way."""
@@ -221,8 +226,9 @@ class Register:
             fresh = fresh.followed_by(book, number, PARSER_VERSION)
         if not fresh.says_the_same(text):
             return fresh
-        self._store.set_parser(text_id, PARSER_VERSION)
-        return replace(text, parser=PARSER_VERSION)
+        text = text.as_now_described(fresh)
+        self._store.describe_text(text_id, text)
+        return text
 
     def _free_id(self, sha256: str, document_id: str = "") -> str:
         """An id for a reading, and for its document if that is new."""

@@ -65,13 +65,19 @@ class Summarizer:
         self._adapted = library.engine.trained.summaries() if library.settings.adapters else None
 
     def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
-        """The summaries of all chapters, in order; missing ones are made."""
-        count = len(self._library.store.chapters(document.reading))
+        """The summaries of the work's chapters, in order; missing ones are made.
+
+        What a publisher puts around the work, such as a licence, is left out.
+        """
+        chapters = self._library.store.chapters(document.reading)
+        numbers = [n for n, chapter in enumerate(chapters, start=1) if chapter.matter == "main"]
+        numbers = numbers or list(range(1, len(chapters) + 1))
+        count = len(numbers)
         started = perf_counter()
-        for number in range(1, count + 1):
+        for done, number in enumerate(numbers, start=1):
             yield self.chapter(document, number)
-            left = (perf_counter() - started) / number * (count - number)
-            on_progress(ReadProgress(document.id, number, count, 0.0, left))
+            left = (perf_counter() - started) / done * (count - done)
+            on_progress(ReadProgress(document.id, done, count, 0.0, left))
 
     def chapter(self, document: Document, number: int) -> Summary:
         """One chapter's summary, from that chapter's part of the state."""

@@ -1,9 +1,9 @@
 """`python -m ingest.child` takes one file apart for the program that started it.
 
-A book comes in through standard input and goes out through standard output
-(`ingest/isolation/wire.py`). Archives and GGUF files are opened where they are, and what is asked
-of them goes out. The process ends when its input is closed, so it does not outlive the program. It
-imports neither torch nor the product.
+A file comes in through standard input, and a book goes out through standard output
+(`ingest/isolation/wire.py`); or a book comes in, and its segments go out. Archives and GGUF files
+are opened where they are, and what is asked of them goes out. The process ends when its input is
+closed, so it does not outlive the program. It imports neither torch nor the product.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
-from ingest.book import DamagedDocument, UnreadableDocument
+from ingest.book import DamagedDocument, UnreadableDocument, WindowTooSmallError
 from ingest.isolation import confine
 from ingest.isolation.wire import (
     GREETING,
@@ -27,6 +27,7 @@ from ingest.isolation.wire import (
     pack_refusal,
     packed,
     receive,
+    receive_reply,
     send,
     unpack_request,
 )
@@ -43,7 +44,8 @@ def main() -> None:
     confine.die_with_the_parent()
     requests, replies = sys.stdin.buffer, _own_output()
     request = unpack_request(receive(requests, MOST_HEAD))
-    prepare = {"book": _book, "archive": _archive, "gguf": _gguf}[request.kind]
+    kinds = {"book": _book, "segments": _segments, "archive": _archive, "gguf": _gguf}
+    prepare = kinds[request.kind]
     frames = prepare(request, requests)  # the limits are for the file, not for the libraries
     send(replies, GREETING)
     confine.limit(request.memory_bytes, request.seconds)
@@ -65,6 +67,29 @@ def _book(request: Request, requests: IO[bytes]) -> Frames:
     def frames() -> Iterator[bytes]:
         book = read_book(data, request.name, password=request.password)
         yield from pack_book(book, request.most_text)
+
+    return frames
+
+
+def _segments(request: Request, requests: IO[bytes]) -> Frames:
+    from ingest.segments import split_book
+    from memory_models.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer.from_file(Path(request.path))
+    book = receive_reply(requests, request.most_text)
+    assert not isinstance(book, Refusal)
+    _end_with(requests)
+
+    def frames() -> Iterator[bytes]:
+        try:
+            segments = split_book(book, tokenizer.count, request.window)
+        except WindowTooSmallError as error:
+            yield packed({"window": str(error)})
+            return
+        values = [
+            (s.chapter, s.start, s.end, s.page_first, s.page_last, s.tokens) for s in segments
+        ]
+        yield packed({"segments": values})
 
     return frames
 

@@ -1,7 +1,7 @@
 """Cut a book into segments: as many whole sentences as fit a model's window.
 
-This happens in the program, not in the child that reads the file, as it needs the tokenizer. So it
-takes time in proportion to the text, and memory for a part of it at once, whatever the text is.
+It takes time in proportion to the text, and memory for a part of it at once, whatever the text is.
+A long text is cut in a process of its own (`ingest/isolation/cutting.py`).
 """
 
 from __future__ import annotations

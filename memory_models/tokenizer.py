@@ -160,11 +160,12 @@ _CHAT_FORMATS = (
 
 
 class Tokenizer:
-    """A vocabulary with its chat format."""
+    """A vocabulary with its chat format; ``file`` is where it was read from, if it was."""
 
-    def __init__(self, vocabulary: Vocabulary, *, sha256: str) -> None:
+    def __init__(self, vocabulary: Vocabulary, *, sha256: str, file: Path | None = None) -> None:
         self.vocabulary = vocabulary
         self.sha256 = sha256
+        self.file = file
         self.chat = _detect_chat_format(vocabulary)
 
     @classmethod
@@ -173,17 +174,23 @@ class Tokenizer:
 
         Raises BrokenCheckpoint where there is neither.
         """
-        for name, kind in (
-            ("tokenizer.json", JsonVocabulary),
-            ("tokenizer.model", SentencePieceVocabulary),
-        ):
-            path = folder / name
-            if path.is_file():
-                return cls(kind(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        for name in ("tokenizer.json", "tokenizer.model"):
+            if (folder / name).is_file():
+                return cls.from_file(folder / name)
         raise BrokenCheckpoint(
             f"{folder} has neither tokenizer.json nor tokenizer.model; copy the checkpoint's "
             "tokenizer into the folder."
         )
+
+    @classmethod
+    def from_file(cls, path: Path) -> Tokenizer:
+        """Open a `tokenizer.json`, or a `tokenizer.model` of sentencepiece.
+
+        Raises BrokenCheckpoint for a file that is neither.
+        """
+        kind = SentencePieceVocabulary if path.suffix == ".model" else JsonVocabulary
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        return cls(kind(path), sha256=sha256, file=path)
 
     def encode(self, text: str) -> list[int]:
         """Ids of plain text; no token is added, and control words are encoded as characters."""

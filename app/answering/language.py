@@ -1,4 +1,4 @@
-"""Which language a question is in, where the backbone was not taught it.
+"""Which language a question or a document is in, and whether the backbone was taught it.
 
 A small model answers in the languages it was taught. A question in another one still finds
 passages, because names address them, but its answer is not to be relied on.
@@ -20,6 +20,8 @@ NAMES = {
     "pt": "Portuguese", "ru": "Russian", "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian",
     "zh": "Chinese",
 }  # fmt: skip
+_SAMPLE = 2_000  # characters of each part of a document
+_FEWEST_LETTERS = 40  # of a document whose language can be told
 _WORD = re.compile(r"\w+")
 _ENGLISH_WORDS = frozenset(
     _WORD.findall(
@@ -29,9 +31,28 @@ _ENGLISH_WORDS = frozenset(
 )
 
 
+def languages_taught(backbone: str) -> tuple[str, ...] | None:
+    """The languages that a backbone was taught, by their English names; None if not known."""
+    return next((langs for name, langs in TAUGHT.items() if backbone.startswith(name)), None)
+
+
+def language_of_text(text: str) -> str | None:
+    """The code of a document's language, such as "en"; None where it is not certain.
+
+    Three parts of the text are looked at: a quotation or a contents list at its start misleads.
+    """
+    parts = [text[at : at + _SAMPLE] for at in (len(text) // 4, len(text) // 2, 3 * len(text) // 4)]
+    sample = text if len(text) <= 3 * _SAMPLE else "\n".join(parts)
+    if sum(map(str.isalpha, sample)) < _FEWEST_LETTERS:
+        return None
+    ranked = dict(_identifier().rank(sample))
+    best = max(ranked, key=lambda code: ranked[code])
+    return best if ranked[best] >= CERTAIN else None
+
+
 def not_taught(question: str, backbone: str) -> str | None:
     """The language of a question if the backbone was not taught it, else None."""
-    known = next((langs for name, langs in TAUGHT.items() if backbone.startswith(name)), None)
+    known = languages_taught(backbone)
     if known is None:
         return None
     found = language_of(question)

@@ -1,4 +1,4 @@
-"""Commands for documents: ingest, reread, list, show, append, rename, rm."""
+"""Commands for documents: inspect, ingest, reread, list, show, append, rename, rm."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.answering.language import NAMES
 from app.cli.common import (
     Backbone,
     DocumentId,
@@ -15,14 +16,17 @@ from app.cli.common import (
     emit,
     err,
     opened,
+    refusing,
     say,
     show_document,
 )
-from app.cli.documents_json import document_json, ingested_json, shown_json
+from app.cli.documents_json import document_json, ingested_json, inspected_json, shown_json
 from app.cli.progress import reading_bar
-from app.engine import MEMORY_NOTES
+from app.engine import MEMORY_NOTES, backbone_folder
+from app.inspection import inspect as inspect_book
 from app.library import Ingested, Library
-from app.settings import CODED
+from app.register import File
+from app.settings import CODED, read_settings
 
 commands = typer.Typer()
 
@@ -77,7 +81,7 @@ def ingest(
                 password=password,
                 on_progress=on_progress,
             )
-        emit(ingested_json(done)) if as_json else say(_ingested_line(done))
+        _show_ingested(library, done, as_json=as_json)
 
 
 @commands.command()
@@ -102,7 +106,28 @@ def reread(
             done = library.reread(
                 document_id, memory=memory, password=password, on_progress=on_progress
             )
-        emit(ingested_json(done)) if as_json else say(_ingested_line(done))
+        _show_ingested(library, done, as_json=as_json)
+
+
+@commands.command()
+def inspect(file: Existing, password: Password = None, as_json: Json = False) -> None:
+    """Show what is found in a file: chapters, pages, language and warnings. Nothing is stored."""
+    with refusing():
+        settings = read_settings()
+        given = File(file.name, file.read_bytes(), password)
+        found = inspect_book(given.parse(settings.reading_limits))
+    if as_json:
+        emit(inspected_json(found))
+        return
+    say(f"{found.title}{f', by {found.author}' if found.author else ''}")
+    language = NAMES.get(found.language or "", "a language that is not recognised")
+    say(f"{found.format}, {found.pages} pages, {found.characters:,} characters, {language}")
+    for chapter in found.chapters:
+        apart = "" if chapter.matter == "main" else f" [{chapter.matter} matter]"
+        say(f"  p. {chapter.page_first:>4}  {chapter.title}{apart}")
+    cautions = [*found.warnings, found.caution(backbone_folder(settings).name)]
+    for warning in filter(None, cautions):
+        err.print(warning, style="yellow", markup=False, soft_wrap=True)
 
 
 def _warn(library: Library, memory: str) -> None:
@@ -116,6 +141,13 @@ def _warn(library: Library, memory: str) -> None:
             style="yellow",
             markup=False,
         )
+
+
+def _show_ingested(library: Library, done: Ingested, *, as_json: bool) -> None:
+    """Print what was read, and on standard error what of the file could not be."""
+    for warning in library.store.warnings(done.document.reading):
+        err.print(warning, style="yellow", markup=False, soft_wrap=True)
+    emit(ingested_json(done)) if as_json else say(_ingested_line(done))
 
 
 def _ingested_line(done: Ingested) -> str:
@@ -161,8 +193,10 @@ def show(document_id: DocumentId, as_json: Json = False) -> None:
             emit(shown)
             return
         for name, value in shown.items():
-            if name not in ("chapters", "sources", "readings"):
+            if name not in ("chapters", "sources", "readings", "warnings"):
                 say(f"{name:16} {value}")
+        for warning in shown["warnings"]:
+            say(f"warning          {warning}")
         for chapter in shown["chapters"]:
             say(f"{chapter['number']:>4}  {chapter['title']}  ({chapter['segments']} segments)")
         for r in shown["readings"]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
+from app.inspection import Inspection
 from app.library import Ingested, Library
 from app.storage.store import Document
 
@@ -53,15 +55,31 @@ def shown_json(library: Library, document: Document) -> dict[str, Any]:
                 "title": c.title,
                 "characters": c.end - c.start,
                 "segments": inside.count(n),
+                "matter": c.matter,
             }
             for n, c in enumerate(store.chapters(reading), start=1)
         ],
         "pages": store.page_count(reading),
         "paged": document.paged,
+        "warnings": store.warnings(reading),
         "memory_config": json.loads(reading.memory_config),
         "state_parts": store.state_parts(reading),
         "sources": store.sources(reading),
         "readings": _readings_json(library, document),
+    }
+
+
+def inspected_json(found: Inspection) -> dict[str, Any]:
+    """A file as `inspect --json` prints it."""
+    return {
+        "format": found.format,
+        "title": found.title,
+        "author": found.author,
+        "chapters": [asdict(chapter) for chapter in found.chapters],
+        "pages": found.pages,
+        "characters": found.characters,
+        "language": found.language,
+        "warnings": list(found.warnings),
     }
 
 

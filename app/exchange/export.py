@@ -152,7 +152,12 @@ def _manifest(
             "file_name": _plain(document.file_name),
         },
         "reading": _without(asdict(reading), "document_id", "text_id"),
-        "text": {"parser": text.parser, "paged": text.paged, "text": text.text},
+        "text": {
+            "parser": text.parser,
+            "paged": text.paged,
+            "text": text.text,
+            "warnings": text.warnings,
+        },
         "sources": tuple(sources),
         "chapters": tuple(
             {**asdict(chapter), "source": places[source]}

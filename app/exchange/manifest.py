@@ -87,6 +87,7 @@ class TextEntry(Strict):
     parser: Whole
     paged: bool
     text: str
+    warnings: tuple[Short, ...] = ()
 
 
 class SourceEntry(Strict):
@@ -106,6 +107,7 @@ class ChapterEntry(Strict):
     end: Whole
     source: Whole
     made_up: bool
+    matter: Short = "main"
 
 
 class SegmentEntry(Strict):
@@ -188,11 +190,14 @@ def unpack(manifest: Manifest) -> Unpacked:
         book = Book(
             title=row.title,
             text=text.text,
-            chapters=tuple(Chapter(c.title, c.start, c.end, c.made_up) for c in manifest.chapters),
+            chapters=tuple(
+                Chapter(c.title, c.start, c.end, c.made_up, c.matter) for c in manifest.chapters
+            ),
             pages=tuple(Page(p.number, p.label, p.start, p.end) for p in manifest.pages),
             format=row.format,
             author=row.author,
             paged=text.paged,
+            warnings=text.warnings,
         )
         segments = [
             Segment(s.number, s.chapter - 1, s.start, s.end, s.page_first, s.page_last, s.tokens)
@@ -214,7 +219,9 @@ def unpack(manifest: Manifest) -> Unpacked:
         raise refused(
             f"its list of {len(blobs)} parts is not what a memory {manifest.reading.memory} writes"
         )
-    made = DocumentText(text.parser, text.paged, text.text, book.chapters, book.pages, sources)
+    made = DocumentText(
+        text.parser, text.paged, text.text, book.chapters, book.pages, sources, book.warnings
+    )
     return Unpacked(config, made, segments)
 
 

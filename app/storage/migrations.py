@@ -91,6 +91,13 @@ def _accounts(db: Database) -> None:
     _execute(db, _ACCOUNTS)
 
 
+@migrations(name="0008_matter_and_warnings")
+def _matter_and_warnings(db: Database) -> None:
+    """What of a text is not the work itself, and what of a file could not be read."""
+    db.execute("ALTER TABLE chapters ADD COLUMN matter TEXT NOT NULL DEFAULT 'main'")
+    db.execute("ALTER TABLE texts ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]'")
+
+
 _ACCOUNTS = """
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -6,6 +6,7 @@ file is added to only one of several readings. A reading keeps the text that it 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,7 +18,10 @@ from ingest.book import Book, Chapter, Page
 
 @dataclass(frozen=True, slots=True)
 class DocumentText:
-    """A text with its chapters and pages; `sources` has the number of each chapter's file."""
+    """A text with its chapters and pages; `sources` has the number of each chapter's file.
+
+    `warnings` are sentences about what of the files could not be read.
+    """
 
     parser: int  # version of the parsers; 0 for texts that are older than version numbers
     paged: bool
@@ -25,12 +29,13 @@ class DocumentText:
     chapters: tuple[Chapter, ...]
     pages: tuple[Page, ...]
     sources: tuple[int, ...]
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, book: Book, parser: int) -> DocumentText:
         """The text of a document of one file."""
         sources = (0,) * len(book.chapters)
-        return cls(parser, book.paged, book.text, book.chapters, book.pages, sources)
+        return cls(parser, book.paged, book.text, book.chapters, book.pages, sources, book.warnings)
 
     def followed_by(self, book: Book, source: int, parser: int) -> DocumentText:
         """This text with another file at its end."""
@@ -46,17 +51,35 @@ class DocumentText:
             (*self.chapters, *chapters),
             (*self.pages, *pages),
             (*self.sources, *(source for _ in book.chapters)),
+            (*self.warnings, *book.warnings),
         )
 
     def book(self, title: str, author: str, format: str) -> Book:
         """The text as the book that the parser made."""
-        return Book(title, self.text, self.chapters, self.pages, format, author, self.paged)
+        return Book(
+            title,
+            self.text,
+            self.chapters,
+            self.pages,
+            format,
+            author,
+            self.paged,
+            self.warnings,
+        )
 
     def says_the_same(self, other: DocumentText) -> bool:
-        """True if text, chapters and pages are equal; the parsers' versions may differ."""
+        """True if text, chapters and pages are equal, whatever the parsers say about them."""
         marks, others = ([(c.title, c.start, c.end) for c in t.chapters] for t in (self, other))
-        alike = replace(other, parser=self.parser, chapters=self.chapters)
+        alike = replace(other, parser=self.parser, chapters=self.chapters, warnings=self.warnings)
         return marks == others and self == alike
+
+    def as_now_described(self, fresh: DocumentText) -> DocumentText:
+        """This text with what newer parsers, which give the same text, say about it."""
+        chapters = tuple(
+            replace(chapter, matter=new.matter)
+            for chapter, new in zip(self.chapters, fresh.chapters, strict=True)
+        )
+        return replace(self, parser=fresh.parser, chapters=chapters, warnings=fresh.warnings)
 
 
 class TextStore(DatabaseFile):
@@ -69,6 +92,7 @@ class TextStore(DatabaseFile):
             "parser": text.parser,
             "paged": int(text.paged),
             "text": text.text,
+            "warnings": json.dumps(text.warnings),
         }
         with self.writing():
             text_id = self._insert("texts", row)
@@ -80,8 +104,8 @@ class TextStore(DatabaseFile):
             for table in ("chapters", "pages"):
                 db.execute(f"DELETE FROM {table} WHERE text_id = ?", [text_id])
             db.execute(
-                "UPDATE texts SET text = ?, parser = ? WHERE id = ?",
-                [text.text, text.parser, text_id],
+                "UPDATE texts SET text = ?, parser = ?, warnings = ? WHERE id = ?",
+                [text.text, text.parser, json.dumps(text.warnings), text_id],
             )
             self._add_places(text_id, text)
 
@@ -96,6 +120,7 @@ class TextStore(DatabaseFile):
                 "end": chapter.end,
                 "source": source,
                 "made_up": int(chapter.made_up),
+                "matter": chapter.matter,
             }
             for number, (chapter, source) in enumerate(chapters, start=1)
         )
@@ -110,23 +135,37 @@ class TextStore(DatabaseFile):
             for page in text.pages
         )
 
-    def set_parser(self, text_id: int, parser: int) -> None:
-        """Record that this version of the parsers gives the same text."""
+    def describe_text(self, text_id: int, text: DocumentText) -> None:
+        """Store what newer parsers say about a text that they give unchanged."""
         with self.writing() as db:
-            db.execute("UPDATE texts SET parser = ? WHERE id = ?", [parser, text_id])
+            db.execute(
+                "UPDATE texts SET parser = ?, warnings = ? WHERE id = ?",
+                [text.parser, json.dumps(text.warnings), text_id],
+            )
+            for number, chapter in enumerate(text.chapters, start=1):
+                db.execute(
+                    "UPDATE chapters SET matter = ? WHERE text_id = ? AND number = ?",
+                    [chapter.matter, text_id, number],
+                )
 
     def text(self, text_id: int) -> DocumentText:
         """A whole text: a few megabytes for a book."""
         with self.reading():
-            parser, paged, text = self.db.execute(
-                "SELECT parser, paged, text FROM texts WHERE id = ?", [text_id]
+            parser, paged, text, warnings = self.db.execute(
+                "SELECT parser, paged, text, warnings FROM texts WHERE id = ?", [text_id]
             ).fetchone()
             sources = self.db.execute(
                 "SELECT source FROM chapters WHERE text_id = ? ORDER BY number", [text_id]
             ).fetchall()
             chapters, pages = self._chapters(text_id), self._pages(text_id)
         return DocumentText(
-            parser, bool(paged), text, tuple(chapters), tuple(pages), tuple(s[0] for s in sources)
+            parser,
+            bool(paged),
+            text,
+            tuple(chapters),
+            tuple(pages),
+            tuple(s[0] for s in sources),
+            tuple(json.loads(warnings)),
         )
 
     def newest_text(self, document_id: str) -> tuple[int, int]:
@@ -154,10 +193,18 @@ class TextStore(DatabaseFile):
 
     def _chapters(self, text_id: int) -> list[Chapter]:
         rows = self.db.query(
-            "SELECT title, start, end, made_up FROM chapters WHERE text_id = ? ORDER BY number",
+            "SELECT title, start, end, made_up, matter FROM chapters WHERE text_id = ? "
+            "ORDER BY number",
             [text_id],
         )
         return [Chapter(**{**row, "made_up": bool(row["made_up"])}) for row in rows]
+
+    def warnings(self, reading: Reading) -> list[str]:
+        """Sentences about what of the document's files could not be read."""
+        row = self.db.execute(
+            "SELECT warnings FROM texts WHERE id = ?", [reading.text_id]
+        ).fetchone()
+        return list(json.loads(row[0]))
 
     def pages(self, reading: Reading) -> list[Page]:
         """Pages in order."""

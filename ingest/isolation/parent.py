@@ -1,10 +1,8 @@
 """``read_apart``: a stranger's file is read in a process of its own, which it cannot leave.
 
-``checked_apart`` does the same for GGUF files, and ``opened.py`` for archives. Whatever happens in
-there (a crash, no more memory, no end, nonsense instead of a book), the program gets a Book or one
-UnreadableDocument. Segmenting stays in the program: it needs the backbone's tokenizer, and with it
-torch. It is safe by construction instead: it sees a text of limited length, and its patterns take
-time in proportion to it.
+``checked_apart`` does the same for GGUF files, ``opened.py`` for archives and ``cutting.py`` for
+segmenting a long text. Whatever happens in there (a crash, no more memory, no end, nonsense instead
+of a book), the program gets a Book or one UnreadableDocument.
 """
 
 from __future__ import annotations
@@ -45,6 +43,7 @@ T = TypeVar("T")
 # How a kind of file is called, and what to do about one that is too large.
 _KINDS = {
     "book": ("document", "split it into smaller documents"),
+    "segments": ("document's text", "split it into smaller documents"),
     "archive": ("archive", "add the document itself with `bookstate ingest`"),
     "gguf": ("model file", "choose another file of this model"),
 }

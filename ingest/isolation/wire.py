@@ -41,7 +41,8 @@ class WireEnded(BrokenWire):
 class Request:
     """A file to read. ``kind`` is "book", whose bytes follow, or "archive" or "gguf" at ``path``.
 
-    ``most_text`` limits the reply.
+    For "segments" a book follows that is already read, and ``path`` is the tokenizer's file, which
+    counts the tokens of a ``window``. ``most_text`` limits the reply.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Request:
     kind: str = "book"
     path: str = ""
     most_members: int = 0
+    window: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,42 +136,44 @@ def receive_head(stream: IO[bytes], most: int = MOST_HEAD) -> dict[str, Any] | R
     if "refused" not in head:
         return head
     try:
-        kind = _REFUSALS[_text(head["refused"])]
-        sentence = " ".join(_text(head["sentence"])[:_LONGEST_SENTENCE].split())
-        return Refusal(kind(sentence), _text(head["cause"])[:200])
+        kind = _REFUSALS[text_in(head["refused"])]
+        sentence = " ".join(text_in(head["sentence"])[:_LONGEST_SENTENCE].split())
+        return Refusal(kind(sentence), text_in(head["cause"])[:200])
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenWire("no refusal") from error
 
 
 def _book(head: dict[str, Any], text: str) -> Book:
     chapters = tuple(
-        Chapter(_text(title), _number(start), _number(end), made_up is True, _text(matter))
+        Chapter(text_in(title), number_in(start), number_in(end), made_up is True, text_in(matter))
         for title, start, end, made_up, matter in head["chapters"]
     )
     pages = tuple(
-        Page(_number(number), _text(label), _number(start), _number(end))
+        Page(number_in(number), text_in(label), number_in(start), number_in(end))
         for number, label, start, end in head["pages"]
     )
     return Book(
-        title=_text(head["title"]),
+        title=text_in(head["title"]),
         text=text,
         chapters=chapters,
         pages=pages,
-        format=_text(head["format"]),
-        author=_text(head["author"]),
+        format=text_in(head["format"]),
+        author=text_in(head["author"]),
         paged=head["paged"] is True,
-        warnings=tuple(_text(line)[:_LONGEST_SENTENCE] for line in head["warnings"]),
+        warnings=tuple(text_in(line)[:_LONGEST_SENTENCE] for line in head["warnings"]),
     )
 
 
-def _text(value: object) -> str:
+def text_in(value: object) -> str:
+    """A value that must be text. Raises BrokenWire."""
     if not isinstance(value, str):
         raise BrokenWire("a value that is no text")
     value.encode()  # lone surrogates are no text either
     return value
 
 
-def _number(value: object) -> int:
+def number_in(value: object) -> int:
+    """A value that must be a whole number from 0 on. Raises BrokenWire."""
     if type(value) is not int or not 0 <= value < 1 << 62:
         raise BrokenWire("a value that is no number")
     return value

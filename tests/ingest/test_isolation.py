@@ -240,9 +240,13 @@ def test_a_text_beyond_the_limit_is_not_taken() -> None:
         b'{"refused": "TooLarge", "sentence": "\\ud800", "cause": ""}',
         b'{"title": 5, "chapters": [], "pages": []}',
         b'{"title": "t", "author": "", "format": "text", "paged": false, "chapters":'
-        b' [["c", 0, 1e9, false]], "pages": [[1, "1", 0, 14]]}',
+        b' [["c", 0, 1e9, false, "main"]], "warnings": [], "pages": [[1, "1", 0, 14]]}',
         b'{"title": "t", "author": "", "format": "text", "paged": false, "chapters":'
-        b' [["c", 0, true, false]], "pages": [[1, "1", 0, 1]]}',
+        b' [["c", 0, true, false, "main"]], "warnings": [], "pages": [[1, "1", 0, 1]]}',
+        b'{"title": "t", "author": "", "format": "text", "paged": false, "chapters":'
+        b' [["c", 0, 14, false, "middle"]], "warnings": [], "pages": [[1, "1", 0, 14]]}',
+        b'{"title": "t", "author": "", "format": "text", "paged": false, "chapters":'
+        b' [["c", 0, 14, false, "main"]], "warnings": [3], "pages": [[1, "1", 0, 14]]}',
     ],
 )  # fmt: skip
 def test_what_is_no_reply_is_recognised(head: bytes) -> None:

@@ -21,6 +21,7 @@ from app.library import Library
 from app.storage.migrations import migrations
 from app.storage.store import Store
 from app.summaries import Summarizer
+from ingest.readers import PARSER_VERSION
 
 SQL = Path(__file__).parent / "data" / "version_0_3.sql"
 BACKBONE = "f46bbeac355da8a94a683a996fea30e2f745f8d76c363b7b533adeac1b68c07a"
@@ -250,7 +251,7 @@ def test_the_same_file_again_is_known_and_kept_from_now_on(library: Library) -> 
     assert store.originals(APPENDED, [0]) == [("novel.md", data)]
     infini = library.add(data, "novel.md", memory="infini")
     assert infini.already_known and infini.document.id == SAME_FILE
-    assert store.text(infini.document.reading.text_id).parser == 1
+    assert store.text(infini.document.reading.text_id).parser == PARSER_VERSION
     half = library.add(novel(3, 5, seed=13), "half.md")
     assert half.resumed and half.document.id == HALF
     assert len(library.list()) == 5

@@ -44,6 +44,7 @@ NAMES = (
     "0005_what_messages_used",
     "0006_checksums_of_states",
     "0007_accounts",
+    "0008_matter_and_warnings",
 )
 
 
