@@ -29,8 +29,8 @@ from app.answering.thorough import OnRows, ask_thoroughly
 from app.engine import Engine
 from app.errors import Busy, InvalidSetting, NotReady, StoreFailed
 from app.exchange.parts import delete_leftovers
+from app.intake.register import File, Plan, Register, checked_title
 from app.memory_config import config_json
-from app.register import File, Plan, Register, checked_title
 from app.settings import Settings
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document, Reading, Store
@@ -119,7 +119,7 @@ class Library:
         Bytes that were read in another way make another reading of their document. A reading that
         was interrupted goes on where it stopped. Raises UnreadableDocument.
         """
-        return self._finish(
+        return self.finish(
             self.register(data, file_name, title=title, memory=memory, password=password),
             on_progress,
         )
@@ -137,10 +137,11 @@ class Library:
         memory: as before where it is not given. Raises OriginalNotKept.
         """
         document = self.store.document(document_id)
-        plan = self._plan(memory or document.reading.memory)
-        return self._finish(Register(self.store, plan).again(document, password), on_progress)
+        plan = self.plan(memory or document.reading.memory)
+        return self.finish(Register(self.store, plan).again(document, password), on_progress)
 
-    def _finish(self, registered: tuple[Document, bool], on_progress: OnProgress) -> Ingested:
+    def finish(self, registered: tuple[Document, bool], on_progress: OnProgress) -> Ingested:
+        """Read a registered document, as `register` returns it, to its end."""
         document, known = registered
         resumed = known and 0 < document.reading.segments_done < document.reading.segments
         already_known = known and document.ready
@@ -164,10 +165,10 @@ class Library:
         Without a title, or with a blank one, a new document is called what its file says.
         """
         given = checked_title(title) if title and title.strip() else ""
-        plan = self._plan(memory or self.settings.memory)
+        plan = self.plan(memory or self.settings.memory)
         return Register(self.store, plan).file(File(file_name, data, password), given)
 
-    def _plan(self, kind: str) -> Plan:
+    def plan(self, kind: str) -> Plan:
         """How a memory of this kind reads a document now."""
         model = self.engine.new_memory(kind)
         return Plan(
@@ -196,11 +197,8 @@ class Library:
         if self.store.has_source(document.reading, sha256):
             self.store.add_source(document.id, sha256, file_name, data)  # older ones were not kept
         else:
-            memory, reading, file = (
-                self.memory_of(document),
-                document.reading,
-                File(file_name, data, password),
-            )
+            memory, reading = self.memory_of(document), document.reading
+            file = File(file_name, data, password)
             limits = self.settings.reading_limits
             plan = Plan(reading.memory, reading.memory_config, memory.window, self.backbone, limits)
             book = file.parse(limits)

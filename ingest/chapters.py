@@ -76,7 +76,7 @@ def find_chapters(text: str, title: str = "") -> tuple[Chapter, ...]:
         capitals = _capitals(text, list(blocks(text)), [])
         chosen = [Mark(heading.start, tidy(heading.title)) for heading in capitals]
     if not _convincing(text, chosen):
-        return _equal_parts(text, title)
+        return equal_parts(text, title)
     return _partition(text, chosen)
 
 
@@ -210,7 +210,7 @@ def _joined(outer: str, inner: str) -> str:
     return f"{outer}: {inner}"[:200]
 
 
-def _equal_parts(text: str, title: str) -> tuple[Chapter, ...]:
+def equal_parts(text: str, title: str = "") -> tuple[Chapter, ...]:
     """Chapters "Part 1", "Part 2" ... of about equal length; a single chapter for a short text."""
     count = max(1, round(len(text) / _PART_CHARACTERS))
     cuts = even_cuts(text, -(-len(text) // count), paragraphs_only=True) if count > 1 else []

@@ -76,7 +76,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def opened_here(path: Path, most_members: int, limits: Limits) -> Any:
         return open_exported(path, most_members)
 
-    monkeypatch.setattr("app.register.read_apart", read_here)
+    monkeypatch.setattr("app.intake.register.read_apart", read_here)
     monkeypatch.setattr("app.exchange.archive.opened_apart", opened_here)
 
 

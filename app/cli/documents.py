@@ -23,9 +23,10 @@ from app.cli.common import (
 from app.cli.documents_json import document_json, ingested_json, inspected_json, shown_json
 from app.cli.progress import reading_bar
 from app.engine import MEMORY_NOTES, backbone_folder
-from app.inspection import inspect as inspect_book
+from app.intake.inspection import inspect as inspect_book
+from app.intake.redividing import divide_again
+from app.intake.register import DIVISIONS, File
 from app.library import Ingested, Library
-from app.register import File
 from app.settings import CODED, read_settings
 
 commands = typer.Typer()
@@ -54,6 +55,15 @@ SlotBits = Annotated[
 ]
 Title = Annotated[
     str | None, typer.Option("--title", help="Title of the document, instead of the file's.")
+]
+Chapters = Annotated[
+    str | None,
+    typer.Option(
+        "--chapters",
+        help="Divide the text otherwise: "
+        + "; ".join(f"{name}, {words}" for name, words in DIVISIONS.items())
+        + ".",
+    ),
 ]
 
 
@@ -88,6 +98,7 @@ def ingest(
 def reread(
     document_id: DocumentId,
     memory: Memory = None,
+    chapters: Chapters = None,
     password: Password = None,
     preset: Preset = None,
     keep_ratio: KeepRatio = None,
@@ -95,7 +106,7 @@ def reread(
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """Read a stored document again, for example with another memory.
+    """Read a stored document again, for example with another memory or in other chapters.
 
     Its chats, summaries and earlier readings are kept.
     """
@@ -103,9 +114,15 @@ def reread(
     with opened(backbone, **state) as library:
         _warn(library, memory or library.store.document(document_id).reading.memory)
         with reading_bar(err) as on_progress:
-            done = library.reread(
-                document_id, memory=memory, password=password, on_progress=on_progress
-            )
+            if chapters:
+                divided = divide_again(
+                    library, document_id, chapters, memory=memory, password=password
+                )
+                done = library.finish(divided, on_progress)
+            else:
+                done = library.reread(
+                    document_id, memory=memory, password=password, on_progress=on_progress
+                )
         _show_ingested(library, done, as_json=as_json)
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from app.inspection import Inspection
+from app.intake.inspection import Inspection
 from app.library import Ingested, Library
 from app.storage.store import Document
 

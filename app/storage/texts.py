@@ -7,9 +7,9 @@ file is added to only one of several readings. A reading keeps the text that it 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from app.storage.database import DatabaseFile
 from app.storage.records import Reading
@@ -66,6 +66,20 @@ class DocumentText:
             self.paged,
             self.warnings,
         )
+
+    def divided(self, chapters_of: Callable[[str], Sequence[Chapter]]) -> DocumentText:
+        """This text with other chapters; `chapters_of` divides the text of one file."""
+        chapters: list[Chapter] = []
+        sources: list[int] = []
+        for source, group in groupby(
+            zip(self.sources, self.chapters, strict=True), key=lambda pair: pair[0]
+        ):
+            spans = [chapter for _, chapter in group]
+            offset, end = spans[0].start, spans[-1].end
+            for c in chapters_of(self.text[offset:end]):
+                chapters.append(replace(c, start=offset + c.start, end=offset + c.end))
+                sources.append(source)
+        return replace(self, chapters=tuple(chapters), sources=tuple(sources))
 
     def says_the_same(self, other: DocumentText) -> bool:
         """True if text, chapters and pages are equal, whatever the parsers say about them."""

@@ -26,13 +26,13 @@ from app.errors import AlreadyServed, InvalidSetting, StoreFailed
 from app.library import Library
 from app.ui.api import Api
 from app.ui.arguments import CheckedBlocks, no_such_endpoint, too_many_requests
-from app.ui.chat_tab import ChatTab
 from app.ui.generations import Generations
 from app.ui.inputs import choice_list
-from app.ui.library_tab import LibraryTab
-from app.ui.memory_tab import MemoryTab
 from app.ui.session import Session, private
-from app.ui.summaries_tab import SummariesTab
+from app.ui.tabs.chat_tab import ChatTab
+from app.ui.tabs.library_tab import LibraryTab
+from app.ui.tabs.memory_tab import MemoryTab
+from app.ui.tabs.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme
 from app.ui.visitors import Visiting, show_visitor
 from app.web.bodies import BodyLimits

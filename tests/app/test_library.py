@@ -11,8 +11,8 @@ from novels import KINDS, QUESTION, Interrupted, kind_settings, novel, read_nove
 
 from app.errors import Busy, InvalidSetting, NotReady, UnknownDocument
 from app.exchange.export import export_document
+from app.intake.register import File
 from app.library import Library, ReadProgress
-from app.register import File
 from app.settings import Settings
 from app.state_reader import Scope
 from app.storage.store import Store

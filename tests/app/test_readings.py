@@ -354,7 +354,7 @@ def test_two_processes_add_the_same_reading_once(
 ) -> None:
     first = read_novel(library)
     newer_readers(monkeypatch, in_one_chapter)
-    from app.register import Plan
+    from app.intake.register import Plan
 
     split, seen = Plan.split, []
 

@@ -116,6 +116,16 @@ def test_a_memory_that_says_nothing_gives_an_empty_summary(
     assert summarizer.book(document).summary == ""
 
 
+def test_what_a_publisher_puts_around_the_work_is_not_summarised(library: Library) -> None:
+    document = read_novel(library)
+    library.store.db.execute("UPDATE chapters SET matter = 'front' WHERE number = 1")
+    library.store.db.execute("UPDATE chapters SET matter = 'back' WHERE number = 3")
+    assert [s.chapter for s in Summarizer(library).chapters(document)] == [2]
+    assert Summarizer(library).chapter(document, 1).chapter == 1  # where one asks for it
+    library.store.db.execute("UPDATE chapters SET matter = 'front'")
+    assert len(list(Summarizer(library).chapters(document))) == 3
+
+
 def test_summaries_that_do_not_get_shorter_come_to_an_end(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,13 +26,13 @@ from app.settings import Settings
 from app.state_reader import Scope
 from app.storage.store import BOOK, Job, Message, Summary, now
 from app.ui import charts, server
-from app.ui.chat_tab import ONLY, WHOLE, ChatTab
 from app.ui.generations import Generations
-from app.ui.library_tab import LibraryTab
-from app.ui.memory_tab import MemoryTab
 from app.ui.server import build_ui, launch_ui
 from app.ui.session import Session
-from app.ui.summaries_tab import WAITS, SummariesTab
+from app.ui.tabs.chat_tab import ONLY, WHOLE, ChatTab
+from app.ui.tabs.library_tab import LibraryTab
+from app.ui.tabs.memory_tab import MemoryTab
+from app.ui.tabs.summaries_tab import WAITS, SummariesTab
 from app.ui.texts import (
     about_html,
     bubble,
@@ -559,21 +559,21 @@ class TestLibraryTab:
     ) -> None:
         first = read_novel(session.library)
         tab = LibraryTab(session, picker)
-        assert not tab.view("", first.id)[7]["visible"]
+        assert not tab.view("", first.id)[8]["visible"]
         second, _ = session.library.register(novel(), "novel.md", memory="melodi")
         session.enqueue(second.reading.id)
         (row,) = tab.view("", first.id)[0]["value"]
         assert row[1] == "adaptive MELODI" and row[6] == "ready, being read again"
         assert "Read again: MELODI" in tab.view("", first.id)[4]
-        assert tab.view("", first.id)[6]["visible"]  # it can be stopped
+        assert tab.view("", first.id)[7]["visible"]  # it can be stopped
         tab.cancel(first.id)
-        assert tab.view("", first.id)[5]["visible"]
+        assert tab.view("", first.id)[6]["visible"]
         tab.read_on(first.id)
         assert session.jobs()[second.reading.id].status == "queued"
         session.library.read(second.reading.id)
         (row,) = tab.view("", first.id)[0]["value"]
         assert row[1] == "MELODI"
-        used = tab.view("", first.id)[7]
+        used = tab.view("", first.id)[8]
         assert used["visible"] and used["value"] == second.reading.id
         assert [id for _, id in used["choices"]] == [first.reading.id, second.reading.id]
         seen = tab.view("", first.id)[-1]

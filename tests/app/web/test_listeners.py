@@ -24,10 +24,10 @@ from app.library import Library
 from app.line.line import Limits
 from app.settings import read_settings
 from app.ui.arguments import FAILED, CheckedBlocks
-from app.ui.chat_tab import WHOLE
 from app.ui.generations import Generations
 from app.ui.server import _build, launch_ui
 from app.ui.session import Session
+from app.ui.tabs.chat_tab import WHOLE
 from app.ui.visitors import Visiting
 from app.web.listeners import MOST_UNHEARD
 from app.web.states import States

@@ -23,12 +23,18 @@ from app.storage.records import (
 )
 from app.storage.store import DocumentText, Store, now
 from ingest.book import Book, Segment, UnreadableDocument
+from ingest.chapters import equal_parts, find_chapters
 from ingest.isolation.cutting import split_apart
 from ingest.isolation.limits import LIMITS, Limits
 from ingest.isolation.parent import read_apart
 from memory_models.backbone import Backbone
 
 _SHORT = 20_000  # characters; cutting fewer takes a tenth of a second, less than a process's start
+DIVISIONS = {
+    "found": "as the file names them",
+    "headings": "at headings in the text",
+    "parts": "in equal parts",
+}
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -111,6 +117,28 @@ class Register:
 
         Raises OriginalNotKept or UnreadableDocument.
         """
+        self._check_originals(document)
+        return self._again(document, password, strict=True)
+
+    def divided(
+        self, document: Document, division: str, password: str | None
+    ) -> tuple[Document, bool]:
+        """A stored document with a reading of it in other chapters, as `again` returns it.
+
+        division: one of `DIVISIONS`. Raises OriginalNotKept or UnreadableDocument for "found".
+        """
+        text_id, _ = self._store.newest_text(document.id)
+        text = self._store.text(text_id)
+        if division == "found":
+            self._check_originals(document)
+            text = self._parsed(document, list(dict.fromkeys(text.sources)), password)
+        elif division == "headings":
+            text = text.divided(find_chapters)
+        else:
+            text = text.divided(equal_parts)
+        return self._read_as(document, text)
+
+    def _check_originals(self, document: Document) -> None:
         text_id, _ = self._store.newest_text(document.id)
         kept = self._store.kept_originals(document.id)
         missing = next((n for n in self._store.text(text_id).sources if n not in kept), None)
@@ -120,7 +148,6 @@ class Register:
                 f"{document.title!r} was added by a version of bookstate that did not store the "
                 f"file itself; give the file again with `bookstate {command}`."
             )
-        return self._again(document, password, strict=True)
 
     def extend(
         self, document: Document, file: File, book: Book, segments: Sequence[Segment]
@@ -171,7 +198,9 @@ class Register:
     def _again(
         self, document: Document, password: str | None, *, strict: bool
     ) -> tuple[Document, bool]:
-        text = self._text(document, password, strict=strict)
+        return self._read_as(document, self._text(document, password, strict=strict))
+
+    def _read_as(self, document: Document, text: DocumentText) -> tuple[Document, bool]:
         known = self._known(document, text)
         if known is None:
             book = text.book(document.title, document.author, document.format)
@@ -213,21 +242,30 @@ class Register:
         numbers = list(dict.fromkeys(text.sources))
         if parser >= PARSER_VERSION or set(numbers) - self._store.kept_originals(document.id):
             return text
-        originals = self._store.originals(document.id, numbers)
         try:
-            limits = self._plan.limits
-            books = [File(name, data, password).parse(limits) for name, data in originals]
+            fresh = self._parsed(document, numbers, password)
         except UnreadableDocument:
             if strict:
                 raise
             return text
-        fresh = DocumentText.of(books[0], PARSER_VERSION)
-        for number, book in zip(numbers[1:], books[1:], strict=True):
-            fresh = fresh.followed_by(book, number, PARSER_VERSION)
         if not fresh.says_the_same(text):
             return fresh
         text = text.as_now_described(fresh)
         self._store.describe_text(text_id, text)
+        return text
+
+    def _parsed(
+        self, document: Document, numbers: Sequence[int], password: str | None
+    ) -> DocumentText:
+        """The text of a document's stored files, as today's parsers give it."""
+        from ingest.readers import PARSER_VERSION
+
+        originals = self._store.originals(document.id, numbers)
+        limits = self._plan.limits
+        books = [File(name, data, password).parse(limits) for name, data in originals]
+        text = DocumentText.of(books[0], PARSER_VERSION)
+        for number, book in zip(numbers[1:], books[1:], strict=True):
+            text = text.followed_by(book, number, PARSER_VERSION)
         return text
 
     def _free_id(self, sha256: str, document_id: str = "") -> str:

@@ -14,6 +14,7 @@ from app.errors import REFUSALS
 from app.storage.store import Document, Job, Reading
 from app.ui.inputs import choice_list, upload_box
 from app.ui.session import OPEN, Session, private
+from app.ui.tabs.found import Found
 from app.ui.texts import (
     MEMORY_NAMES,
     NO_DOCUMENTS,
@@ -52,6 +53,7 @@ class LibraryTab:
             self.picker,
             self._details,
             self._reading,
+            self._found.html,
             self._read_on,
             self._cancel,
             self._used,
@@ -78,6 +80,7 @@ class LibraryTab:
         )
         with gr.Column(visible=False) as self._details:
             self._reading = gr.HTML()
+            self._found = Found(self._session, self.picker)
             self._used = choice_list("Answer from this reading", visible=False, filterable=False)
             with gr.Row():
                 self._read_on = gr.Button("Continue reading", size="sm", scale=0, min_width=130)
@@ -137,6 +140,7 @@ class LibraryTab:
         self._used.input(self.use, self._used, self._said, **private()).then(
             self.view, looking, self._view, **private()
         )
+        self._found.wire(self.view, looking, self._view)
         confirming = [self._confirm, self._confirm_text]
         self._delete.click(self.ask_delete, self.picker, confirming, **private())
         self._keep.click(lambda: gr.Row(visible=False), None, self._confirm, **private())
@@ -187,6 +191,7 @@ class LibraryTab:
             ),
             gr.update(visible=opened is not None),
             self._progress(opened, unfinished, jobs) if opened else "",
+            self._found.shown(opened),
             gr.update(visible=unfinished is not None and not is_open),
             gr.update(visible=unfinished is not None and is_open),
             self._choices(opened),
