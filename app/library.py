@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
@@ -21,10 +20,11 @@ from itertools import islice
 
 from filelock import FileLock, Timeout
 
-from app.answering.answers import Answer, AnswerStream, Evidence, Source
+from app.answering.answers import Answer, AnswerStream, Source
 from app.answering.conversation import Turn, question_prompt
-from app.answering.evidence import OpenedText, Sentence, joined
+from app.answering.evidence import OpenedText, joined
 from app.answering.items import ThoroughAnswer
+from app.answering.places import placed
 from app.answering.thorough import OnRows, ask_thoroughly
 from app.engine import Engine
 from app.errors import Busy, InvalidSetting, NotReady, StoreFailed
@@ -286,16 +286,18 @@ class Library:
         self,
         document_id: str,
         question: str,
-        scope: Scope = Scope(),  # noqa: B008 - frozen
+        scope: Scope | None = None,
         decoding: Decoding | None = None,
         after: Turn | None = None,
     ) -> AnswerStream:
         """Answer from the state; iterate the stream for text, then `answer()` for the rest.
 
-        after: the turn that the question follows. Raises InvalidRequest or InvalidQuestion at once
-        for a question that cannot be asked.
+        scope: as far as the document's reader is, where it is not given. after: the turn that the
+        question follows. Raises InvalidRequest or InvalidQuestion at once for a question that
+        cannot be asked.
         """
         document = self.store.document(document_id)
+        scope = scope or self.reader_scope(document)
         tokenizer = self.backbone.tokenizer
         prompt = question_prompt(tokenizer, question, after)
         memory, windows = self.memory_of(document), self.settings.windows
@@ -323,14 +325,19 @@ class Library:
         self,
         document_id: str,
         question: str,
-        scope: Scope = Scope(),  # noqa: B008 - frozen
+        scope: Scope | None = None,
         on_progress: OnRows = quiet,
     ) -> ThoroughAnswer:
         """Ask every segment of the scope and list what they answer; may take minutes.
 
         Raises what `ask` raises, and InvalidQuestion for a state that has no segments to ask.
         """
+        scope = scope or self.reader_scope(self.store.document(document_id))
         return ask_thoroughly(self, document_id, question, scope, on_progress)
+
+    def reader_scope(self, document: Document) -> Scope:
+        """What the document's reader has read: the whole book where no place is set."""
+        return Scope(read_to=self.store.read_to(document.id))
 
     def scope_note(self, document: Document, scope: Scope) -> str:
         """What a person must know where more than the chapter is opened, else empty."""
@@ -345,7 +352,7 @@ class Library:
             texts = self.store.some_segments(reading, heaviest)
             pages = {p for s in texts.values() for p in (s.page_first, s.page_last)}
             labels = self.store.page_labels(reading, pages)
-            evidence = self.evidence(reading, joined(stream.sentences))
+            evidence = placed(self.store, reading, joined(stream.sentences))
         sources = [
             Source(
                 segment=number,
@@ -364,38 +371,6 @@ class Library:
     def _texts(self, reading: Reading, segments: Sequence[int]) -> list[OpenedText]:
         found = self.store.some_segments(reading, segments)
         return [OpenedText(n, found[n].start, found[n].text) for n in segments]
-
-    def evidence(self, reading: Reading, best: Sequence[Sentence]) -> list[Evidence]:
-        """Sentences with their places in the document."""
-        if not best:
-            return []
-        segments = self.store.some_segments(reading, {s.segment for s in best})
-        pages = self.store.pages(reading)
-        starts = [page.start for page in pages]
-        found = []
-        for sentence in best:
-            segment = segments[sentence.segment]
-            raw = sentence.text
-            start = segment.start + sentence.start + len(raw) - len(raw.lstrip())
-            text = raw.strip()
-            first, last = (
-                pages[bisect_right(starts, place) - 1] for place in (start, start + len(text) - 1)
-            )
-            found.append(
-                Evidence(
-                    text=text,
-                    start=start,
-                    end=start + len(text),
-                    segment=sentence.segment,
-                    chapter=segment.chapter,
-                    page_first=first.number,
-                    page_last=last.number,
-                    label_first=first.label,
-                    label_last=last.label,
-                    weight=round(sentence.weight, 4),
-                )
-            )
-        return found
 
     # List
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -25,6 +26,7 @@ class Scope:
 
     chapter: int | None = None  # this chapter alone
     as_of_chapter: int | None = None  # the book up to the end of this chapter
+    read_to: int | None = None  # what ends within so many characters: how far its reader is
 
     def check(self, chapters: int) -> None:
         """Raise InvalidQuestion for a chapter that is not there or not read yet by then."""
@@ -39,9 +41,11 @@ class Scope:
                 "reading is to stop; ask about an earlier chapter or leave one of the two out."
             )
 
-    def holds(self, chapter: int) -> bool:
-        """True for a chapter inside the scope."""
+    def holds(self, chapter: int, end: int) -> bool:
+        """True for a segment of a chapter that ends at a place of the text, if it is inside."""
         if self.chapter is not None and chapter != self.chapter:
+            return False
+        if self.read_to is not None and end > self.read_to:
             return False
         return self.as_of_chapter is None or chapter <= self.as_of_chapter
 
@@ -83,7 +87,18 @@ class StateReader:
             raise NotReady(
                 f"{document.how_far}; run `bookstate ingest` on the file again to finish."
             )
-        return [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
+        return self._holding(document, scope, chapters)
+
+    def _holding(self, document: Document, scope: Scope, chapters: Sequence[int]) -> list[int]:
+        ends = self._store.segment_ends(document.reading)
+        places = enumerate(zip(chapters, ends, strict=True))
+        found = [n for n, (chapter, end) in places if scope.holds(chapter, end)]
+        if not found:
+            raise InvalidQuestion(
+                "This lies behind the place up to which you have read; set that place further on "
+                "(`bookstate position`), or lift it (--whole-book, or the switch in the page)."
+            )
+        return found
 
     def slots(
         self, document: Document, memory: WindowMemory, segments: list[int]
@@ -136,11 +151,15 @@ class StateReader:
         """What a person must know where more than the asked chapter is opened, else empty."""
         chapters = self._store.segment_chapters(document.reading)
         scope.check(max(chapters))
-        if scope.chapter is None or memory.opens == "windows" or not document.ready:
+        if memory.opens == "windows" or not document.ready:
             return ""
-        inside = [n for n, chapter in enumerate(chapters) if scope.holds(chapter)]
-        start, end = self._kept_around(document, memory, inside)
+        if scope.chapter is None and scope.read_to is None:
+            return ""
+        inside = self._holding(document, scope, chapters)
+        start, end = self._kept_around(document, memory, inside, scope)
         first, last = chapters[0 if start is None else start + 1], chapters[end]
+        if scope.chapter is None:
+            return "" if end == inside[-1] else self._only_up_to(memory, last)
         if first == last == scope.chapter:
             return ""
         return (
@@ -148,10 +167,16 @@ class StateReader:
             f"ends: the answer is from chapters {first} to {last} together."
         )
 
+    def _only_up_to(self, memory: RecurrentMemory, chapter: int) -> str:
+        return (
+            f"This memory ({memory.kind}) keeps its state at the ends of chapters only: the answer "
+            f"is from what you have read up to the end of chapter {chapter}."
+        )
+
     def _carried(
         self, document: Document, memory: RecurrentMemory, scope: Scope, inside: list[int]
     ) -> Reading:
-        start, end = self._kept_around(document, memory, inside)
+        start, end = self._kept_around(document, memory, inside, scope)
         if scope.as_of_chapter is not None and end > inside[-1]:
             raise InvalidQuestion(
                 f"This memory ({memory.kind}) keeps no state at the end of part "
@@ -164,10 +189,23 @@ class StateReader:
         return memory.recall(opened)
 
     def _kept_around(
-        self, document: Document, memory: RecurrentMemory, inside: list[int]
+        self, document: Document, memory: RecurrentMemory, inside: list[int], scope: Scope
     ) -> tuple[int | None, int]:
-        """The kept states nearest around some segments: the one to subtract, and the end."""
+        """The kept states nearest around some segments: the one to subtract, and the end.
+
+        Where the reader has not read the whole book, the end is never behind the last segment.
+        """
         kept = self._store.carry_ends(document.reading)
+        if scope.read_to is not None:
+            read = [segment for segment in kept if inside[0] <= segment <= inside[-1]]
+            if not read:
+                raise InvalidQuestion(
+                    f"This memory ({memory.kind}) keeps its state at the ends of chapters only, "
+                    "and you have not finished one of these yet; ask again at the chapter's end, "
+                    "or read the document with the adaptive memory."
+                )
+            before = [segment for segment in kept if segment < inside[0]]
+            return (before[-1] if before and memory.subtracts else None), read[-1]
         behind = [segment for segment in kept if segment >= inside[-1]]
         if not behind:
             raise NotReady(

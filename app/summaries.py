@@ -18,7 +18,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from app.errors import NotReady
+from app.errors import InvalidQuestion, NotReady
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.state_reader import Scope, StateReader
 from app.storage.store import BOOK, Document, Summary
@@ -46,18 +46,43 @@ CONTRAST = 0.5  # weight of what the model would say without memory; docs/experi
 REFUSAL = ABSTAINED.rstrip(".").lower()
 
 
+def told_chapters(library: Library, document: Document, *, whole_book: bool = False) -> list[int]:
+    """The numbers of the chapters that a book's summary tells.
+
+    What a publisher puts around the work, such as a licence, is left out, and so is what the
+    document's reader has not finished. Raises InvalidQuestion where nothing is left.
+    """
+    chapters = list(enumerate(library.store.chapters(document.reading), start=1))
+    work = [(n, c) for n, c in chapters if c.matter == "main"] or chapters
+    read_to = None if whole_book else library.store.read_to(document.id)
+    told = [n for n, c in work if read_to is None or c.end <= read_to]
+    if not told:
+        raise InvalidQuestion(
+            "You have not finished a chapter yet, so there is nothing to summarise; set the place "
+            "up to which you have read further on, or lift it."
+        )
+    return told
+
+
 class Summarizer:
     """Makes and stores summaries of the documents of one library.
 
     `watch` is called before every token and every segment; if it raises, the summary stops. With
-    `again`, each summary is made again and replaces the stored one.
+    `again`, each summary is made again and replaces the stored one. Nothing behind the place that
+    the document's reader has reached is summarised, unless for the `whole_book`.
     """
 
     def __init__(
-        self, library: Library, watch: Callable[[], None] = quiet, *, again: bool = False
+        self,
+        library: Library,
+        watch: Callable[[], None] = quiet,
+        *,
+        again: bool = False,
+        whole_book: bool = False,
     ) -> None:
         self._library = library
         self._again = again
+        self._whole_book = whole_book
         self._made: set[tuple[str, int]] = set()
         self._watch = watch
         self._states = StateReader(library.store)
@@ -65,13 +90,8 @@ class Summarizer:
         self._adapted = library.engine.trained.summaries() if library.settings.adapters else None
 
     def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
-        """The summaries of the work's chapters, in order; missing ones are made.
-
-        What a publisher puts around the work, such as a licence, is left out.
-        """
-        chapters = self._library.store.chapters(document.reading)
-        numbers = [n for n, chapter in enumerate(chapters, start=1) if chapter.matter == "main"]
-        numbers = numbers or list(range(1, len(chapters) + 1))
+        """The summaries of `told_chapters`, in order; missing ones are made."""
+        numbers = told_chapters(self._library, document, whole_book=self._whole_book)
         count = len(numbers)
         started = perf_counter()
         for done, number in enumerate(numbers, start=1):
@@ -84,6 +104,12 @@ class Summarizer:
         self._check_ready(document)
         chapters = self._library.store.chapters(document.reading)
         Scope(chapter=number).check(len(chapters))
+        read_to = self._read_to(document)
+        if read_to is not None and chapters[number - 1].end > read_to:
+            raise InvalidQuestion(
+                f"You have not finished chapter {number} yet, so it is not summarised; set the "
+                "place up to which you have read further on, or lift it."
+            )
         if known := self._known(document, number):
             return known
         memory = self._library.memory_of(document)
@@ -94,13 +120,20 @@ class Summarizer:
         return self._keep(document, Summary(number, chapters[number - 1].title, text))
 
     def book(self, document: Document) -> Summary:
-        """The whole book's summary, from the chapters' summaries."""
+        """The whole book's summary, or the story so far, from the chapters' summaries."""
         self._check_ready(document)
-        if known := self._known(document, BOOK):
+        number, title = BOOK, document.title
+        if self._read_to(document) is not None:
+            last = told_chapters(self._library, document)[-1]
+            number, title = -last, f"{document.title}, to the end of chapter {last}"
+        if known := self._known(document, number):
             return known
         parts = [s.summary for s in self.chapters(document)]
         text = parts[0] if len(parts) == 1 else self._shortened("\n".join(filter(None, parts)))
-        return self._keep(document, Summary(BOOK, document.title, text))
+        return self._keep(document, Summary(number, title, text))
+
+    def _read_to(self, document: Document) -> int | None:
+        return None if self._whole_book else self._library.store.read_to(document.id)
 
     def _check_ready(self, document: Document) -> None:
         self._library.store.check_reading(document.reading)

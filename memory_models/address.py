@@ -192,8 +192,9 @@ def _matches(
 ) -> Tensor:
     """The same for a few windows w: the place of the best key is searched, its match computed."""
     device = queries.device
-    keys = book.keys[rows].to(device, turned.dtype)  # [w,P,T,d], exact
-    scale = book.scale[rows].to(device).float()  # [w,P,T]
+    T = int(book.lengths[rows].max())  # of these windows alone: no other one changes a bit
+    keys = book.keys[rows, :, :T].to(device, turned.dtype)  # [w,P,T,d], exact
+    scale = book.scale[rows, :, :T].to(device).float()  # [w,P,T]
     padded = torch.arange(keys.shape[2]) >= book.lengths[rows, None]
     padded = padded.to(device).unsqueeze(1)  # [w,1,T]
     per_head = []

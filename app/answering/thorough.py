@@ -22,6 +22,7 @@ import torch
 
 from app.answering.evidence import OpenedText, Sentence, rank_sentences
 from app.answering.items import Place, ThoroughAnswer, normalized, thorough_answer
+from app.answering.places import placed
 from app.errors import InvalidQuestion
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document
@@ -162,7 +163,7 @@ class _Asking:
         for _ in generate(mixture, self._tokenizer.chat.stops, decoding, trace):
             watch()
         answer = self._tokenizer.decode(trace.tokens).strip()
-        found = self._library.evidence(self._document.reading, [sentence])
+        found = placed(self._library.store, self._document.reading, [sentence])
         if not normalized(answer) or not found:
             return None
         return Place(answer, support, found[0])

@@ -1,4 +1,5 @@
-"""Commands for documents: inspect, ingest, reread, list, show, append, rename, rm."""
+"""Commands for documents: inspect, ingest, reread, list, show, append,
+position, rename, rm."""
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ from app.intake.inspection import inspect as inspect_book
 from app.intake.redividing import divide_again
 from app.intake.register import DIVISIONS, File
 from app.library import Ingested, Library
+from app.position import position_of, set_position
 from app.settings import CODED, read_settings
 
 commands = typer.Typer()
@@ -236,6 +238,35 @@ def append(
             document_id, file.read_bytes(), file.name, password=password, on_progress=on_progress
         )
         show_document(library, document, as_json=as_json)
+
+
+@commands.command()
+def position(
+    document_id: DocumentId,
+    chapter: Annotated[
+        int | None, typer.Option(help="I have read to the end of this chapter.")
+    ] = None,
+    page: Annotated[int | None, typer.Option(help="I have read to the end of this page.")] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Forget the place: answers are from the whole book.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show or set how far you have read; answers and summaries keep to it."""
+    if (chapter is not None) + (page is not None) + clear > 1:
+        raise typer.BadParameter("give one of --chapter N, --page N, --clear")
+    with opened() as library:
+        document = library.store.document(document_id)
+        if chapter is not None or page is not None or clear:
+            place = set_position(library, document, chapter=chapter, page=page)
+        else:
+            place = position_of(library, document)
+    if as_json:
+        emit({"chapter": place.chapter, "page": place.page})
+    elif place.chapter is None:
+        say(f"{document.title}: no place is set; answers are from the whole book.")
+    else:
+        say(f"{document.title}: read to chapter {place.chapter}, page {place.label}.")
 
 
 @commands.command()

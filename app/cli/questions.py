@@ -13,10 +13,15 @@ from app.cli.common import Backbone, DocumentId, Json, emit, err, opened, page_r
 from app.cli.progress import reading_bar
 from app.cli.question_file import ask_file
 from app.cli.thorough import print_thorough
+from app.position import scope_for
 from app.state_reader import Scope
+from app.storage.store import BOOK
 
 commands = typer.Typer()
 
+WholeBook = Annotated[
+    bool, typer.Option("--whole-book", help="Also what lies behind the place you have read to.")
+]
 LONGEST_SHOWN = 300  # characters of a sentence
 
 
@@ -29,6 +34,7 @@ def ask(
     ] = None,
     chapter: Annotated[int | None, typer.Option(help="Only this chapter.")] = None,
     as_of_chapter: Annotated[int | None, typer.Option(help="The book up to here.")] = None,
+    whole_book: WholeBook = False,
     conversation: Annotated[
         bool,
         typer.Option("--conversation", help="The lines of the file are turns of a conversation."),
@@ -47,7 +53,9 @@ def ask(
     if conversation and questions is None:
         raise typer.BadParameter("--conversation takes --questions FILE, whose lines are its turns")
     with opened(backbone) as library:
-        scope = Scope(chapter=chapter, as_of_chapter=as_of_chapter)
+        asked_for = Scope(chapter=chapter, as_of_chapter=as_of_chapter)
+        document = library.store.document(document_id)
+        scope = scope_for(library, document, asked_for, whole_book=whole_book)
         if questions is not None:
             note = ""
             asked = ask_file(library, document_id, questions, scope, conversation=conversation)
@@ -98,6 +106,10 @@ def summarize(
     book: Annotated[
         bool, typer.Option("--book", help="The whole book (and its chapters).")
     ] = False,
+    so_far: Annotated[
+        bool, typer.Option("--so-far", help="The story up to where you are (see `position`).")
+    ] = False,
+    whole_book: WholeBook = False,
     again: Annotated[
         bool, typer.Option("--again", help="Make summaries again and replace the stored ones.")
     ] = False,
@@ -105,12 +117,14 @@ def summarize(
     as_json: Json = False,
 ) -> None:
     """Summarise a document; a summary that is stored is not made again without --again."""
-    if (chapter is not None) + chapters + book > 1:
-        raise typer.BadParameter("give one of --chapter N, --chapters, --book")
+    if (chapter is not None) + chapters + book + so_far > 1:
+        raise typer.BadParameter("give one of --chapter N, --chapters, --book, --so-far")
+    if so_far and whole_book:
+        raise typer.BadParameter("--so-far and --whole-book contradict each other")
     from app.summaries import Summarizer  # its splitter takes a second to import
 
     with opened(backbone) as library, reading_bar(err, "Summarising") as on_progress:
-        summarizer = Summarizer(library, again=again)
+        summarizer = Summarizer(library, again=again, whole_book=whole_book)
         document = library.store.document(document_id)
         whole = None
         if chapter is not None:
@@ -118,7 +132,8 @@ def summarize(
         else:
             made = list(summarizer.chapters(document, on_progress))
             whole = None if chapters else summarizer.book(document)
-        _warn(library.scope_note(document, Scope(chapter=chapter)))
+        asked = scope_for(library, document, Scope(chapter=chapter), whole_book=whole_book)
+        _warn(library.scope_note(document, asked))
         if as_json:
             summaries = [
                 {"chapter": s.chapter, "title": s.title, "summary": s.summary} for s in made
@@ -128,4 +143,5 @@ def summarize(
         for s in made:
             say(f"{s.chapter}. {s.title}\n{indent(s.summary, '   ')}\n")
         if whole:
-            say(f"The book\n{indent(whole.summary, '   ')}")
+            title = "The book" if whole.chapter == BOOK else whole.title
+            say(f"{title}\n{indent(whole.summary, '   ')}")

@@ -14,7 +14,7 @@ from app.library import Library, Stopped
 from app.line.line import Line
 from app.line.work import HERE, Away, Visitor, Work, always_here
 from app.storage.store import BOOK, Document, Summary
-from app.summaries import Summarizer
+from app.summaries import Summarizer, told_chapters
 
 
 class _Summary(Work):
@@ -40,6 +40,7 @@ class Summing:
     """Summaries of one document for one visitor.
 
     should_end: raises Stopped once no more should be made. again: stored ones are replaced.
+    whole_book: what the document's reader has not reached is summarised, too.
     """
 
     def __init__(
@@ -52,13 +53,15 @@ class Summing:
         away: Away = always_here,
         *,
         again: bool = False,
+        whole_book: bool = False,
     ) -> None:
+        self._whole_book = whole_book
         self._library = library
         self._line = line
         self._document = document
         self._who = visitor, away
         self._should_end = should_end
-        self._summarizer = Summarizer(library, self._watch, again=again)
+        self._summarizer = Summarizer(library, self._watch, again=again, whole_book=whole_book)
         self._work: _Summary | None = None
 
     async def make(self, number: int) -> AsyncGenerator[bool]:
@@ -84,7 +87,9 @@ class Summing:
         """The summary of a chapter or of the book; others have their turns between its chapters."""
         wanted = [number]
         if number == BOOK:
-            wanted = await run_sync(every_summary, self._library, self._document)
+            wanted = await run_sync(
+                partial(every_summary, whole_book=self._whole_book), self._library, self._document
+            )
         for part in wanted:
             async with aclosing(self.make(part)) as making:
                 async for _ in making:
@@ -104,7 +109,6 @@ class Summing:
         return self._summarizer.chapter(self._document, number)
 
 
-def every_summary(library: Library, document: Document) -> list[int]:
+def every_summary(library: Library, document: Document, *, whole_book: bool = False) -> list[int]:
     """The numbers of a document's summaries, in the order in which they are made."""
-    chapters = library.store.chapters(document.reading)
-    return [*range(1, len(chapters) + 1), BOOK]
+    return [*told_chapters(library, document, whole_book=whole_book), BOOK]

@@ -93,10 +93,23 @@ def _accounts(db: Database) -> None:
 
 @migrations(name="0008_matter_and_warnings")
 def _matter_and_warnings(db: Database) -> None:
-    """What of a text is not the work itself, and what of a file could not be read."""
+    """What is not the work itself, and what could not be read."""
     db.execute("ALTER TABLE chapters ADD COLUMN matter TEXT NOT NULL DEFAULT 'main'")
     db.execute("ALTER TABLE texts ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]'")
 
+
+@migrations(name="0009_positions")
+def _positions(db: Database) -> None:
+    """How far the reader of a document is."""
+    db.execute(_POSITIONS)
+
+
+_POSITIONS = """
+CREATE TABLE positions (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    read_to INTEGER NOT NULL CHECK (read_to > 0), updated_at TEXT NOT NULL
+) STRICT
+"""
 
 _ACCOUNTS = """
 CREATE TABLE accounts (

@@ -172,6 +172,13 @@ class ReadingStore(TextStore, StateStore):
         )
         return [row[0] for row in rows]
 
+    def segment_ends(self, reading: Reading) -> list[int]:
+        """Where every segment ends in the text, in order."""
+        rows = self.db.execute(
+            "SELECT end FROM segments WHERE reading_id = ? ORDER BY number", [reading.id]
+        )
+        return [row[0] for row in rows]
+
     def tokens_done(self, reading: Reading) -> int:
         """Tokens of the segments that have been read."""
         row = self.db.execute(

@@ -4,7 +4,9 @@
     documents 1-n sources 1-1 originals (the bytes of the files)
               1-n texts 1-n chapters | pages
               1-n readings (of one text each; one is in use) 1-n segments | states | jobs
-              1-n chats 1-n messages,  1-n summaries (chapter 0 is the whole book)
+              1-n chats 1-n messages,  1-n summaries (chapter 0 is the whole book, and -n the story
+                                                     to the end of chapter n)
+              1-1 positions (how far its reader is)
 
 Chapters and pages are numbered from 1, segments and sources from 0. Times are ISO-8601 UTC.
 """
@@ -15,6 +17,7 @@ from app.storage.accounts import Account, AccountStore
 from app.storage.activity import BOOK, ActivityStore, Chat, Job, Message, Summary
 from app.storage.database import now
 from app.storage.documents import DocumentStore
+from app.storage.positions import PositionStore
 from app.storage.records import LONGEST_TITLE, Document, Reading, StoredSegment
 from app.storage.states import state_heading
 from app.storage.texts import DocumentText
@@ -37,5 +40,5 @@ __all__ = [
 ]
 
 
-class Store(DocumentStore, ActivityStore, AccountStore):
+class Store(DocumentStore, ActivityStore, AccountStore, PositionStore):
     """All operations on the database: documents, readings, states, jobs, chats and summaries."""

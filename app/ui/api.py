@@ -6,6 +6,7 @@ derives the API's documentation from them.
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from app.answering.answers import Answer
 from app.cli.documents_json import document_json
 from app.errors import REFUSALS
 from app.library import Stopped
+from app.position import scope_for
 from app.state_reader import Scope
 from app.storage.store import Document
-from app.ui.arguments import text, whole
+from app.ui.arguments import flag, text, whole
 from app.ui.inputs import upload_box
 from app.ui.session import Session
 
@@ -105,6 +107,7 @@ class Api:
         question: str,
         chapter: int = 0,
         as_of_chapter: int = 0,
+        whole_book: bool = False,
         request: gr.Request | None = None,
     ) -> AsyncIterator[str | dict[str, Any]]:
         """Stream an answer's text as it grows, then the whole answer with its sources.
@@ -115,8 +118,12 @@ class Api:
         try:
             question = text("question", question)
             until = whole("as_of_chapter", as_of_chapter)
-            scope = Scope(whole("chapter", chapter) or None, until or None)
+            asked = Scope(whole("chapter", chapter) or None, until or None)
+            lifted = flag("whole_book", whole_book)
             document = await run_sync(self._finished, text("id", id))
+            scope = await run_sync(
+                partial(scope_for, whole_book=lifted), self._session.library, document, asked
+            )
             await run_sync(generations.check, document.id, question, scope)
             visitor = self._session.visitor(request)
             async with self._session.heard(request) as away:
@@ -141,14 +148,20 @@ class Api:
         yield _answered(generation.answer)
 
     async def summarize(
-        self, id: str, chapter: int = 0, request: gr.Request | None = None
+        self,
+        id: str,
+        chapter: int = 0,
+        whole_book: bool = False,
+        request: gr.Request | None = None,
     ) -> dict[str, Any]:
-        """The summary of one chapter; chapter 0 is the whole book."""
+        """The summary of one chapter; chapter 0 is the book, as far as its reader is."""
         try:
             chapter = whole("chapter", chapter)
+            lifted = flag("whole_book", whole_book)
             document = await run_sync(self._finished, text("id", id))
             async with self._session.heard(request) as away:
-                made = await self._session.summing(document, request, away).all_for(chapter)
+                summing = self._session.summing(document, request, away, whole_book=lifted)
+                made = await summing.all_for(chapter)
         except Stopped as error:
             raise gr.Error("The summary was stopped; ask again.", **QUIET) from error
         except REFUSALS as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from inspect import Parameter, signature
 from typing import Any
 
 import gradio as gr
@@ -44,6 +45,13 @@ def whole(name: str, value: Any) -> int:
             f"{name!r} must be a whole number, but it is {_kind(value)}; send a number such as 3."
         )
     return int(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """The value of an argument that is true or false; nothing is false. Raises InvalidArgument."""
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise InvalidArgument(f"{name!r} must be true or false, but it is {_kind(value)}.")
 
 
 def _kind(value: Any) -> str:
@@ -119,8 +127,10 @@ class CheckedBlocks(gr.Blocks):
     ) -> Any:
         """The components' values as the handlers take them. Raises gr.Error."""
         takes, given = len(block_fn.inputs), len(inputs)
-        if given < takes:
+        missing = _defaults(block_fn.fn)[given:takes]
+        if any(value is Parameter.empty for value in missing) or given + len(missing) < takes:
             raise _refusal(f"{block_fn.api_name} takes {takes} values, but got {given}; send all.")
+        inputs = [*inputs, *missing]  # what programs of before an argument do not know of
         try:
             return await super().preprocess_data(block_fn, inputs, *more, **named)
         except GradioError:
@@ -132,6 +142,12 @@ class CheckedBlocks(gr.Blocks):
                 f"{block_fn.api_name} was given a value that it cannot take ({why}); the page of "
                 "the API says what it takes."
             ) from error
+
+
+def _defaults(act: Any) -> list[Any]:
+    """The default of each argument that a request gives, or `Parameter.empty`."""
+    given = signature(act).parameters.values()
+    return [p.default for p in given if p.name not in ("self", "request")]
 
 
 def _refusal(why: str) -> GradioError:

@@ -141,7 +141,8 @@ class Replies:
             if generation.stopped:
                 raise Stopped
 
-        summarizer = Summarizer(self._library, watch)
+        lifted = generation.wish.scope.read_to is None
+        summarizer = Summarizer(self._library, watch, whole_book=lifted)
         try:
             made = summarizer.chapter(document, chapter) if chapter else summarizer.book(document)
         except Stopped:

@@ -32,6 +32,7 @@ from app.ui.session import Session, private
 from app.ui.tabs.chat_tab import ChatTab
 from app.ui.tabs.library_tab import LibraryTab
 from app.ui.tabs.memory_tab import MemoryTab
+from app.ui.tabs.place import Place
 from app.ui.tabs.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme
 from app.ui.visitors import Visiting, show_visitor
@@ -88,12 +89,13 @@ def _build(session: Session) -> CheckedBlocks:
                 blocks.load(show_visitor, None, visitor, **private(queue=False))
             with gr.Column(scale=2, min_width=260):
                 picker = choice_list("Open document")
+        place = Place(session, picker)
         with gr.Tab("Library"):
             LibraryTab(session, picker).on_open(blocks)
         with gr.Tab("Chat"):
-            chat = ChatTab(session, picker)
+            chat = ChatTab(session, picker, place.lifted)
         with gr.Tab("Summaries") as summaries:
-            SummariesTab(session, picker).on_open(summaries)
+            SummariesTab(session, picker, place).on_open(summaries)
         with gr.Tab("Memory") as memory:
             MemoryTab(session, picker, chat.chat).on_open(memory)
     blocks.queue(default_concurrency_limit=8, max_size=MOST_QUEUED)

@@ -139,12 +139,20 @@ class Session:
         return watch
 
     def summing(
-        self, document: Document, request: gr.Request | None, away: Away, *, again: bool = False
+        self,
+        document: Document,
+        request: gr.Request | None,
+        away: Away,
+        *,
+        again: bool = False,
+        whole_book: bool = False,
     ) -> Summing:
         """What makes summaries of a document for the sender of a request."""
         line, should_end = self.generations.line, self.begin_summary(document.id)
         who = self.visitor(request), away
-        return Summing(self.library, line, document, should_end, *who, again=again)
+        return Summing(
+            self.library, line, document, should_end, *who, again=again, whole_book=whole_book
+        )
 
     def stop_summary(self, document_id: str | None) -> None:
         """End the summary that is being made of a document; it is not kept."""

@@ -217,22 +217,36 @@ def _source(source: Mapping[str, Any], chapters: Sequence[Chapter], *, is_first:
 
 
 def summaries_html(
-    document: Document, chapters: Sequence[Chapter], made: Mapping[int, Summary]
+    document: Document,
+    chapters: Sequence[Chapter],
+    made: Mapping[int, Summary],
+    read_to: int | None = None,
 ) -> str:
-    """The book's summary, then every chapter with its summary or a remark that there is none."""
-    whole = made.get(BOOK)
-    blocks = [_summary("The book", whole.summary if whole else "")]
+    """The book's summary, then every chapter with its summary or a remark that there is none.
+
+    read_to: how far its reader is; the story so far then stands for the book's summary.
+    """
+    finished = [n for n, c in enumerate(chapters, 1) if read_to is None or c.end <= read_to]
+    last = finished[-1] if finished else 0
+    whole = made.get(BOOK if read_to is None else -last)
+    title = "The book" if read_to is None else f"The story so far, to the end of chapter {last}"
+    blocks = [_summary(title, whole.summary if whole else "")] if finished else []
     for number, chapter in enumerate(chapters, start=1):
+        if number not in finished:
+            blocks.append(
+                _summary(f"{number}. {chapter.title}", "", "you have not finished it yet")
+            )
+            continue
         found = made.get(number)
         blocks.append(_summary(f"{number}. {chapter.title}", found.summary if found else ""))
     return f'<div class="bs-title">{escape(document.title)}</div>{"".join(blocks)}'
 
 
-def _summary(title: str, text: str) -> str:
+def _summary(title: str, text: str, missing: str = "not summarised yet") -> str:
     body = (
         f'<div class="bs-text">{escape(text)}</div>'
         if text
-        else '<div class="bs-note">not summarised yet</div>'
+        else f'<div class="bs-note">{missing}</div>'
     )
     return f'<div class="bs-summary"><h4>{escape(title)}</h4>{body}</div>'
 

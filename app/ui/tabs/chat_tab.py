@@ -13,8 +13,9 @@ from anyio.to_thread import run_sync
 from app.answering.lists import asks_for_all
 from app.errors import REFUSALS
 from app.line.work import Bell
+from app.position import scope_for
 from app.state_reader import Scope
-from app.storage.store import Message
+from app.storage.store import Document, Message
 from app.ui.generations import Generation, last_turn
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
@@ -39,9 +40,12 @@ PLACEHOLDER = "Ask a question about this book."
 class ChatTab:
     """Components of the tab and what they do."""
 
-    def __init__(self, session: Session, picker: gr.Dropdown) -> None:
+    def __init__(
+        self, session: Session, picker: gr.Dropdown, lifted: gr.Checkbox | None = None
+    ) -> None:
         self._session = session
         self._picker = picker
+        self._lifted = lifted or gr.Checkbox(visible=False)  # whether to ignore the reader's place
         self.chat = gr.State(None)  # id of the chat that is open
         self._fresh = gr.State(False)  # the next question begins a new topic
         with gr.Row():
@@ -104,7 +108,8 @@ class ChatTab:
             self._chapter = choice_list("Chapter", visible=False, scale=3, min_width=220)
 
     def _wire(self) -> None:
-        asking = [self._picker, self.chat, self._question, self._part, self._chapter, self._fresh]
+        scope = [self._part, self._chapter, self._lifted]
+        asking = [self._picker, self.chat, self._question, *scope[:2], self._fresh, self._lifted]
         follow: dict[str, Any] = {
             "fn": self.follow,
             "inputs": [self._picker, self.chat],
@@ -123,7 +128,7 @@ class ChatTab:
         following = [asked.then(**follow)]
         every = self._every.click(
             self.ask_every_page,
-            [self._picker, self.chat, self._part, self._chapter],
+            [self._picker, self.chat, *scope],
             [self.chat, self._said],
             **private(queue=False),
         )
@@ -245,14 +250,15 @@ class ChatTab:
         part: str,
         chapter: int | None,
         fresh: bool = False,
+        lifted: bool = False,
         request: gr.Request | None = None,
     ) -> list[Any]:
         """Put a question in line; a new chat begins with its first question."""
         generations = self._session.generations
-        scope = _scope(part, chapter)
         begun = None
         try:
             document = self._session.ready(document_id)
+            scope = self._scope(document, part, chapter, lifted)
             if chat_id is None:
                 generations.check(document.id, question, scope)  # before a chat is stored
                 chat_id = begun = generations.start_chat(document.id, question)
@@ -271,6 +277,7 @@ class ChatTab:
         chat_id: int | None,
         part: str,
         chapter: int | None,
+        lifted: bool = False,
         request: gr.Request | None = None,
     ) -> list[Any]:
         """Ask the chat's last question of every page."""
@@ -281,11 +288,18 @@ class ChatTab:
             turn = last_turn(messages)
             if turn is None:
                 return [gr.skip(), note("Ask a question first.", "warning")]
-            scope, who = _scope(part, chapter), self._who(request)
+            scope, who = self._scope(document, part, chapter, lifted), self._who(request)
             generations.start(document.id, turn.question, scope, chat_id, every_page=True, **who)
         except REFUSALS as error:
             return [gr.skip(), note(str(error), "warning")]
         return [chat_id, ""]
+
+    def _scope(self, document: Document, part: str, chapter: int | None, lifted: bool) -> Scope:
+        asked = Scope(
+            chapter=chapter if part == ONLY else None,
+            as_of_chapter=chapter if part == UP_TO else None,
+        )
+        return scope_for(self._session.library, document, asked, whole_book=lifted)
 
     def _who(self, request: gr.Request | None) -> dict[str, Any]:
         return {"visitor": self._session.visitor(request), "away": self._session.page(request)}
@@ -359,13 +373,6 @@ class ChatTab:
     def stop(self, chat_id: int | None) -> None:
         """Stop generating; the text so far is kept."""
         self._session.generations.stop_chat(self._session.own_chat(chat_id))
-
-
-def _scope(part: str, chapter: int | None) -> Scope:
-    return Scope(
-        chapter=chapter if part == ONLY else None,
-        as_of_chapter=chapter if part == UP_TO else None,
-    )
 
 
 def _bubble(message: Message) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -12,9 +13,9 @@ from anyio.to_thread import run_sync
 from app.errors import REFUSALS
 from app.library import Stopped
 from app.line.summing import every_summary
-from app.storage.store import BOOK
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
+from app.ui.tabs.place import Place
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
 
 WAITS = "Waits for its turn:"
@@ -24,9 +25,11 @@ STOPPED = "Stopped. The summaries that were finished are kept."
 class SummariesTab:
     """Components of the tab and what they do."""
 
-    def __init__(self, session: Session, picker: gr.Dropdown) -> None:
+    def __init__(self, session: Session, picker: gr.Dropdown, place: Place | None = None) -> None:
         self._session = session
         self._picker = picker
+        self._lifted = place.lifted if place else gr.Checkbox(visible=False)
+        self._place_changes = place.changes if place else []
         with gr.Row(elem_classes="bs-actions"):
             self._chapter = choice_list("Chapter", scale=3, min_width=220)
             self._one = gr.Button("Summarise this chapter", scale=1, min_width=150, size="sm")
@@ -49,17 +52,22 @@ class SummariesTab:
             "trigger_mode": "once",
             **private(),
         }
-        one, every = [self._picker, self._chapter, self._again], [self._picker, self._again]
+        one = [self._picker, self._chapter, self._again, self._lifted]
+        every = [self._picker, self._again, self._lifted]
+        looking = [self._picker, self._lifted]
         self._one.click(self.summarise_one, one, **speaking)
         self._all.click(self.summarise_all, every, **speaking)
         self._stop.click(self.stop, self._picker, self._said, **private(queue=False))
         self._picker.change(
             self.open_document, self._picker, [self._chapter, self._said, self._shown], **private()
         )
+        self._lifted.change(self.shown, looking, self._shown, **private())
+        for change in self._place_changes:
+            change.then(self.shown, looking, self._shown, **private())
 
     def on_open(self, tab: gr.Tab) -> None:
         """Show the latest stored summaries when the tab is opened."""
-        tab.select(self.shown, self._picker, self._shown, **private())
+        tab.select(self.shown, [self._picker, self._lifted], self._shown, **private())
 
     def open_document(self, document_id: str | None) -> list[Any]:
         """The document's chapters and summaries."""
@@ -72,63 +80,70 @@ class SummariesTab:
             self.shown(document_id),
         ]
 
-    def shown(self, document_id: str | None) -> str:
-        """All chapters with their stored summaries."""
+    def shown(self, document_id: str | None, lifted: bool = False) -> str:
+        """All chapters with their stored summaries, as far as the document's reader is."""
         document = self._session.find(document_id)
         if document is None:
             return note(NOT_OPEN)
         store = self._session.library.store
         chapters, made = store.chapters(document.reading), store.summaries(document)
-        return summaries_html(document, chapters, made)
+        read_to = None if lifted else store.read_to(document.id)
+        return summaries_html(document, chapters, made, read_to)
 
     async def summarise_one(
         self,
         document_id: str | None,
         chapter: int | None,
         again: bool = False,
+        lifted: bool = False,
         request: gr.Request | None = None,
     ) -> AsyncIterator[list[Any]]:
         """Make one chapter's summary if it is missing; with `again`, in any case."""
-        async for shown in self._make(document_id, [chapter or 1], again, request):
+        async for shown in self._make(document_id, [chapter or 1], again, lifted, request):
             yield shown
 
     async def summarise_all(
         self,
         document_id: str | None,
         again: bool = False,
+        lifted: bool = False,
         request: gr.Request | None = None,
     ) -> AsyncIterator[list[Any]]:
         """Make missing summaries: the chapters', then the book's; with `again`, make all."""
-        wanted = await run_sync(self._all_of, document_id)
-        async for shown in self._make(document_id, wanted, again, request):
+        async for shown in self._make(document_id, [], again, lifted, request):
             yield shown
 
-    def _all_of(self, document_id: str | None) -> list[int]:
-        document = self._session.find(document_id)
-        return every_summary(self._session.library, document) if document else [BOOK]
-
     async def _make(
-        self, document_id: str | None, wanted: list[int], again: bool, request: gr.Request | None
+        self,
+        document_id: str | None,
+        wanted: list[int],
+        again: bool,
+        lifted: bool,
+        request: gr.Request | None,
     ) -> AsyncIterator[list[Any]]:
+        """Make the wanted summaries, or all that are told for an empty list."""
         idle, stoppable = gr.update(interactive=False), gr.update(interactive=True)
         try:
             document = await run_sync(self._session.ready, document_id)
             away = self._session.page(request)
-            summing = self._session.summing(document, request, away, again=again)
+            summing = self._session.summing(document, request, away, again=again, whole_book=lifted)
+            wanted = wanted or await run_sync(
+                partial(every_summary, whole_book=lifted), self._session.library, document
+            )
             for place, number in enumerate(wanted, start=1):
                 what = f"chapter {number}" if number else "the book"
                 words = f"Summarising {what} ({place} of {len(wanted)}) …"
-                shown = await run_sync(self.shown, document.id)
+                shown = await run_sync(self.shown, document.id, lifted)
                 async with aclosing(summing.make(number)) as making:
                     async for begun in making:
                         yield [note(words if begun else f"{WAITS} {words}"), shown, stoppable]
         except Stopped:
-            yield [note(STOPPED, "good"), await run_sync(self.shown, document.id), idle]
+            yield [note(STOPPED, "good"), await run_sync(self.shown, document.id, lifted), idle]
             return
         except REFUSALS as error:
             yield [note(str(error), "warning"), gr.skip(), idle]
             return
-        yield [note("Done.", "good"), await run_sync(self.shown, document.id), idle]
+        yield [note("Done.", "good"), await run_sync(self.shown, document.id, lifted), idle]
 
     def stop(self, document_id: str | None) -> str:
         """Stop at once; the unfinished summary is not kept."""

@@ -45,6 +45,7 @@ NAMES = (
     "0006_checksums_of_states",
     "0007_accounts",
     "0008_matter_and_warnings",
+    "0009_positions",
 )
 
 

@@ -61,7 +61,7 @@ def called(served: str, name: str, data: list[Any]) -> str:
         ("ask", [ID, "Who?", 0, True], "'as_of_chapter' must be a whole number"),
         ("ask", [ID, "Who?", 1.5, 0], "but it is 1.5"),
         ("ask", [ID, "Who?", 10**30, 0], "is not there"),
-        ("ask", [ID], "ask takes 4 values, but got 1"),
+        ("ask", [ID], "ask takes 5 values, but got 1"),
         ("summarize", [ID, {}], "'chapter' must be a whole number"),
         ("summarize", [5, 1], "'id' must be text"),
         ("add_document", [5, "", "", ""], "a value that it cannot take"),
