@@ -182,6 +182,14 @@ class TextStore(DatabaseFile):
             tuple(json.loads(warnings)),
         )
 
+    def text_part(self, reading: Reading, start: int, end: int) -> str:
+        """The characters start <= c < end of the text of a reading."""
+        row = self.db.execute(
+            "SELECT substr(text, ?, ?) FROM texts WHERE id = ?",
+            [start + 1, end - start, reading.text_id],
+        ).fetchone()
+        return str(row[0])
+
     def newest_text(self, document_id: str) -> tuple[int, int]:
         """(number, parser) of the text with the most files; of these, by the newest parsers."""
         self.check_there(document_id)

@@ -33,6 +33,7 @@ from app.ui.tabs.chat_tab import ChatTab
 from app.ui.tabs.library_tab import LibraryTab
 from app.ui.tabs.memory_tab import MemoryTab
 from app.ui.tabs.place import Place
+from app.ui.tabs.read_tab import ReadTab
 from app.ui.tabs.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme
 from app.ui.visitors import Visiting, show_visitor
@@ -90,14 +91,18 @@ def _build(session: Session) -> CheckedBlocks:
             with gr.Column(scale=2, min_width=260):
                 picker = choice_list("Open document")
         place = Place(session, picker)
-        with gr.Tab("Library"):
-            LibraryTab(session, picker).on_open(blocks)
-        with gr.Tab("Chat"):
-            chat = ChatTab(session, picker, place.lifted)
-        with gr.Tab("Summaries") as summaries:
-            SummariesTab(session, picker, place).on_open(summaries)
-        with gr.Tab("Memory") as memory:
-            MemoryTab(session, picker, chat.chat).on_open(memory)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Library", id="library"):
+                LibraryTab(session, picker).on_open(blocks)
+            with gr.Tab("Chat", id="chat"):
+                chat = ChatTab(session, picker, place.lifted)
+            with gr.Tab("Read", id="read"):
+                read = ReadTab(session, picker, place)
+            with gr.Tab("Summaries", id="summaries") as summaries:
+                SummariesTab(session, picker, place).on_open(summaries)
+            with gr.Tab("Memory", id="memory") as memory:
+                MemoryTab(session, picker, chat.chat).on_open(memory)
+        read.on_open(blocks, tabs)
     blocks.queue(default_concurrency_limit=8, max_size=MOST_QUEUED)
     blocks._queue.pending_messages_per_session.max_size = MOST_QUEUED
     return blocks

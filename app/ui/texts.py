@@ -120,26 +120,26 @@ def bubble(message: Message) -> str:
     if not message.evidence:
         return text
     if message.text in (NOT_FOUND, PASSAGES):
-        quotes = "".join(_quote(e, "") for e in message.evidence[:QUOTES])
+        quotes = "".join(_quote(e, "", message.reading_id) for e in message.evidence[:QUOTES])
         lead = text if message.text == PASSAGES else f"{text} {CLOSEST}"
         return f"{lead}{quotes}"
     if message.items:
-        return f"{text}{items_html(message.items)}"
+        return f"{text}{items_html(message.items, message.reading_id)}"
     word = message.word or "guess"
     said = f"Perhaps: {text}" if word == "guess" else text
     place = escape(pages(message.evidence[0]))
-    first = _quote(message.evidence[0], message.text)
+    first = _quote(message.evidence[0], message.text, message.reading_id)
     return f'{said} <span class="bs-sure">({WORDS[word]}, {place})</span>{first}'
 
 
-def items_html(items: Sequence[Mapping[str, Any]]) -> str:
+def items_html(items: Sequence[Mapping[str, Any]], reading_id: str = "") -> str:
     """A list of answers in the order of the book, each with the sentences that it is from."""
     rows = []
     for item in items:
         places = item["evidence"]
         count = f" ({item['count']} times)" if item["count"] > 1 else ""
         where = ", ".join(dict.fromkeys(pages(place) for place in places))
-        quotes = "".join(_quote(place, str(item["answer"])) for place in places)
+        quotes = "".join(_quote(place, str(item["answer"]), reading_id) for place in places)
         rows.append(
             f"<details><summary><b>{escape(str(item['answer']))}</b>{count} "
             f"<small>{escape(where)}</small></summary>{quotes}</details>"
@@ -157,15 +157,26 @@ def waiting_html(question: str) -> str:
     return f'{escape(question)} <span class="bs-chip">waits for its turn</span>'
 
 
-def _quote(evidence: Mapping[str, Any], answer: str) -> str:
-    """A sentence with the answer's words marked, and its page."""
+def _quote(evidence: Mapping[str, Any], answer: str, reading_id: str) -> str:
+    """A sentence with the answer's words marked, and its page as a link into the text."""
     line = shortened(_plain_quote(evidence), LONGEST_QUOTE)
     words = set(words_of(answer))
     parts = (
         f"<mark>{escape(part)}</mark>" if part.lower() in words else escape(part)
         for part in _PARTS.split(line)
     )
-    return f"<blockquote>“{''.join(parts)}” <small>{escape(pages(evidence))}</small></blockquote>"
+    return (
+        f"<blockquote>“{''.join(parts)}” <small>{_cited(evidence, reading_id)}</small></blockquote>"
+    )
+
+
+def _cited(place: Mapping[str, Any], reading_id: str) -> str:
+    """The pages of a place; a link to it where it is known which reading it is from."""
+    words = escape(pages(place))
+    if not reading_id or "start" not in place:
+        return words
+    span = f"{int(place['start'])}-{int(place['end'])}"
+    return f'<a href="#read={escape(reading_id)}:{span}">{words}</a>'
 
 
 def _plain_quote(evidence: Mapping[str, Any]) -> str:
@@ -180,7 +191,8 @@ def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
     parts = [] if message.confidence is None else [_confidence(message.confidence)]
     if message.evidence:
         quotes = (
-            f'<li>“{escape(_plain_quote(e))}” <span class="bs-place">{escape(pages(e))}</span></li>'
+            f"<li>“{escape(_plain_quote(e))}” "
+            f'<span class="bs-place">{_cited(e, message.reading_id)}</span></li>'
             for e in message.evidence
         )
         parts.append(f'<ol class="bs-quotes">{"".join(quotes)}</ol>')

@@ -95,6 +95,16 @@ CSS = """
 .bs-text { white-space: pre-line; line-height: 1.55; margin: 8px 0 4px; max-width: 72ch;
   font-family: Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif;
   overflow-wrap: anywhere; max-height: 22em; overflow-y: auto; }
+.bs-hidden { position: absolute !important; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%); }
+.bs-leaf { line-height: 1.6; max-width: 68ch; margin: 0 auto; overflow-wrap: anywhere;
+  font-family: Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif; }
+.bs-leaf p { margin: 0 0 0.9em; white-space: pre-line; }
+.bs-leaf mark { background: color-mix(in srgb, var(--color-accent) 30%, transparent);
+  color: inherit; scroll-margin: 30vh; }
+.bs-page { float: left; margin-left: -4.2em; width: 3.6em; text-align: right; font-size: 0.75rem;
+  font-family: var(--font); color: var(--body-text-color-subdued); }
+@media (max-width: 900px) { .bs-page { float: none; margin: 0 0.4em 0 0; width: auto; } }
 .bs-summary { border-top: 1px solid var(--border-color-primary); padding: 10px 0; }
 .bs-summary .bs-text { max-height: none; }
 .bs-summary h4 { margin: 0 0 2px; font-size: 1rem; overflow-wrap: anywhere; }

@@ -32,17 +32,17 @@ class Place:
                 label=LIFT, visible=False, scale=3, min_width=220, elem_classes="bs-plain"
             )
         self._said = gr.HTML()
-        self._view = [self._row, self._chapter, self._page, self.lifted, self._said]
+        self.view = [self._row, self._chapter, self._page, self.lifted, self._said]
         self._wire()
 
     def _wire(self) -> None:
-        self._picker.change(self.show_place, self._picker, self._view, **private())
+        self._picker.change(self.show_place, self._picker, self.view, **private())
         self.changes = [
             self._chapter.input(
-                self.read_to_chapter, [self._picker, self._chapter], self._view, **private()
+                self.read_to_chapter, [self._picker, self._chapter], self.view, **private()
             ),
             self._page.submit(
-                self.read_to_page, [self._picker, self._page], self._view, **private()
+                self.read_to_page, [self._picker, self._page], self.view, **private()
             ),
         ]
 
@@ -62,7 +62,7 @@ class Place:
         """Note that the document was read to the end of a page, by what is printed on it."""
         document = self._session.find(document_id)
         if document is None or not label.strip():
-            return [gr.skip()] * len(self._view)
+            return [gr.skip()] * len(self.view)
         pages = self._session.library.store.pages(document.reading)
         named = [p.number for p in pages if p.label == label.strip()]
         if not named:

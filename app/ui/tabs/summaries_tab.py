@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from anyio.to_thread import run_sync
 
-from app.errors import REFUSALS
+from app.errors import REFUSALS, UnknownDocument
 from app.library import Stopped
 from app.line.summing import every_summary
 from app.ui.inputs import choice_list
@@ -87,7 +87,10 @@ class SummariesTab:
             return note(NOT_OPEN)
         store = self._session.library.store
         chapters, made = store.chapters(document.reading), store.summaries(document)
-        read_to = None if lifted else store.read_to(document.id)
+        try:
+            read_to = None if lifted else store.read_to(document.id)
+        except UnknownDocument:  # it was deleted just now
+            return note(NOT_OPEN)
         return summaries_html(document, chapters, made, read_to)
 
     async def summarise_one(
