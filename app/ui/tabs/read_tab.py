@@ -22,15 +22,13 @@ SHORTEST_SEARCH = 2  # characters
 # A citation is a link such as #read=ID:120-180, and a document one such as #open=ID. The address
 # holds where one is, so that reload, back and bookmarks work; the last open document opens again.
 FOLLOW_LINKS = """() => {
-  const go = () => {
-    const box = document.querySelector('#goto textarea, #goto input');
-    const place = location.hash.slice(1) || 'open=' + (localStorage.getItem('bookstate') || '');
-    if (!box || !/^(read|open)=./.test(place)) return;
-    box.value = decodeURIComponent(place);
-    box.dispatchEvent(new Event('input', {bubbles: true}));
-  };
+  const go = () => document.querySelector('#goto')?.click();
   window.addEventListener('hashchange', go);
   setTimeout(go, 50);
+}"""
+PLACE = """(_, selected) => {
+  const place = location.hash.slice(1) || 'open=' + (localStorage.getItem('bookstate') || '');
+  return [decodeURIComponent(place), selected];
 }"""
 REMEMBER = """(id) => {
   if (!id) return;
@@ -85,13 +83,15 @@ class ReadTab:
 
     def on_open(self, blocks: gr.Blocks, tabs: gr.Tabs) -> None:
         """Follow links into the text, and remember in the page's address what is open."""
-        goto = gr.Textbox(elem_id="goto", elem_classes="bs-hidden", container=False)
+        place = gr.Textbox(visible=False)
+        goto = gr.Button("Go", elem_id="goto", elem_classes="bs-hidden")
         blocks.load(None, js=FOLLOW_LINKS)
         self._picker.change(None, self._picker, None, js=REMEMBER)
-        goto.input(
+        goto.click(
             self.follow,
-            [goto, self._picker],
+            [place, self._picker],
             [self._picker, tabs, *self._view],
+            js=PLACE,
             **private(queue=False, trigger_mode="always_last"),
         ).then(None, js=SHOW_MARK)
 
