@@ -101,7 +101,8 @@ def _read_zip(data: bytes, name: str) -> Book:
             return read_epub(data, name)
         if media_type.startswith(b"application/vnd.oasis.opendocument"):
             raise _unsupported(name, "OpenDocument", "DOCX or PDF")
-    if CONTAINER in archive.names:
+    listed = any(member.lower().endswith(".opf") for member in archive.names)
+    if CONTAINER in archive.names or (what == "EPUB" and listed):
         return read_epub(data, name)
     if main_part(archive) in archive.names:
         return read_docx(data, name)

@@ -92,7 +92,7 @@ def test_content_decides_before_the_name(data, name, format_):
          TooLarge, "nested"),
         (b"<!doctype html>" + b"<div>" * 20_000, "a.html", TooLarge, "nested"),
         (pdf(["x"]).replace(b"(x)", b"(x)" + b"[" * 2000), "a.pdf", DamagedDocument, "nested"),
-        (epub({}, extra={"META-INF/container.xml": "<broken"}), "a.epub", DamagedDocument, "XML"),
+        (epub({}, extra={"META-INF/container.xml": "<broken"}), "a.epub", DamagedDocument, "spine"),
         (epub({}), "a.epub", DamagedDocument, "spine"),
         (zipped({"mimetype": "application/epub+zip"}), "a.epub", DamagedDocument, "opf"),
     ],
