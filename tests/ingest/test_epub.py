@@ -13,7 +13,8 @@ from ingest.readers import read_book
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg"><title>Plate</title><desc>A ship</desc>'
-    '<style>t{}</style><path d="M0"/><text x="1" y="9">The brig was <tspan>built</tspan> here</text>'
+    '<style>t{}</style><path d="M0"/>'
+    '<text x="1" y="9">The brig was <tspan>built</tspan> here</text>'
     '<text><tspan x="1" y="2">in two</tspan><tspan x="1" y="3">years.</tspan></text></svg>'
 )  # fmt: skip
 
