@@ -11,6 +11,7 @@ from ingest.readers.docx.styles import value, whole
 
 _LEVELS = 9
 _PLACE = re.compile(r"%([1-9])")
+_Match = re.Match[str]
 _LONGEST = 60  # characters of a number with the words around it
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"),
@@ -98,7 +99,7 @@ def _levels(elements: Sequence[Element]) -> dict[int, _Level]:
 def _filled(level: _Level, counting: _List, counts: Sequence[int | None]) -> str:
     """The words around a number with the numbers of its level and of the outer ones."""
 
-    def number(place: re.Match[str]) -> str:
+    def number(place: _Match) -> str:
         depth = int(place[1]) - 1
         outer = counting.levels.get(depth, _Level())
         count = counts[depth]
