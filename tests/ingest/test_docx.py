@@ -105,9 +105,9 @@ def test_form_fields_show_what_was_chosen() -> None:
 @pytest.mark.parametrize(
     ("markup", "line"),
     [
-        ("<m:f><m:num><m:r><m:t>a+b</m:t></m:r></m:num><m:den><m:r><m:t>2</m:t></m:r></m:den></m:f>",  # noqa: E501
+        ("<m:f><m:num><m:r><m:t>a+b</m:t></m:r></m:num><m:den><m:r><m:t>2</m:t></m:r></m:den></m:f>",
          "(a+b)/2"),
-        ("<m:sSup><m:e><m:r><m:t>x</m:t></m:r></m:e><m:sup><m:r><m:t>2</m:t></m:r></m:sup></m:sSup>",  # noqa: E501
+        ("<m:sSup><m:e><m:r><m:t>x</m:t></m:r></m:e><m:sup><m:r><m:t>2</m:t></m:r></m:sup></m:sSup>",
          "x^2"),
         ("<m:rad><m:deg/><m:e><m:r><m:t>y+1</m:t></m:r></m:e></m:rad>", "√(y+1)"),
         ('<m:nary><m:naryPr><m:chr m:val="∑"/></m:naryPr><m:sub><m:r><m:t>i=1</m:t></m:r></m:sub>'
