@@ -44,7 +44,7 @@ class Recogniser:
     def __init__(self) -> None:
         if not is_installed():
             raise NoRecogniser(f"Text recognition is not installed; get it with {HOW_TO_GET}.")
-        import rapidocr
+        import rapidocr  # type: ignore[import-not-found,unused-ignore]
 
         folder = Path(rapidocr.__file__).parent / "models"
         models = {name: folder / name for name in (*_MODELS, _TURNED)}
