@@ -15,7 +15,7 @@ from ingest.book import (
 )
 from ingest.readers.archive import Archive
 from ingest.readers.charset import looks_binary
-from ingest.readers.docx import read_docx
+from ingest.readers.docx import main_part, read_docx
 from ingest.readers.epub import CONTAINER, read_epub
 from ingest.readers.html import read_html
 from ingest.readers.markdown import read_markdown
@@ -101,9 +101,10 @@ def _read_zip(data: bytes, name: str) -> Book:
             return read_epub(data, name)
         if media_type.startswith(b"application/vnd.oasis.opendocument"):
             raise _unsupported(name, "OpenDocument", "DOCX or PDF")
-    if CONTAINER in archive.names:
+    listed = any(member.lower().endswith(".opf") for member in archive.names)
+    if CONTAINER in archive.names or (what == "EPUB" and listed):
         return read_epub(data, name)
-    if "word/document.xml" in archive.names:
+    if main_part(archive) in archive.names:
         return read_docx(data, name)
     if what != "zip":
         raise archive.damaged("its main parts are missing")

@@ -82,18 +82,10 @@ class Archive:
 
         Raises DamagedDocument, TooLarge or ProtectedDocument.
         """
-        return self._parsed(self.read(name), name)
+        return self.parsed(self.read(name), name)
 
-    def checked(self, name: str) -> bytes:
-        """A member's bytes, which are XML without entities that is not nested deeply.
-
-        Raises what ``xml`` does.
-        """
-        data = self.read(name)
-        self._parsed(data, name)
-        return data
-
-    def _parsed(self, data: bytes, name: str) -> Element:
+    def parsed(self, data: bytes, name: str) -> Element:
+        """A member's bytes parsed as XML without entities. Raises what ``xml`` does."""
         try:
             root: Element = fromstring(data)
         except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:

@@ -13,8 +13,8 @@ from ingest.chapters import Mark
 from ingest.readers.compose import PageStart, clean
 
 _DROPPED = frozenset(
-    {"script", "style", "nav", "template", "noscript", "head", "iframe", "object", "embed"}
-    | {"svg", "button", "select", "input", "textarea", "audio", "video", "canvas"}
+    {"script", "style", "nav", "template", "noscript", "head", "iframe", "embed"}
+    | {"button", "select", "input", "textarea", "audio", "video", "canvas"}
 )
 _BLOCKS = frozenset(
     {"p", "div", "section", "article", "blockquote", "ul", "ol", "dl", "table", "figure"}
@@ -22,11 +22,13 @@ _BLOCKS = frozenset(
     | {"form", "fieldset", "details", "summary", "caption", "h1", "h2", "h3", "h4", "h5", "h6"}
     | {"hgroup", "menu", "dir", "dd", "legend", "html"}
 )
-_LINES = frozenset({"li", "tr", "dt", "br", "option"})
+_LINES = frozenset({"li", "tr", "dt", "br", "option", "text"})
 _CELLS = frozenset({"td", "th"})
+_DRAWING_DROPPED = frozenset({"title", "desc", "metadata"})  # of a drawing (SVG)
 _HEADING = re.compile(r"h([1-6])$")
 _PAGE_CLASS = re.compile(r"\b(?:pagenum|pageno|page-?number|pagebreak|x-ebookmaker-pageno)\b", re.I)
 _SPACE = re.compile(r"\s+")
+_NOTE = re.compile(r"\b(?:foot|end|rear)note")
 
 _PAGE_NUMBER = re.compile(r"\d+|\b[ivxlcdm]+\b", re.IGNORECASE)
 _LONGEST_LABEL = 16  # characters of a page's label
@@ -126,7 +128,13 @@ class MarkupText:
         """Start an element; returns False if its content is to be skipped."""
         tag, attributes = node.tag or "", node.attributes
         self._waiting += [f"{key}#{attributes[a]}" for a in ("id", "name") if attributes.get(a)]
-        if tag in _DROPPED or "hidden" in attributes:
+        if tag in _DROPPED or tag in _DRAWING_DROPPED:
+            return False
+        kind = f"{attributes.get('epub:type') or ''} {attributes.get('role') or ''}"
+        if "hidden" in attributes and not _NOTE.search(kind):
+            return False
+        if "noteref" in kind and (mark := _short_text(node)):
+            self._write(f"[{mark.strip('[]() ')}]")
             return False
         label = _page_label(node, attributes)
         if label is not None:
@@ -134,6 +142,8 @@ class MarkupText:
             return False
         if tag == "img":
             self._initial(attributes.get("alt") or "")
+        elif tag == "tspan" and ("x" in attributes or "y" in attributes):
+            self._gap = max(self._gap, _Gap.SPACE)  # placed by itself
         elif tag == "tr":
             self._rows.append(self.length)
         elif tag in _CELLS and self._rows and self.length > self._rows[-1]:

@@ -124,3 +124,14 @@ class AbandonedPlan:
     book: str = option("1661", help="Id of the book that is read and asked.")
     requests: int = option(1000, minimum=1, help="Questions that nobody waits for.")
     tokens: int = option(6_000, minimum=100, help="Length of the document, about.")
+
+
+@dataclass(frozen=True, slots=True)
+class OcrPlan:
+    """`bench ocr`."""
+
+    pages: int = option(3, minimum=1, help="Pages of known text at each resolution.")
+    dpi: tuple[str, ...] = option(("150", "300"), commas=True, help="Resolutions.")
+    noise: float = option(12.0, minimum=0, help="Standard deviation of the grey values' noise.")
+    skew: float = option(1.0, help="Degrees that the pages are turned by.")
+    seed: int = option(0, minimum=0, help="Chooses the noise.")

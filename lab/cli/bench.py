@@ -18,6 +18,7 @@ from lab.bench.plans import (
     AskingPlan,
     CrowdPlan,
     NovelPlan,
+    OcrPlan,
     PlantedPlan,
     ReadingPlan,
     SummariesPlan,
@@ -172,4 +173,19 @@ def abandoned_command(plan: AbandonedPlan, settings: Settings, as_json: Json = F
 
 
 commands.command(name="papers")(bench_papers_command)
+
+
+@plan_command(commands, "ocr", OcrPlan, group="bench")
+def ocr_command(plan: OcrPlan, settings: Settings, as_json: Json = False) -> None:
+    """Text recognition on pictures of known text: the share of characters that are wrong."""
+    from lab.bench.ocr import ocr_figures
+
+    found = ocr_figures(plan)
+    made = provenance()
+    if as_json:
+        emit({**found, "provenance": made})
+    else:
+        say(f"{figures_markdown(found)}\n\n{provenance_line(made)}")
+
+
 commands.add_typer(hard_commands)

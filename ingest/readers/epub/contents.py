@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -26,7 +25,11 @@ class Contents:
     pages: tuple[Entry, ...] = ()
 
 
-def read_nav(tree: LexborHTMLParser, path: str) -> Contents:
+Resolve = Callable[[str, str], str]
+"""What a link in a file leads to: the file's path and the link give a target."""
+
+
+def read_nav(tree: LexborHTMLParser, path: str, resolve: Resolve) -> Contents:
     """The entries of a navigation document, which is at ``path`` in the archive."""
     chapters: tuple[Entry, ...] = ()
     pages: tuple[Entry, ...] = ()
@@ -34,7 +37,7 @@ def read_nav(tree: LexborHTMLParser, path: str) -> Contents:
         kind = (nav.attributes.get("epub:type") or nav.attributes.get("role") or "").lower()
         links = ((link, link.attributes.get("href")) for link in nav.css("a"))
         entries = tuple(
-            Entry(_words(link), _resolve(path, href), _depth(link, "ol"))
+            Entry(_words(link), resolve(path, href), _depth(link, "ol"))
             for link, href in links
             if href and _words(link)
         )
@@ -45,15 +48,17 @@ def read_nav(tree: LexborHTMLParser, path: str) -> Contents:
     return Contents(chapters, pages)
 
 
-def read_ncx(tree: LexborHTMLParser, path: str) -> Contents:
+def read_ncx(tree: LexborHTMLParser, path: str, resolve: Resolve) -> Contents:
     """The entries of an NCX file, which is at ``path`` in the archive.
 
     It is parsed as HTML, not XML, because many NCX files are not well-formed.
     """
-    return Contents(_points(tree, "navpoint", path), _points(tree, "pagetarget", path))
+    return Contents(
+        _points(tree, "navpoint", path, resolve), _points(tree, "pagetarget", path, resolve)
+    )
 
 
-def _points(tree: LexborHTMLParser, tag: str, path: str) -> tuple[Entry, ...]:
+def _points(tree: LexborHTMLParser, tag: str, path: str, resolve: Resolve) -> tuple[Entry, ...]:
     """The entries whose elements have the name ``tag``."""
     entries: list[Entry] = []
     for point in tree.css(tag):
@@ -61,7 +66,7 @@ def _points(tree: LexborHTMLParser, tag: str, path: str) -> tuple[Entry, ...]:
         content = point.css_first("content", None)
         source = content.attributes.get("src") if content else None
         if label and source and _words(label):
-            entries.append(Entry(_words(label), _resolve(path, source), _depth(point, tag) + 1))
+            entries.append(Entry(_words(label), resolve(path, source), _depth(point, tag) + 1))
     return tuple(entries)
 
 
@@ -76,10 +81,3 @@ def _depth(node: LexborNode, tag: str) -> int:
 
 def _words(node: LexborNode) -> str:
     return " ".join(node.text().split())
-
-
-def _resolve(base: str, href: str) -> str:
-    """The target of a link in the file ``base``, as a path in the archive with its fragment."""
-    path, mark, fragment = href.partition("#")
-    full = posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(path)))
-    return f"{full if path else base}{mark}{unquote(fragment)}"

@@ -1,0 +1,1 @@
+"""Recognising the text on pictures of pages; needs the extra `ocr`."""

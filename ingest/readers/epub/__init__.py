@@ -1,0 +1,112 @@
+"""EPUB 2 and 3 files: the spine gives the text's order, the table of contents its chapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from selectolax.lexbor import LexborHTMLParser
+
+from ingest.book import Book, DamagedDocument
+from ingest.chapters import Mark
+from ingest.readers.archive import Archive
+from ingest.readers.charset import decode
+from ingest.readers.compose import Draft, PageStart, compose, title_from
+from ingest.readers.epub.contents import Contents, read_nav, read_ncx
+from ingest.readers.epub.package import CONTAINER, Package, read_package, refuse_locked
+from ingest.readers.epub.paths import Paths
+from ingest.readers.html import declared_charset
+from ingest.readers.markup import MarkupText
+from ingest.readers.markup_tree import MarkupTooDeep, parse
+
+__all__ = ["CONTAINER", "read_epub"]
+
+_DEEPEST_CONTENTS = 300  # levels of elements in a table of contents
+
+
+def read_epub(data: bytes, name: str) -> Book:
+    """An EPUB file as a Book.
+
+    Raises DamagedDocument, TooLarge, EmptyDocument, NoTextLayer for a book of images, and
+    ProtectedDocument for encrypted content.
+    """
+    archive = Archive(data, "EPUB")
+    paths = Paths(archive.names)
+    package = read_package(archive, paths)
+    refuse_locked(archive, paths, {item.path for item in package.spine})
+    flow = _text(archive, package)
+    contents = _contents(archive, package, paths)
+    marks = [Mark(_place(flow, e.target), e.title, e.level) for e in contents.chapters]
+    marks = [mark for mark in marks if mark.start >= 0]
+    return compose(
+        Draft(
+            "epub",
+            flow.text(),
+            title_from(name, *package.titles),
+            ", ".join(package.creators),
+            marks=marks if len({mark.start for mark in marks}) > 1 else flow.headings,
+            pages=_pages(flow, contents),
+            warnings=package.warnings,
+        )
+    )
+
+
+def _text(archive: Archive, package: Package) -> MarkupText:
+    """The text of the spine's documents; one that cannot be unpacked is left out, unless all."""
+    flow = MarkupText()
+    failed: list[DamagedDocument] = []
+    for item in package.spine:
+        try:
+            raw = archive.read(item.path)
+        except DamagedDocument as error:
+            failed.append(error)
+            continue
+        flow.add(parse(decode(raw, declared_charset(raw)), xml=True), item.path)
+    if failed and len(failed) == len(package.spine):
+        raise failed[0]
+    if failed:
+        package.warnings.append(
+            f"{len(failed)} of the book's {len(package.spine)} parts cannot be unpacked; their text"
+            " is missing."
+        )
+    return flow
+
+
+def _contents(archive: Archive, package: Package, paths: Paths) -> Contents:
+    """The entries of the navigation document, or else of the NCX file, or else none."""
+
+    def entries(
+        path: str, read: Callable[[LexborHTMLParser, str, Callable[[str, str], str]], Contents]
+    ) -> Contents:
+        try:
+            markup = decode(archive.read(path), "utf-8")
+            tree = parse(markup, xml=True, deepest=_DEEPEST_CONTENTS)
+        except (MarkupTooDeep, DamagedDocument):
+            package.warnings.append("The EPUB file's table of contents is damaged and is not used.")
+            return Contents()
+        return read(tree, path, paths.target)
+
+    items = [item for item in package.items.values() if item.path]
+    found = Contents()
+    if nav := next((item for item in items if item.is_contents), None):
+        found = entries(nav.path, read_nav)
+    if found.chapters and found.pages:
+        return found
+    for item in items:
+        is_ncx = item.media_type == "application/x-dtbncx+xml" or item.path.endswith(".ncx")
+        if is_ncx:
+            older = entries(item.path, read_ncx)
+            return Contents(found.chapters or older.chapters, found.pages or older.pages)
+    return found
+
+
+def _place(flow: MarkupText, target: str) -> int:
+    """The offset of a target: its fragment's, or else its file's, or else -1."""
+    return flow.anchors.get(target, flow.anchors.get(target.partition("#")[0], -1))
+
+
+def _pages(flow: MarkupText, contents: Contents) -> list[PageStart]:
+    """The pages of the page list, or else those that page breaks in the text mark."""
+    listed = [(flow.anchors[e.target], e.title) for e in contents.pages if e.target in flow.anchors]
+    if len(listed) > 1:
+        return [PageStart(at, n, label) for n, (at, label) in enumerate(sorted(listed), 1)]
+    return flow.pages if len(flow.pages) > 1 else []
