@@ -11,10 +11,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 from ingest.book import Book, ProtectedDocument
 from ingest.chapters import Mark
+from ingest.matter import Part
 from ingest.readers.archive import Archive, local
 from ingest.readers.charset import decode
 from ingest.readers.compose import Draft, PageStart, compose, title_from
 from ingest.readers.epub_contents import Contents, read_nav, read_ncx
+from ingest.readers.epub_matter import landmarks, matter_of
 from ingest.readers.html import declared_charset
 from ingest.readers.markup import MarkupText
 from ingest.readers.markup_tree import MarkupTooDeep, parse
@@ -52,9 +54,15 @@ def read_epub(data: bytes, name: str) -> Book:
     spine = _spine(archive, package, items)
     _refuse_locked(archive, {item.path for item in spine})
     flow = MarkupText()
+    marked = _landmarks(archive, items)
+    parts: list[Part] = []
     for item in spine:
         raw = archive.read(item.path)
-        flow.add(parse(decode(raw, declared_charset(raw)), xml=True), item.path)
+        tree = parse(decode(raw, declared_charset(raw)), xml=True)
+        start, kind = flow.length, matter_of(tree, marked.get(item.path, ""))
+        flow.add(tree, item.path)
+        if kind and start < flow.length:
+            parts.append(Part(start, flow.length, kind.title, kind.matter))
     contents = _contents(archive, package, items)
     marks = [Mark(_place(flow, e.target), e.title, e.level) for e in contents.chapters]
     marks = [mark for mark in marks if mark.start >= 0]
@@ -66,6 +74,7 @@ def read_epub(data: bytes, name: str) -> Book:
             ", ".join(_metadata(package, "creator")),
             marks=marks if len({mark.start for mark in marks}) > 1 else flow.headings,
             pages=_pages(flow, contents),
+            parts=parts,
         )
     )
 
@@ -143,6 +152,15 @@ def _contents(archive: Archive, package: Element, items: dict[str, _Item]) -> Co
             older = read_ncx(tree, item.path) if tree else Contents()
             return Contents(found.chapters or older.chapters, found.pages or older.pages)
     return found
+
+
+def _landmarks(archive: Archive, items: dict[str, _Item]) -> dict[str, str]:
+    """What the navigation document says that files are, by path."""
+    for item in items.values():
+        if "nav" in item.properties.split() and item.path in archive.names:
+            tree = _flat(archive, item.path)
+            return landmarks(tree, item.path) if tree else {}
+    return {}
 
 
 def _flat(archive: Archive, path: str) -> LexborHTMLParser | None:

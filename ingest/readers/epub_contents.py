@@ -34,7 +34,7 @@ def read_nav(tree: LexborHTMLParser, path: str) -> Contents:
         kind = (nav.attributes.get("epub:type") or nav.attributes.get("role") or "").lower()
         links = ((link, link.attributes.get("href")) for link in nav.css("a"))
         entries = tuple(
-            Entry(_words(link), _resolve(path, href), _depth(link, "ol"))
+            Entry(_words(link), resolve(path, href), _depth(link, "ol"))
             for link, href in links
             if href and _words(link)
         )
@@ -61,7 +61,7 @@ def _points(tree: LexborHTMLParser, tag: str, path: str) -> tuple[Entry, ...]:
         content = point.css_first("content", None)
         source = content.attributes.get("src") if content else None
         if label and source and _words(label):
-            entries.append(Entry(_words(label), _resolve(path, source), _depth(point, tag) + 1))
+            entries.append(Entry(_words(label), resolve(path, source), _depth(point, tag) + 1))
     return tuple(entries)
 
 
@@ -78,7 +78,7 @@ def _words(node: LexborNode) -> str:
     return " ".join(node.text().split())
 
 
-def _resolve(base: str, href: str) -> str:
+def resolve(base: str, href: str) -> str:
     """The target of a link in the file ``base``, as a path in the archive with its fragment."""
     path, mark, fragment = href.partition("#")
     full = posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(path)))
