@@ -23,7 +23,8 @@ _FRONT = re.compile(
 _BACK = re.compile(
     r"\W*(?:index|colophon|uncopyright|copyright|imprint|bibliography|works cited|about the author"
     r"|also by .{1,60}|transcriber['’]?s['’]? notes?|(?:table of )?contents|table des matières"
-    r"|(?:list of )?illustrations|índice|indice|register|sachregister|содержание|оглавление|奥付|索引"
+    r"|(?:list of )?illustrations|índice|indice|register|sachregister|содержание|оглавление"
+    r"|奥付|索引"
     r"|the full project gutenberg licen[sc]e|(?:full )?project gutenberg licen[sc]e|endnotes"
     r"|footnotes)\W*$",
     re.IGNORECASE,
