@@ -105,7 +105,8 @@ def _notes(paragraph: Element, titled: frozenset[str]) -> Iterator[str]:
         number = next((e.text or "" for e in note.iter() if local(e) == "note-citation"), "")
         for part in note:
             if local(part) == "note-body":
-                yield f"<div>[{escape(number)}] {_html(part, titled)}</div>"
+                said = _html(part, titled)
+                yield said.replace("<p>", f"<p>[{escape(number)}] ", 1)
 
 
 def _attribute(element: Element, name: str) -> str:

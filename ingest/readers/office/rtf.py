@@ -29,6 +29,7 @@ _SKIPPED = frozenset(
     | {"filetbl", "revtbl", "xmlnstbl", "operator", "comment", "annotation", "atnid", "atnauthor"}
     | {"private", "nonshppict", "bkmkstart", "bkmkend", "xe", "tc", "rxe", "pgptbl", "sn", "sv"}
 )
+_TABLES = ("fonttbl", "stylesheet", "info")
 _KEPT = frozenset({"shpinst", "shptxt", "fldrslt", "footnote", "ud", "upr", "listtext", "pntext"})
 _PAGES = {
     "mac": "mac_roman", "pc": "cp437", "pca": "cp850", "ansi": "cp1252",
@@ -128,9 +129,7 @@ def _control(reading: _Reading, state: _State, word: str, value: int | None) -> 
         reading.skip = state.unicode_bytes
     elif word in _SKIPPED:
         state.skipped = True
-    elif word in ("fonttbl", "stylesheet", "info"):
-        state.into = word
-    elif state.into == "info" and word in ("title", "author"):
+    elif word in _TABLES or (state.into == "info" and word in ("title", "author")):
         state.into = word
     elif state.into == "info":
         state.skipped = word not in ("upr", "ud")
@@ -142,7 +141,7 @@ def _control(reading: _Reading, state: _State, word: str, value: int | None) -> 
     elif word in _SIGNS:
         _write(reading, state, _SIGNS[word])
     else:
-        _format(reading, state, word, value or 0)
+        _format(reading, state, word, int(word == "v") if value is None else value)
 
 
 def _format(reading: _Reading, state: _State, word: str, value: int) -> None:
@@ -225,6 +224,7 @@ def _write(reading: _Reading, state: _State, text: str) -> None:
 def _end_paragraph(reading: _Reading, state: _State, end: str) -> None:
     """Close the open paragraph: join its surrogates and cells, and mark a heading."""
     joined = "".join(reading.pieces[reading.paragraph :])
+    joined = joined.replace("\uf0b7", "•")  # in the font Symbol
     joined = joined.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     line = clean(joined).rstrip(_CELL)
     line = " | ".join(cell.strip() for cell in line.split(_CELL)) if _CELL in line else line
