@@ -123,11 +123,11 @@ NAMES = (
 )
 # The same in scripts that do not put spaces between words.
 CJK_NAMES = re.compile(
-    r"[\s　【〔「『]*(?:序|序[章言文幕曲]|自序|前言|引[言子]|楔子|[終终尾][章聲声]|尾聲|後記|后记"
+    r"[\s　【〔「『]*+(?:序|序[章言文幕曲]|自序|前言|引[言子]|楔子|[終终尾][章聲声]|尾聲|後記|后记"
     r"|[跋結结][語语]?|番外[^\n]{0,30}|プロローグ|エピローグ"
     r"|まえがき|はじめに|おわりに|あとがき"
     r"|前書き?|後書き?|解説|附[録录]|付録|프롤로그|에필로그|머리말|서문|들어가며|맺음말"
-    r"|후기)[\s　】〕」』]*$"
+    r"|후기)[\s　】〕」』]*+$"
 )
 
 _CJK_DIGITS = {digit: n for n, digit in enumerate("〇一二三四五六七八九")} | {
@@ -140,14 +140,14 @@ _HAN = "〇零一二三四五六七八九十拾百千两兩廿卅壱壹弐貳贰
 _HANGUL = "일이삼사오육칠팔구십백천"
 _CJK_REST = r"(?P<rest>[^\n]{0,80})$"
 _CJK = re.compile(
-    rf"[\s　【〔「『（(＜《〈■◆●○☆★\[*_#]*第\s*(?P<number>[\d{_HAN}]{{1,9}})\s*"
+    rf"[\s　【〔「『（(＜《〈■◆●○☆★\[*_#]*+第\s*+(?P<number>[\d{_HAN}]{{1,9}})\s*"
     rf"(?P<word>[章回節节卷巻部篇編编集輯辑話话幕場场折夜課课講讲]){_CJK_REST}"
 )
 _CJK_VOLUME = re.compile(
-    rf"[\s　【〔「『]*(?P<word>[卷巻])[之のノ]?\s*(?P<number>[\d{_HAN}]{{1,5}}){_CJK_REST}"
+    rf"[\s　【〔「『]*+(?P<word>[卷巻])[之のノ]?\s*(?P<number>[\d{_HAN}]{{1,5}}){_CJK_REST}"
 )
 _KOREAN = re.compile(
-    rf"[\s【〔「『\[*_#]*제?\s?(?P<number>\d{{1,4}}|(?<=제)[{_HANGUL}]{{1,5}})\s?"
+    rf"[\s【〔「『\[*_#]*+제?\s?(?P<number>\d{{1,4}}|(?<=제)[{_HANGUL}]{{1,5}})\s?"
     rf"(?P<word>장|부|편|권|화|회|막){_CJK_REST}"
 )
 _CJK_LEVELS = {
@@ -156,13 +156,13 @@ _CJK_LEVELS = {
     **dict.fromkeys("章回話话場场折夜課课講讲장화회", 4),
     **dict.fromkeys("節节", 5),
 }
-_CJK_BARE = re.compile(rf"[\s　（(〔【]*(?P<number>[{_HAN}]{{1,5}})[\s　）)〕】、.．]*$")
+_CJK_BARE = re.compile(rf"[\s　（(〔【]*+(?P<number>[{_HAN}]{{1,5}})[\s　）)〕】、.．]*+$")
 # What follows a counting word inside a sentence, as in "第一章的", "第一章では", "1장에서".
 _CJK_RUNS_ON = re.compile(
     r"[的中里裡内內是和与與及並并也就都有所以已为為在にはがでともやへをのよかま，,。！？!?]|에|은|는|이|을|를|의|과|와|로|까지"
 )
 _HEBREW = re.compile(
-    r"[\s*_]*(?P<word>פרק|חלק|ספר)\s+(?P<number>[א-ת]{1,3}['׳״\"]?[א-ת]?['׳]?)(?P<rest>[.:–—\s-].{0,80})?$"
+    r"[\s*_]*+(?P<word>פרק|חלק|ספר)\s+(?P<number>[א-ת]{1,3}['׳״\"]?[א-ת]?['׳]?)(?P<rest>[.:–—\s-].{0,80})?$"
 )
 _HEBREW_VALUES = dict(
     zip("אבגדהוזחטיכלמנסעפצקרשת", [*range(1, 11), *range(20, 101, 10), 200, 300, 400], strict=True)

@@ -38,7 +38,7 @@ _NUMBER = (
 )
 _KEYWORD = "|".join(sorted(LEVELS, key=len, reverse=True))
 _REST = r"(?P<rest>(?:[_*\s]*[.:,;)—–\]-].*|[_*]*\s+(?-i:[^a-zß-ÿа-яёα-ω\s]).*|[_*\s]*))"
-_EDGE = r"[\s_*=~\"“\[(]*"
+_EDGE = r"[\s_*=~\"“\[(]*+"
 _KEYED = re.compile(
     rf"{_EDGE}(?P<word>{_KEYWORD})\.?\s+(?:the\s+|no\.?\s*|nr\.?\s*)?{_NUMBER}(?![^\W_]){_REST}$",
     re.I | re.S,
@@ -49,12 +49,12 @@ _TURNED = re.compile(
     re.I | re.S,
 )
 _BARE = re.compile(
-    rf"[_*§\[(\s]*(?P<number>\d{{1,3}}|[CLXVI]{{1,9}}|(?i:(?:{_ENGLISH})(?:-(?:{_ENGLISH}))?))(?P<dot>[.:)\]]?)[_*\s]*"
+    rf"[_*§\[(\s]*+(?P<number>\d{{1,3}}|[CLXVI]{{1,9}}|(?i:(?:{_ENGLISH})(?:-(?:{_ENGLISH}))?))(?P<dot>[.:)\]]?)[_*\s]*"
     r"(?P<rest>(?:(?:[—–-]\s*|(?<=[\s.:)—–-]))[^\s].*)?)$",
     re.S,
 )
 _NAMED = re.compile(
-    r"[_*\s]*(?:the\s+|an?\s+|author['’]s\s+|translator['’]s\s+|editor['’]s\s+)*"
+    r"[_*\s]*+(?:the\s+|an?\s+|author['’]s\s+|translator['’]s\s+|editor['’]s\s+)*"
     rf"(?:{NAMES})"
     r"(?:\s+(?:[A-Z]|[IVX]+|\d+))?(?P<rest>(?:\s*[.:—–-].{0,80})?)[_*\s]*$",
     re.I | re.S,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from re import Pattern
 
 from ingest.contents import CONTENTS, contents_end, has_prose, is_prose
 from ingest.headings import blocks, heading_at
@@ -168,7 +169,7 @@ def _lists(line: str, rest: str) -> bool:
     return bool(_BIBLIOGRAPHY.match(line)) and not has_prose(rest) and _dated(rest) > 0.5
 
 
-def _share(pattern: re.Pattern[str], rest: str) -> float:
+def _share(pattern: Pattern[str], rest: str) -> float:
     """How many of the lines end as ``pattern`` says; 0 for few lines."""
     lines = [line for line in rest.split("\n") if line.strip()]
     return len(pattern.findall(rest)) / len(lines) if len(lines) >= 10 else 0.0

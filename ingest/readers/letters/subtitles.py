@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from re import Match
 
 from ingest.book import Book, DamagedDocument
 from ingest.readers.charset import decode
@@ -79,7 +80,7 @@ def _cues(text: str) -> Iterator[_Cue]:
             lines.append(line)
 
 
-def _times(match: re.Match[str]) -> tuple[float, float]:
+def _times(match: Match[str]) -> tuple[float, float]:
     numbers = [int(group or 0) for group in match.groups()]
     first, last = (
         3600 * h + 60 * m + s + float(f"0.{fraction}")

@@ -39,7 +39,7 @@ _CHARSETS = {
     177: 1255, 178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250,
 }  # fmt: skip
 _HEADING_STYLE = re.compile(
-    r"\s*(?:heading|überschrift|titre|título|titolo|kop|заголовок|nagłówek|標題|标题|見出し)\s{0,3}([1-6])\b",
+    r"\s*+(?:heading|überschrift|titre|título|titolo|kop|заголовок|nagłówek|標題|标题|見出し)\s{0,3}([1-6])\b",
     re.IGNORECASE,
 )
 _MOST_GROUPS = 10_000  # that are open at once
