@@ -153,6 +153,7 @@ def number_of(word: str) -> int | None:
     """The number that "7", "XIV", "twenty-one" or "fourteenth" stands for, or None."""
     if word.isdecimal():
         return int(word)
+    greek = greek_number(word)
     word = plain_numeral(word)
     if word.lower() in WORD_NUMBERS:
         return WORD_NUMBERS[word.lower()]
@@ -166,7 +167,7 @@ def number_of(word: str) -> int | None:
         return parts[0] + 10
     if len(parts) == 2 and parts[0] and parts[1] and parts[0] % 10 == 0 and parts[1] < 10:
         return parts[0] + parts[1]
-    return greek_number(word)
+    return greek
 
 
 def tidy(title: str) -> str:
