@@ -165,9 +165,10 @@ def _read_characters(data: bytes, name: str) -> Book:
     if book := _read_letter(data, name, suffix):
         return book
     head = data[:8192].replace(b"\0", b"").decode("utf-8", errors="ignore").lstrip("\ufeff")
-    if "<FictionBook" in head:
+    as_xml = head.lstrip().startswith(("<?xml", "<FictionBook", "<office:document"))
+    if as_xml and "<FictionBook" in head:
         return read_fb2(data, name)
-    if "<office:document" in head:
+    if as_xml and "<office:document" in head:
         return read_flat_odt(data, name)
     if suffix in _NAMED:
         raise DamagedDocument(
