@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.book import Book, ProtectedDocument, TooLarge, UnsupportedFormat
@@ -100,7 +101,7 @@ def _fields(first: bytes, size: int, encoding: str) -> dict[int, str]:
 
 def _text(found: list[bytes], head: _Head) -> bytes:
     """The text of all records. Raises DamagedDocument, TooLarge or UnsupportedFormat."""
-    unpack = unpack_palmdoc
+    unpack: Callable[[bytes], bytes] = unpack_palmdoc
     if head.packing == _HUFFMAN:
         start, count = head.huffman
         if not 0 < start < len(found):

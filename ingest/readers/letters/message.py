@@ -8,7 +8,7 @@ from email import message_from_bytes
 from email.header import decode_header
 from email.message import Message
 
-from ingest.book import DamagedDocument
+from ingest.book import DamagedDocument, TooLarge
 from ingest.readers.charset import decode
 from ingest.readers.compose import clean
 from ingest.readers.html import declared_charset
@@ -60,12 +60,20 @@ def header(message: Message, name: str) -> str:
 
 
 def leaves(message: Message) -> Iterator[Message]:
-    """The parts of a message that hold something; of alternatives only the best to read."""
+    """The parts of a message that hold something; of alternatives only the best to read.
+
+    Raises TooLarge for more than 2,000.
+    """
     waiting: list[Message] = [message]
     seen = 0
-    while waiting and seen < _MOST_PARTS:
+    while waiting:
         part = waiting.pop(0)
         seen += 1
+        if seen > _MOST_PARTS:
+            raise TooLarge(
+                f"The message has more than {_MOST_PARTS:,} parts, which is the limit; save it as"
+                " plain text."
+            )
         inside = part.get_payload()
         if not isinstance(inside, list):
             yield part
