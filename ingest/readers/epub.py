@@ -15,8 +15,8 @@ from ingest.matter import Part
 from ingest.readers.archive import Archive, local
 from ingest.readers.charset import decode
 from ingest.readers.compose import Draft, PageStart, compose, title_from
+from ingest.readers.ebooks.epub_matter import landmarks, matter_of
 from ingest.readers.epub_contents import Contents, read_nav, read_ncx
-from ingest.readers.epub_matter import landmarks, matter_of
 from ingest.readers.html import declared_charset
 from ingest.readers.markup import MarkupText
 from ingest.readers.markup_tree import MarkupTooDeep, parse

@@ -11,7 +11,7 @@ from ingest.readers.archive import local
 from ingest.readers.compose import Draft, compose, title_from
 from ingest.readers.markup import MarkupText
 from ingest.readers.markup_tree import parse
-from ingest.readers.xml_tree import parse_xml
+from ingest.readers.office.xml_tree import parse_xml
 
 _BLOCKS = {
     "p": "p", "v": "p", "subtitle": "p", "text-author": "p", "cite": "blockquote",

@@ -11,7 +11,7 @@ from ingest.readers.archive import Archive, local
 from ingest.readers.compose import Draft, compose, only_heading, title_from
 from ingest.readers.markup import MarkupText
 from ingest.readers.markup_tree import parse
-from ingest.readers.xml_tree import parse_xml
+from ingest.readers.office.xml_tree import parse_xml
 
 _MANIFEST = "META-INF/manifest.xml"
 _BLOCKS = {
