@@ -16,12 +16,13 @@ from ingest.headings import (
     NAMED,
     NUMERAL_LEVEL,
     Heading,
-    blocks,
     heading_at,
     is_capitals,
+    is_caseless_title,
     is_title,
     tidy,
 )
+from ingest.paragraphs import paragraphs
 
 FRONT_MATTER = "Front matter"
 # All in characters, but for _FEW.
@@ -73,7 +74,7 @@ def find_chapters(text: str, title: str = "") -> tuple[Chapter, ...]:
         raise InvalidBookError("the text is blank and has no chapters; raise EmptyDocument instead")
     chosen = _choose(_usable(text, _heading_marks(text)), len(text))
     if _lopsided(text, chosen):
-        capitals = _capitals(text, list(blocks(text)), [])
+        capitals = _capitals(text, paragraphs(text), [])
         chosen = [Mark(heading.start, tidy(heading.title)) for heading in capitals]
     if not _convincing(text, chosen):
         return equal_parts(text, title)
@@ -223,7 +224,7 @@ def equal_parts(text: str, title: str = "") -> tuple[Chapter, ...]:
 
 def _heading_marks(text: str) -> list[Mark]:
     """Marks at the headings in the text that count plausibly."""
-    spans = list(blocks(text))
+    spans = paragraphs(text)
     found = [heading_at(text, start, end) for start, end in spans]
     families: dict[str, list[Heading]] = defaultdict(list)
     for heading in _without_lists(text, [heading for heading in found if heading]):
@@ -351,7 +352,7 @@ def _with_subtitle(text: str, heading: Heading, following: dict[int, tuple[int, 
         return heading.title
     start, end = following[heading.start]
     line = text[start:end].strip()
-    if len(line) > 80 or "\n" in line or not is_title(line):
+    if len(line) > 80 or "\n" in line or not (is_title(line) or is_caseless_title(line)):
         return heading.title
     speech = line.endswith((",", ";", ":", '"', "”", "!", "?")) and not is_capitals(line)
     if speech or heading_at(text, start, end):

@@ -26,8 +26,10 @@ SENTENCE_END = (
 LINE_END = r"\n"
 CLAUSE_END = r"(?:[,;:][\"'”’)\]]*+\s++|--|[—–，；：、])"
 WORD_END = r"\s++"
+# A heading of Markdown ends where its line does, also when the text goes on in the next line.
+_HEADING_END = r"(?m:^#{1,6}[ \t][^\n]*+\n\s*+|^(?:={3,}+|-{3,}+)[ \t]*+\n\s*+)"
 
-_STOPS = re.compile(f"{PARAGRAPH_END}|{SENTENCE_END}")
+_STOPS = re.compile(f"{PARAGRAPH_END}|{_HEADING_END}|{SENTENCE_END}")
 _CLAUSES = re.compile(f"{LINE_END}|{CLAUSE_END}")
 _PARAGRAPHS = re.compile(PARAGRAPH_END)
 _WORDS = re.compile(WORD_END)

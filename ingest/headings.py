@@ -6,65 +6,56 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ingest.heading_words import (
+    CJK_NAMES,
+    ENGLISH_NUMBERS,
+    LEVELS,
+    NAMES,
+    TEEN_ENDINGS,
+    WORD_NUMBERS,
+    bare_number,
+    greek_number,
+    plain_numeral,
+    scripted,
+)
+
 _LONGEST = 240  # characters of a heading
 _MOST_LINES = 4  # of a heading
 
-# The keywords of headings with their levels: 1 is the outermost division of a book.
-LEVELS = {
-    "volume": 1, "vol": 1, "tome": 1,
-    "book": 2, "livre": 2, "buch": 2, "libro": 2,
-    "part": 3, "act": 3, "partie": 3, "teil": 3, "parte": 3,
-    "chapter": 4, "chap": 4, "letter": 4, "scene": 4, "canto": 4, "stave": 4, "adventure": 4,
-    "chapitre": 4, "kapitel": 4, "capitulo": 4, "capítulo": 4, "capitolo": 4, "lettre": 4,
-    "episode": 4, "lecture": 4, "essay": 4, "story": 4, "tale": 4, "sermon": 4, "fit": 4,
-    "section": 5, "sec": 5,
-}  # fmt: skip
 NUMERAL_LEVEL = 6
 CAPITALS_LEVEL = 7
 NAMED = "named"
 
-_ONES = re.findall(
-    r"\w+",
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-    " sixteen seventeen eighteen nineteen",
-)
-_ORDINALS = re.findall(
-    r"\w+",
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
-    " thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth",
-)
-_TENS = re.findall(r"\w+", "twenty thirty forty fifty sixty seventy eighty ninety")
-_WORD_NUMBERS = {
-    **{word: n for n, word in enumerate(_ONES, 1)},
-    **{word: n for n, word in enumerate(_ORDINALS, 1)},
-    **{word: 10 * n for n, word in enumerate(_TENS, 2)},
-    **{word[:-1] + "ieth": 10 * n for n, word in enumerate(_TENS, 2)},
-    "last": 999,
-}
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _ROMAN_SHAPE = re.compile(r"(?=[CLXVI])C{0,4}(?:XC|XL|L?X{0,4})(?:IX|IV|V?I{0,4})", re.IGNORECASE)
 
-_WORD = "|".join(sorted(_WORD_NUMBERS, key=len, reverse=True))
-_NUMBER = rf"(?P<number>\d{{1,4}}|[CLXVI]{{1,9}}|(?:{_WORD})(?:[- ](?:{_WORD}))?)"
+_WORD = "|".join(sorted(WORD_NUMBERS, key=len, reverse=True))
+_ENGLISH = "|".join(sorted(ENGLISH_NUMBERS, key=len, reverse=True))
+_TEENS = "|".join(TEEN_ENDINGS)
+_NUMBER = (
+    rf"(?P<number>\d{{1,4}}|[CLXVIⅠ-ⅿІХ]{{1,9}}|(?:{_WORD})(?:[- ](?:{_WORD}|{_TEENS}))?"
+    r"|[Α-Ωϛ]{1,3}['΄ʹ’´]?)"
+)
 _KEYWORD = "|".join(sorted(LEVELS, key=len, reverse=True))
-_REST = r"(?P<rest>(?:[_*\s]*[.:,;)—–\]-].*|[_*]*\s+(?-i:[^a-z\s]).*|[_*\s]*))"
-_EDGE = r"[\s_*=~\"“\[(]*"
+_REST = r"(?P<rest>(?:[_*\s]*[.:,;)—–\]-].*|[_*]*\s+(?-i:[^a-zß-ÿа-яёα-ω\s]).*|[_*\s]*))"
+_EDGE = r"[\s_*=~\"“\[(]*+"
 _KEYED = re.compile(
     rf"{_EDGE}(?P<word>{_KEYWORD})\.?\s+(?:the\s+|no\.?\s*|nr\.?\s*)?{_NUMBER}(?![^\W_]){_REST}$",
     re.I | re.S,
 )
 _TURNED = re.compile(
-    rf"{_EDGE}(?:the\s+)?{_NUMBER}\s+(?P<word>{_KEYWORD})\b(?P<rest>[.:_*\s\])—–-]*)$", re.I | re.S
+    rf"{_EDGE}(?:the\s+|das\s+|het\s+)?{_NUMBER}\.?\s+(?P<word>{_KEYWORD})\b"
+    r"(?P<rest>[.:_*\s\])—–-]*)$",
+    re.I | re.S,
 )
 _BARE = re.compile(
-    rf"[_*§\[(\s]*(?P<number>\d{{1,3}}|[CLXVI]{{1,9}}|(?i:(?:{_WORD})(?:-(?:{_WORD}))?))(?P<dot>[.:)\]]?)[_*\s]*"
+    rf"[_*§\[(\s]*+(?P<number>\d{{1,3}}|[CLXVI]{{1,9}}|(?i:(?:{_ENGLISH})(?:-(?:{_ENGLISH}))?))(?P<dot>[.:)\]]?)[_*\s]*"
     r"(?P<rest>(?:(?:[—–-]\s*|(?<=[\s.:)—–-]))[^\s].*)?)$",
     re.S,
 )
 _NAMED = re.compile(
-    r"[_*\s]*(?:the\s+|an?\s+|author['’]s\s+|translator['’]s\s+|editor['’]s\s+)*"
-    r"(?:prologue|epilogue|preface|foreword|afterword|introduction|introductory|conclusion"
-    r"|postscript|appendix|prelude|interlude|induction|proem|finale|envoi|note|addendum)"
+    r"[_*\s]*+(?:the\s+|an?\s+|author['’]s\s+|translator['’]s\s+|editor['’]s\s+)*"
+    rf"(?:{NAMES})"
     r"(?:\s+(?:[A-Z]|[IVX]+|\d+))?(?P<rest>(?:\s*[.:—–-].{0,80})?)[_*\s]*$",
     re.I | re.S,
 )
@@ -125,16 +116,31 @@ def heading_at(text: str, start: int, end: int) -> Heading | None:
         return Heading(start, start + len(lines[0]), title, "#", len(atx["marks"]))
     if len(lines) > _MOST_LINES:
         return None
-    return _keyed(block, start, end) or _named(block, start, end) or _numeral(block, start, end)
+    return (
+        _keyed(block, start, end)
+        or _scripted(lines, start, end)
+        or _named(block, start, end)
+        or _numeral(block, start, end)
+    )
 
 
 def is_title(text: str) -> bool:
     """Whether a short text is written as a title: most of its main words start with a capital."""
     words: list[str] = _LETTERS.findall(text)
     weighty = [word for word in words if word.lower() not in _SMALL_WORDS]
+    if weighty and not any(word.upper() != word.lower() for word in weighty):
+        return False  # a script without capitals
     if not weighty or len(words) > 16:
         return False
     return sum(word[0].isupper() for word in weighty) >= 0.7 * len(weighty)
+
+
+def is_caseless_title(text: str) -> bool:
+    """Whether a text in a script without capitals may be a title: short, and no sentence."""
+    letters = [letter for letter in text if letter.isalpha()]
+    if not letters or len(text) > 40 or any(c.upper() != c.lower() for c in letters):
+        return False
+    return not any(mark in text for mark in "。！？!?،؛；;,，、」』”.।")
 
 
 def is_capitals(text: str) -> bool:
@@ -147,16 +153,21 @@ def number_of(word: str) -> int | None:
     """The number that "7", "XIV", "twenty-one" or "fourteenth" stands for, or None."""
     if word.isdecimal():
         return int(word)
-    if word.lower() in _WORD_NUMBERS:
-        return _WORD_NUMBERS[word.lower()]
+    greek = greek_number(word)
+    word = plain_numeral(word)
+    if word.lower() in WORD_NUMBERS:
+        return WORD_NUMBERS[word.lower()]
     if _ROMAN_SHAPE.fullmatch(word):
         values = [_ROMAN_VALUES[letter] for letter in word.upper()]
         following = [*values[1:], 0]
         return sum(-a if a < b else a for a, b in zip(values, following, strict=True))
-    parts = [_WORD_NUMBERS.get(part) for part in word.lower().replace("-", " ").split(" ")]
+    words = word.lower().replace("-", " ").split(" ")
+    parts = [WORD_NUMBERS.get(part) for part in words]
+    if len(words) == 2 and parts[0] and words[1] in TEEN_ENDINGS:
+        return parts[0] + 10
     if len(parts) == 2 and parts[0] and parts[1] and parts[0] % 10 == 0 and parts[1] < 10:
         return parts[0] + parts[1]
-    return None
+    return greek
 
 
 def tidy(title: str) -> str:
@@ -177,10 +188,27 @@ def _keyed(block: str, start: int, end: int) -> Heading | None:
     return Heading(start, end, tidy(block), word, LEVELS[word], number)
 
 
+def _scripted(lines: list[str], start: int, end: int) -> Heading | None:
+    """A heading such as "第一章", or a number or name in Chinese characters on its own line."""
+    if len(lines) > 1:
+        return None
+    line = lines[0]
+    if found := scripted(line):
+        return Heading(start, end, tidy(line), found.word, found.level, found.number)
+    if CJK_NAMES.match(line):
+        return Heading(start, end, tidy(line), NAMED, 1)
+    number = bare_number(line)
+    if number is None:
+        return None
+    return Heading(start, end, tidy(line), "kanji", NUMERAL_LEVEL, number)
+
+
 def _named(block: str, start: int, end: int) -> Heading | None:
     """A heading that is a name without a number, such as "Preface"."""
     match = _NAMED.match(block)
-    if match is None or "\n" in block.strip() or not block.lstrip(" _*")[0].isupper():
+    if match is None or "\n" in block.strip():
+        return None
+    if block.lstrip(" _*")[0].islower():
         return None
     return Heading(start, end, tidy(block), NAMED, 1)
 

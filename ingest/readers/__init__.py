@@ -16,9 +16,19 @@ from ingest.book import (
 from ingest.readers.archive import Archive
 from ingest.readers.charset import looks_binary
 from ingest.readers.docx import main_part, read_docx
+from ingest.readers.ebooks.fb2 import read_fb2
+from ingest.readers.ebooks.mobi import KINDS, read_mobi
 from ingest.readers.epub import CONTAINER, read_epub
+from ingest.readers.files import read_files
 from ingest.readers.html import read_html
+from ingest.readers.letters.mail import read_mail, starts_as_mbox
+from ingest.readers.letters.message import starts_as_message
+from ingest.readers.letters.mhtml import read_mhtml, starts_as_mhtml
+from ingest.readers.letters.subtitles import looks_like_subtitles, read_subtitles
 from ingest.readers.markdown import read_markdown
+from ingest.readers.office.odt import read_flat_odt, read_odt
+from ingest.readers.office.pptx import PRESENTATION, read_pptx
+from ingest.readers.office.rtf import read_rtf
 from ingest.readers.pdf import read_pdf
 from ingest.readers.text import read_text
 
@@ -32,7 +42,6 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 # First bytes of unsupported formats, their names, and what to convert them to.
 _FOREIGN = (
-    (b"{\\rtf", "RTF", "DOCX or PDF"),
     (b"\x89PNG", "PNG image", "text by OCR first, e.g. with ocrmypdf"),
     (b"\xff\xd8\xff", "JPEG image", "text by OCR first, e.g. with ocrmypdf"),
     (b"GIF8", "GIF image", "text by OCR first, e.g. with ocrmypdf"),
@@ -47,23 +56,19 @@ _FOREIGN = (
 )
 _MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 _SUFFIXES = {
-    ".mobi": ("Kindle", "EPUB, e.g. with Calibre"),
-    ".azw": ("Kindle", "EPUB, e.g. with Calibre"),
-    ".azw3": ("Kindle", "EPUB, e.g. with Calibre"),
     ".kfx": ("Kindle", "EPUB, e.g. with Calibre"),
-    ".prc": ("Kindle", "EPUB, e.g. with Calibre"),
     ".doc": ("old Word (.doc)", "DOCX"),
-    ".rtf": ("RTF", "DOCX or PDF"),
-    ".odt": ("OpenDocument", "DOCX or PDF"),
     ".pages": ("Apple Pages", "DOCX or PDF"),
     ".djvu": ("DjVu", "PDF with a text layer"),
+    ".cbr": ("comic book of pictures", "text by OCR first, e.g. with ocrmypdf"),
+    ".ppt": ("old PowerPoint (.ppt)", "PPTX"),
+    ".xls": ("old Excel (.xls)", "PDF or plain text"),
     ".lit": ("Microsoft Reader", "EPUB, e.g. with Calibre"),
-    ".fb2": ("FictionBook", "EPUB, e.g. with Calibre"),
 }
 
 
 def read_book(data: bytes, name: str, *, password: str | None = None) -> Book:
-    """Read a document: PDF, EPUB, DOCX, HTML, Markdown or plain text.
+    """Read a document of any of the `FORMATS`.
 
     ``name`` is the file's name. It becomes the title if the document has none, and distinguishes
     Markdown from plain text; other formats are recognised by their content. ``password`` opens an
@@ -74,12 +79,21 @@ def read_book(data: bytes, name: str, *, password: str | None = None) -> Book:
             f"The file has {len(data)} bytes and the limit is {MOST_BYTES};"
             " split it into smaller documents."
         )
+    return _read(data, name, 0, password)
+
+
+def _read(data: bytes, name: str, depth: int, password: str | None = None) -> Book:
+    """Read a document; ``depth`` counts the zip files that it is in."""
     if not data.strip():
         raise EmptyDocument("The file is empty; check that it was saved or downloaded completely.")
     if _is_pdf(data):
         return read_pdf(data, name, password)
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _read_zip(data, name)
+        return _read_zip(data, name, depth)
+    if data.startswith(b"{\\rtf"):
+        return read_rtf(data, name)
+    if data[60:68] in KINDS:
+        return read_mobi(data, name)
     _refuse_foreign(data, name)
     return _read_characters(data, name)
 
@@ -91,25 +105,42 @@ def _is_pdf(data: bytes) -> bool:
     return head.startswith(b"%PDF-") or (b"%PDF-" in head and b"startxref" in data[-2048:])
 
 
-def _read_zip(data: bytes, name: str) -> Book:
+_ZIPPED = {".epub": "EPUB", ".docx": "DOCX", ".odt": "ODT", ".pptx": "PPTX"}
+_NAMED = {  # formats of characters that only the name tells from text, or that must hold them
+    ".pdf": "PDF", ".epub": "EPUB", ".docx": "DOCX", ".odt": "ODT", ".pptx": "PPTX",
+    ".rtf": "RTF", ".fb2": "FB2", ".mobi": "Kindle", ".azw": "Kindle", ".azw3": "Kindle",
+    ".prc": "Kindle", ".zip": "zip",
+}  # fmt: skip
+
+
+def _read_zip(data: bytes, name: str, depth: int) -> Book:
     suffix = PurePath(name).suffix.lower()
-    what = {".epub": "EPUB", ".docx": "DOCX"}.get(suffix, "zip")
+    what = _ZIPPED.get(suffix, "zip")
     archive = Archive(data, what)
     if "mimetype" in archive.names:
         media_type = archive.read("mimetype").strip()
         if media_type == b"application/epub+zip":
             return read_epub(data, name)
+        if media_type.startswith(b"application/vnd.oasis.opendocument.text"):
+            return read_odt(data, name)
         if media_type.startswith(b"application/vnd.oasis.opendocument"):
-            raise _unsupported(name, "OpenDocument", "DOCX or PDF")
+            raise _unsupported(name, "OpenDocument sheet or slides", "PDF")
     listed = any(member.lower().endswith(".opf") for member in archive.names)
     if CONTAINER in archive.names or (what == "EPUB" and listed):
         return read_epub(data, name)
     if main_part(archive) in archive.names:
         return read_docx(data, name)
+    if PRESENTATION in archive.names:
+        return read_pptx(data, name)
+    if "content.xml" in archive.names and what == "ODT":
+        return read_odt(data, name)
+    if "xl/workbook.xml" in archive.names:
+        raise _unsupported(name, "spreadsheet", "PDF or plain text")
     if what != "zip":
         raise archive.damaged("its main parts are missing")
-    kind, target = _SUFFIXES.get(suffix, ("zip archive", "the document itself by unpacking it"))
-    raise _unsupported(name, kind, target)
+    if suffix in _SUFFIXES:
+        raise _unsupported(name, *_SUFFIXES[suffix])
+    return read_files(archive, name, depth, _read)
 
 
 def _refuse_foreign(data: bytes, name: str) -> None:
@@ -120,8 +151,6 @@ def _refuse_foreign(data: bytes, name: str) -> None:
                 f"{name} is an encrypted Office document; save a copy without a password."
             )
         raise _unsupported(name, "old Word (.doc)", "DOCX")
-    if data[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
-        raise _unsupported(name, "Kindle", "EPUB, e.g. with Calibre")
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         raise _unsupported(name, "WebP image", "text by OCR first, e.g. with ocrmypdf")
     for magic, kind, target in _FOREIGN:
@@ -134,17 +163,36 @@ def _read_characters(data: bytes, name: str) -> Book:
     suffix = PurePath(name).suffix.lower()
     if suffix in _SUFFIXES:
         raise _unsupported(name, *_SUFFIXES[suffix])
-    if suffix in (".pdf", ".epub", ".docx"):
+    if book := _read_letter(data, name, suffix):
+        return book
+    head = data[:8192].replace(b"\0", b"").decode("utf-8", errors="ignore").lstrip("\ufeff")
+    as_xml = head.lstrip().startswith(("<?xml", "<FictionBook", "<office:document"))
+    if as_xml and "<FictionBook" in head:
+        return read_fb2(data, name)
+    if as_xml and "<office:document" in head:
+        return read_flat_odt(data, name)
+    if suffix in _NAMED:
         raise DamagedDocument(
-            f"The content of {name} is not {suffix[1:].upper()}, or its beginning is missing;"
+            f"The content of {name} is not {_NAMED[suffix]}, or its beginning is missing;"
             " download or save it again."
         )
     if suffix in _MARKDOWN:
         return read_markdown(data, name)
-    head = data[:8192].replace(b"\0", b"").decode("utf-8", errors="ignore").lstrip("\ufeff")
+    if suffix in (".vtt", ".srt") or looks_like_subtitles(head):
+        return read_subtitles(data, name)
     if _starts_as_html(head) or (suffix in (".html", ".htm", ".xhtml") and not looks_binary(data)):
         return read_html(data, name)
     return read_text(data, name)
+
+
+def _read_letter(data: bytes, name: str, suffix: str) -> Book | None:
+    """Read e-mail or a saved web page, which start with headers; None for another file."""
+    head = data[:16_384]
+    if starts_as_mhtml(head) or suffix in (".mht", ".mhtml"):
+        return read_mhtml(data, name)
+    if starts_as_mbox(head) or starts_as_message(head) or suffix in (".eml", ".mbox"):
+        return read_mail(data, name)
+    return None
 
 
 def _starts_as_html(head: str) -> bool:

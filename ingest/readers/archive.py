@@ -6,6 +6,8 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]
@@ -32,8 +34,21 @@ FAILURES = (
 )
 
 
+@contextmanager
+def shared_limit(outer: Archive) -> Iterator[None]:
+    """Archives that are opened inside take what they unpack from what ``outer`` may unpack."""
+    before = Archive.within
+    Archive.within = outer
+    try:
+        yield
+    finally:
+        Archive.within = before
+
+
 class Archive:
     """A zip file in memory; at most 256 MiB of uncompressed data are read from it in total."""
+
+    within: Archive | None = None  # an archive that the next ones are in
 
     def __init__(self, data: bytes, what: str) -> None:
         """Open ``data``; ``what`` ("EPUB", "DOCX") is the format's name in messages.
@@ -42,6 +57,7 @@ class Archive:
         """
         self.what = what
         self._left = MOST_BYTES
+        self._outer = Archive.within
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except FAILURES as error:
@@ -64,18 +80,28 @@ class Archive:
                     f"The {self.what} file's content is encrypted; save a copy without protection."
                 )
             with self._zip.open(member) as stream:
-                data = stream.read(self._left + 1)
+                data = stream.read(self.left + 1)
         except KeyError as error:
             raise self.damaged(f"its part {name} is missing") from error
         except FAILURES as error:
             raise self.damaged(f"its part {name} cannot be unpacked") from error
-        self._left -= len(data)
-        if self._left < 0:
+        self._take(len(data))
+        if self.left < 0:
             raise TooLarge(
                 f"The {self.what} file unpacks to more than {MOST_BYTES >> 20} MiB, which is the"
                 " limit; split it into smaller documents."
             )
         return data
+
+    @property
+    def left(self) -> int:
+        """Bytes that may still be unpacked; below 0 it was too much."""
+        return self._left if self._outer is None else min(self._left, self._outer.left)
+
+    def _take(self, size: int) -> None:
+        self._left -= size
+        if self._outer is not None:
+            self._outer._take(size)
 
     def xml(self, name: str) -> Element:
         """A member parsed as XML without entities.

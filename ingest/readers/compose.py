@@ -9,14 +9,20 @@ from itertools import pairwise
 from pathlib import PurePath
 
 from ingest.book import Book, EmptyDocument, Page
-from ingest.chapters import Mark, chapters_from_marks
+from ingest.chapters import Mark
 from ingest.cuts import even_cuts
+from ingest.division import divide
+from ingest.matter import Part
 
 PAGE_CHARACTERS = 1_800  # of a standard page
 _LONGEST_NAME = 300  # characters of a title or an author
 
-# Control characters, and marks that only affect line breaks or byte order.
-_DROPPED = re.compile("[\x00-\x08\x0e-\x1f\x7f\u0080-\u0084\u0086-\u009f\u00ad\u200b\ufeff]")
+# Control characters, and marks that only affect line breaks, byte order or how letters are shown:
+# the text stays in the order in which it is read.
+_DROPPED = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f\u0080-\u0084\u0086-\u009f\u00ad\u200b\u200e\u200f"
+    "\u202a-\u202e\u2066-\u2069\ufeff]"
+)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\u0085\u2028\u2029]")
 
@@ -39,6 +45,7 @@ class Draft:
     """What a reader found in a file; marks and pages are offsets into ``text``, in any order.
 
     ``pages`` is empty if the document has no pages of its own. ``warnings`` are as in `Book`.
+    ``parts`` are those whose matter the format states; without any they are looked for in the text.
     """
 
     format: str
@@ -48,6 +55,7 @@ class Draft:
     marks: Sequence[Mark] = ()
     pages: Sequence[PageStart] = ()
     warnings: Sequence[str] = ()
+    parts: Sequence[Part] = ()
 
 
 def clean(text: str) -> str:
@@ -82,7 +90,7 @@ def compose(draft: Draft) -> Book:
     return Book(
         title=draft.title,
         text=text,
-        chapters=chapters_from_marks(text, draft.marks, draft.title),
+        chapters=divide(text, draft.marks, draft.title, draft.parts),
         pages=own or _standard_pages(text),
         format=draft.format,
         author=" ".join(clean(draft.author).split())[:_LONGEST_NAME],

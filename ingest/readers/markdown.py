@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 from ingest.book import Book
 from ingest.chapters import Mark
+from ingest.paragraphs import hidden_parts
 from ingest.readers.charset import decode
 from ingest.readers.compose import Draft, clean, compose, only_heading, title_from
 
@@ -61,7 +63,14 @@ def _headings(text: str, start: int) -> list[Mark]:
         else:
             before, before_at = [bare], offset
         offset += len(line)
-    return [mark for mark in marks if mark.title]
+    hidden = hidden_parts(text)
+    starts = [begin for begin, _ in hidden]
+
+    def shown(mark: Mark) -> bool:
+        at = bisect_right(starts, mark.start)
+        return not at or mark.start >= hidden[at - 1][1]
+
+    return [mark for mark in marks if mark.title and shown(mark)]
 
 
 def _plain(title: str) -> str:

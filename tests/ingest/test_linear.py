@@ -34,11 +34,15 @@ PATTERNS = {
     for constant, value in vars(importlib.import_module(name)).items()
     if isinstance(value, re.Pattern)
 }
-MATCHED = {"_FOLIO", "_NOT_TITLE", "_SETEXT", "_FENCE", "_FRONT", "_BULLET"}
+MATCHED = {"_FOLIO", "_NOT_TITLE", "_SETEXT", "_FENCE", "_FRONT", "_BULLET"} | {
+    "CONTENTS", "_STARTS", "_HEADING_STYLE", "_NOTE", "_CREDIT", "_INDEX", "_BIBLIOGRAPHY",
+}  # fmt: skip
 """These are only tried at the start of a line or text."""
 SHORT = {
     **dict.fromkeys(("_KEYED", "_TURNED", "_BARE", "_NAMED", "_ROMAN_SHAPE"), 240),
-    **dict.fromkeys(("_OUTER", "_CHAPTER"), 200),
+    **dict.fromkeys(("_CJK", "_CJK_VOLUME", "_CJK_BARE", "_KOREAN", "_HEBREW", "CJK_NAMES"), 240),
+    **dict.fromkeys(("_OUTER", "_CHAPTER", "_PAGE"), 200),
+    **dict.fromkeys(("_BACK",), 80),
     **dict.fromkeys(("_INLINE",), 1_000),
 }
 """These are only tried on so many characters; the million is cut into such pieces."""

@@ -28,6 +28,10 @@ from app.ui.texts import (
 
 HEADERS = ["Title", "Memory", "Pages", "Length", "Size", "Shrunk to", "Status", "Id"]
 WIDTHS: list[str | int] = ["25%", "13%", "8%", "9%", "9%", "8%", "14%", "14%"]
+_READ = (
+    "PDF, EPUB, MOBI, FB2, DOCX, ODT, RTF, PPTX, HTML, Markdown, text, subtitles, e-mail,"
+    " or a zip file of these"
+)
 NOT_CALIBRATED = (
     "This model is not calibrated, so it may look for an answer in the wrong places. "
     "Run `bookstate calibrate` to calibrate it."
@@ -100,7 +104,7 @@ class LibraryTab:
         limit = self._session.library.settings.max_upload_mb
         kind = self._session.library.settings.memory
         self._file = upload_box(label="Add a document", height=170, elem_id="upload")
-        gr.HTML(note(f"PDF, EPUB, DOCX, HTML, Markdown or text; at most {limit} MB."))
+        gr.HTML(note(f"{_READ}; at most {limit} MB."))
         self._title = gr.Textbox(
             label="Title", placeholder="Leave empty for the file's own title", max_lines=1
         )

@@ -8,10 +8,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 from ingest.book import Book, DamagedDocument
 from ingest.chapters import Mark
+from ingest.matter import Part
 from ingest.readers.archive import Archive
 from ingest.readers.charset import decode
 from ingest.readers.compose import Draft, PageStart, compose, title_from
 from ingest.readers.epub.contents import Contents, read_nav, read_ncx
+from ingest.readers.epub.matter import landmarks, matter_of
 from ingest.readers.epub.package import CONTAINER, Package, read_package, refuse_locked
 from ingest.readers.epub.paths import Paths
 from ingest.readers.html import declared_charset
@@ -33,7 +35,8 @@ def read_epub(data: bytes, name: str) -> Book:
     paths = Paths(archive.names)
     package = read_package(archive, paths)
     refuse_locked(archive, paths, {item.path for item in package.spine})
-    flow = _text(archive, package)
+    marked = _landmarks(archive, package, paths)
+    flow, parts = _text(archive, package, marked)
     contents = _contents(archive, package, paths)
     marks = [Mark(_place(flow, e.target), e.title, e.level) for e in contents.chapters]
     marks = [mark for mark in marks if mark.start >= 0]
@@ -45,14 +48,21 @@ def read_epub(data: bytes, name: str) -> Book:
             ", ".join(package.creators),
             marks=marks if len({mark.start for mark in marks}) > 1 else flow.headings,
             pages=_pages(flow, contents),
+            parts=parts,
             warnings=package.warnings,
         )
     )
 
 
-def _text(archive: Archive, package: Package) -> MarkupText:
-    """The text of the spine's documents; one that cannot be unpacked is left out, unless all."""
+def _text(
+    archive: Archive, package: Package, marked: dict[str, str]
+) -> tuple[MarkupText, list[Part]]:
+    """The text of the spine's documents, and which parts of it are not the work itself.
+
+    A document that cannot be unpacked is left out, unless all are such.
+    """
     flow = MarkupText()
+    parts: list[Part] = []
     failed: list[DamagedDocument] = []
     for item in package.spine:
         try:
@@ -60,7 +70,11 @@ def _text(archive: Archive, package: Package) -> MarkupText:
         except DamagedDocument as error:
             failed.append(error)
             continue
-        flow.add(parse(decode(raw, declared_charset(raw)), xml=True), item.path)
+        tree = parse(decode(raw, declared_charset(raw)), xml=True)
+        start, kind = flow.length, matter_of(tree, marked.get(item.path, ""))
+        flow.add(tree, item.path)
+        if kind and start < flow.length:
+            parts.append(Part(start, flow.length, kind.title, kind.matter))
     if failed and len(failed) == len(package.spine):
         raise failed[0]
     if failed:
@@ -68,7 +82,20 @@ def _text(archive: Archive, package: Package) -> MarkupText:
             f"{len(failed)} of the book's {len(package.spine)} parts cannot be unpacked; their text"
             " is missing."
         )
-    return flow
+    return flow, parts
+
+
+def _landmarks(archive: Archive, package: Package, paths: Paths) -> dict[str, str]:
+    """What the navigation document says that files are, by path."""
+    for item in package.items.values():
+        if item.path and item.is_contents:
+            try:
+                markup = decode(archive.read(item.path), "utf-8")
+                tree = parse(markup, xml=True, deepest=_DEEPEST_CONTENTS)
+            except (MarkupTooDeep, DamagedDocument):
+                return {}  # its contents are tried, too, and a warning says that they are damaged
+            return landmarks(tree, item.path, paths.target)
+    return {}
 
 
 def _contents(archive: Archive, package: Package, paths: Paths) -> Contents:

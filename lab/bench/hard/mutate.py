@@ -16,10 +16,12 @@ TOKENS = (
     b"99999999999", b"-1", b"1e400", b"PK\x01\x02", b"PK\x05\x06", b"</w:p>", b"<w:p>",
     b"<mc:AlternateContent/>", b"<svg>", b"<nav>", b"</ol>", b"\xed\xa0\x80", b"....", b"    ",
     b"PK\x06\x06", b'"shape":[-1]', b'{"a":', b"null", b"NaN", b"\xff" * 8, b"GGUF",
+    b"{", b"}", b"\\par ", b"\\bin9 ", b"\\u-1?", b"\\'e9", b"-->", b"From ", b"<section>",
+    b"--b\n",
 )  # fmt: skip
 _MANIFEST = "manifest.json"
 _GGUF_HEAD = 12_000  # bytes before the numbers, in which there is nothing to break
-ZIPPED = (".epub", ".docx", ".bookstate")
+ZIPPED = (".epub", ".docx", ".odt", ".pptx", ".zip", ".bookstate")
 
 
 def corpus() -> dict[str, bytes]:
