@@ -12,8 +12,8 @@ CELL_GAP = " | "
 class Line:
     """One line of a page as people see it, or one row of a table.
 
-    left, bottom, right, top: points, from the lower left corner of the page as it is looked at
-    (its /Rotate is applied). size: the font size in points, the median of the line's characters.
+    left, bottom, right, top: points, from the lower left corner of the page as its text is
+    read (its /Rotate is applied, and `Sheet.turn`). size: the font size in points, the median of the line's characters.
     bold, italic: whether most characters are, by weight or by the font's name. font: the name of
     the font of most characters, without a subset's prefix. turned: the text runs in another
     direction than the page's main text; left to top are then the box that it fills. block: lines
@@ -48,7 +48,9 @@ class Sheet:
 
     reader: "pdfium", or "pypdf" for a page that the second reader read better; "" for a page that
     could not be read. undecodable: its text has letters, but they are not those that are drawn, so
-    ``lines`` is empty. drawn: how many characters the page draws, readable or not.
+    ``lines`` is empty. drawn: how many characters the page draws, readable or not. turn: the
+    quarter turns, anticlockwise, by which the main text is turned on the page as it is looked at;
+    places, width and height are those of the page turned back, so that its text is upright.
     """
 
     lines: tuple[Line, ...]
@@ -57,6 +59,7 @@ class Sheet:
     reader: str = "pdfium"
     undecodable: bool = False
     drawn: int = 0
+    turn: int = 0
 
     @property
     def letters(self) -> int:
