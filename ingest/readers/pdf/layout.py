@@ -11,10 +11,12 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from ingest.readers.pdf.added import Added
 from ingest.readers.pdf.fragments import Fragment, fragments_of
 from ingest.readers.pdf.lines import CELL_GAP, Line, Sheet, plain_line
 from ingest.readers.pdf.order import Row, rows_in_order
-from ingest.readers.pdf.pdfium import page_box, plain_text
+from ingest.readers.pdf.pdfium import has_pictures, page_box, plain_text
+from ingest.readers.pdf.placed import added_runs, framed
 from ingest.readers.pdf.runs import PageRuns, Run
 
 _MOST_PLACED = 200_000  # characters of a page; a fuller one is taken as PDFium orders it
@@ -22,39 +24,37 @@ _MARKER = re.compile(r"[\W\d]{1,5}|\(?\w{1,2}[.)]|[IVXLC]{1,6}\.?")
 _Box = tuple[float, float, float, float]
 
 
-def sheet_of(page: Any, text: Any, most: int) -> tuple[Sheet, int]:
-    """A page, and how many of its characters PDFium cannot name; most: its most characters."""
+def sheet_of(
+    page: Any, text: Any, most: int, added: Sequence[Added] = ()
+) -> tuple[Sheet, int]:
+    """A page, and how many of its characters PDFium cannot name.
+
+    most: how many of its characters are taken; added: the texts that lie on it.
+    """
     left, bottom, right, top, quarter = page_box(page)
     count = min(pdfium.FPDFText_CountChars(text), most)
     width, height = (right - left, top - bottom) if quarter % 2 == 0 else (top - bottom, right - left)
-    if count <= 0:
-        return Sheet((), width, height), 0
     if count > _MOST_PLACED:
         plain = plain_text(text, count)
-        lines = tuple(plain_line(line) for line in plain.splitlines())
+        lines = tuple(plain_line(line) for line in [*plain.splitlines(), *_notes(added)])
         return Sheet(lines, width, height, drawn=count), 0
-    found = PageRuns(text, count)
+    found = PageRuns(text, max(0, count))
     runs = [run for run in found.runs if _is_on(run, (left, bottom, right, top))]
     main = _main_turn(runs, quarter)
     frame = framed((left, bottom, right, top), main)
-    lines = tuple(_lines(runs, main, frame))
+    runs += added_runs(added, runs, main)
+    lines = (*_lines(runs, main, frame), *map(plain_line, _notes(added)))
+    bare = not runs and has_pictures(page)
     sheet = Sheet(
         lines, frame[2] - frame[0], frame[3] - frame[1], drawn=found.drawn,
-        turn=(main - quarter) % 4,
+        turn=(main - quarter) % 4, pictures=bare,
     )  # fmt: skip
     return sheet, found.unmapped
 
 
-def framed(box: _Box, turn: int) -> _Box:
-    """A box of the file's coordinates in a frame turned by quarter turns, anticlockwise."""
-    left, bottom, right, top = box
-    if turn == 0:
-        return box
-    if turn == 1:
-        return bottom, -right, top, -left
-    if turn == 2:
-        return -right, -top, -left, -bottom
-    return -top, left, -bottom, right
+def _notes(added: Sequence[Added]) -> list[str]:
+    """The lines of the notes on a page, which have no place in its text."""
+    return [line for one in added if one.box is None for line in one.text.split("\n")]
 
 
 def _is_on(run: Run, page: _Box) -> bool:

@@ -51,6 +51,7 @@ class Sheet:
     ``lines`` is empty. drawn: how many characters the page draws, readable or not. turn: the
     quarter turns, anticlockwise, by which the main text is turned on the page as it is looked at;
     places, width and height are those of the page turned back, so that its text is upright.
+    pictures: whether the page shows pictures.
     """
 
     lines: tuple[Line, ...]
@@ -60,6 +61,7 @@ class Sheet:
     undecodable: bool = False
     drawn: int = 0
     turn: int = 0
+    pictures: bool = False
 
     @property
     def letters(self) -> int:

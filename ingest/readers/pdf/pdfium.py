@@ -13,10 +13,11 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+_LOOKED_AT = 200  # objects of a page
 _PASSWORD_CODINGS = ("utf-8", "latin-1")
 
 
-class PageUnreadable(Exception):
+class PageUnreadable(LookupError):
     """PDFium cannot load a page."""
 
 
@@ -63,6 +64,14 @@ def page_box(page: Any) -> tuple[float, float, float, float, int]:
     box = pdfium.FS_RECTF()
     pdfium.FPDF_GetPageBoundingBox(page, ctypes.byref(box))
     return box.left, box.bottom, box.right, box.top, pdfium.FPDFPage_GetRotation(page) % 4
+
+
+def has_pictures(page: Any) -> bool:
+    """Whether one of the first objects of a page is a picture, or a form, which may hold one."""
+    pictures = (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM)
+    count = min(pdfium.FPDFPage_CountObjects(page), _LOOKED_AT)
+    things = (pdfium.FPDFPage_GetObject(page, at) for at in range(count))
+    return any(pdfium.FPDFPageObj_GetType(thing) in pictures for thing in things)
 
 
 def plain_text(text: Any, most: int) -> str:
