@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingest.book import Book, NoTextLayer
+from pypdf import PdfReader
+
+from ingest.book import Book, DamagedDocument, NoTextLayer
 from ingest.readers.compose import Draft, PageStart, compose, title_from
 from ingest.readers.pdf.lines import Sheet
 from ingest.readers.pdf.opening import attempt, check_tree, open_pdf
 from ingest.readers.pdf.outline import outline_marks
-from ingest.readers.pdf.pages import read_pages
+from ingest.readers.pdf.pages import can_open, read_pages
 from ingest.readers.pdf.paragraphs import join_pages
 from ingest.readers.pdf.running import without_running_lines
 
@@ -21,14 +23,14 @@ def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
 
     Raises NeedsPassword, WrongPassword, ProtectedDocument, NoTextLayer, DamagedDocument.
     """
-    reader = open_pdf(data, password)
-    check_tree(reader)
-    sheets, warnings = read_pages(data, reader, password)
+    reader, warnings = _opened(data, password)
+    sheets, found = read_pages(data, reader, password)
+    warnings += found
     _refuse_pictures(sheets)
     text, starts = join_pages(without_running_lines(sheets))
     count = len(starts)
     none: list[str] = []
-    labels = attempt(lambda: [str(label) for label in reader.page_labels], none)
+    labels = attempt(lambda: [str(label) for label in reader.page_labels] if reader else [], none)
     if len(labels) != count:
         labels = [str(number) for number in range(1, count + 1)]
     ends = [*starts[1:], len(text)]
@@ -37,11 +39,23 @@ def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
         for n in range(count)
         if text[starts[n] : ends[n]].strip()
     ]
-    facts = attempt(lambda: reader.metadata, None)
+    facts = attempt(lambda: reader.metadata if reader else None, None)
     title = attempt(lambda: str(facts.title or "") if facts else "", "")
     author = attempt(lambda: str(facts.author or "") if facts else "", "")
-    marks = outline_marks(reader, text, starts, ends)
+    marks = outline_marks(reader, text, starts, ends) if reader else []
     return compose(Draft("pdf", text, title_from(name, title), author, marks, pages, warnings))
+
+
+def _opened(data: bytes, password: str | None) -> tuple[PdfReader | None, list[str]]:
+    """The document's structure, or None and a warning if only its pages can be read."""
+    try:
+        reader = open_pdf(data, password)
+        check_tree(reader)
+    except DamagedDocument:
+        if not can_open(data, password):
+            raise
+        return None, ["The PDF is damaged; its outline, page labels and title are missing."]
+    return reader, []
 
 
 def pages_without_text(sheets: Sequence[Sheet]) -> list[int]:
@@ -52,7 +66,9 @@ def pages_without_text(sheets: Sequence[Sheet]) -> list[int]:
 def _refuse_pictures(sheets: Sequence[Sheet]) -> None:
     """Raise NoTextLayer if the pages have hardly any letters."""
     letters = sum(sheet.letters for sheet in sheets)
-    scanned = len(sheets) > 4 and letters < _FEWEST_LETTERS * len(sheets)
+    bare = sum(sheet.pictures or sheet.undecodable for sheet in sheets)
+    few = len(sheets) > 4 and letters < _FEWEST_LETTERS * len(sheets)
+    scanned = few and 2 * bare > len(sheets)
     if letters == 0 or scanned:
         raise NoTextLayer(
             f"The PDF has no text layer: there are {letters} letters on {len(sheets)} pages, so"

@@ -48,8 +48,10 @@ def fragments_of(runs: Sequence[Run]) -> list[Fragment]:
     for run in sorted(runs, key=lambda run: (-run.baseline, run.left)):
         reference = lines[-1][0] if lines else None
         nearby = reference and reference.baseline - run.baseline
-        if reference and nearby is not None and nearby <= _SAME_LINE * min(
-            run.size, reference.size
+        if (
+            reference
+            and nearby is not None
+            and nearby <= _SAME_LINE * min(run.size, reference.size)
         ):
             lines[-1].append(run)
         else:
@@ -113,9 +115,7 @@ def _joined(group: list[Run]) -> Fragment:
         key = (run.size, run.face)
         letters[key] = letters.get(key, 0) + sum(map(len, run.parts))
     size, face = max(letters, key=lambda key: letters[key])
-    main = max(
-        (run for run in group if run.size == size), key=lambda run: run.right - run.left
-    )
+    main = max((run for run in group if run.size == size), key=lambda run: run.right - run.left)
     texts = [(run, _text(run)) for run in group]
     everything = "".join(text for _, text in texts)
     rightward = sum(is_rtl(ord(letter)) for letter in everything) * 2

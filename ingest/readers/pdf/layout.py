@@ -20,20 +20,21 @@ from ingest.readers.pdf.placed import added_runs, framed
 from ingest.readers.pdf.runs import PageRuns, Run
 
 _MOST_PLACED = 200_000  # characters of a page; a fuller one is taken as PDFium orders it
+_FEW = 50  # characters of a page that may be a picture
 _MARKER = re.compile(r"[\W\d]{1,5}|\(?\w{1,2}[.)]|[IVXLC]{1,6}\.?")
 _Box = tuple[float, float, float, float]
 
 
-def sheet_of(
-    page: Any, text: Any, most: int, added: Sequence[Added] = ()
-) -> tuple[Sheet, int]:
+def sheet_of(page: Any, text: Any, most: int, added: Sequence[Added] = ()) -> tuple[Sheet, int]:
     """A page, and how many of its characters PDFium cannot name.
 
     most: how many of its characters are taken; added: the texts that lie on it.
     """
     left, bottom, right, top, quarter = page_box(page)
     count = min(pdfium.FPDFText_CountChars(text), most)
-    width, height = (right - left, top - bottom) if quarter % 2 == 0 else (top - bottom, right - left)
+    width, height = (
+        (right - left, top - bottom) if quarter % 2 == 0 else (top - bottom, right - left)
+    )
     if count > _MOST_PLACED:
         plain = plain_text(text, count)
         lines = tuple(plain_line(line) for line in [*plain.splitlines(), *_notes(added)])
@@ -44,7 +45,7 @@ def sheet_of(
     frame = framed((left, bottom, right, top), main)
     runs += added_runs(added, runs, main)
     lines = (*_lines(runs, main, frame), *map(plain_line, _notes(added)))
-    bare = not runs and has_pictures(page)
+    bare = found.drawn < _FEW and has_pictures(page)
     sheet = Sheet(
         lines, frame[2] - frame[0], frame[3] - frame[1], drawn=found.drawn,
         turn=(main - quarter) % 4, pictures=bare,

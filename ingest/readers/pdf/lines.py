@@ -12,14 +12,14 @@ CELL_GAP = " | "
 class Line:
     """One line of a page as people see it, or one row of a table.
 
-    left, bottom, right, top: points, from the lower left corner of the page as its text is
-    read (its /Rotate is applied, and `Sheet.turn`). size: the font size in points, the median of the line's characters.
-    bold, italic: whether most characters are, by weight or by the font's name. font: the name of
-    the font of most characters, without a subset's prefix. turned: the text runs in another
-    direction than the page's main text; left to top are then the box that it fills. block: lines
-    with the same number stand in one column or block of the page; numbers grow in reading order.
-    baseline: the y of the line the letters stand on. A line that a second reader gave, which knows
-    no places, has the size 0.
+    left, bottom, right, top: points, from the lower left corner of the page as its text is read
+    (its /Rotate is applied, and `Sheet.turn`). size: the font size in points, the median of the
+    line's characters. bold, italic: whether most characters are, by weight or by the font's name.
+    font: the name of the font of most characters, without a subset's prefix. turned: the text runs
+    in another direction than the page's main text; left to top are then the box that it fills.
+    block: lines with the same number stand in one column or block of the page; numbers grow in
+    reading order. baseline: the y of the line that the letters stand on. cells: how many cells a
+    table's row has. A line of the second reader, which knows no places, has the size 0.
     """
 
     text: str
@@ -51,7 +51,8 @@ class Sheet:
     ``lines`` is empty. drawn: how many characters the page draws, readable or not. turn: the
     quarter turns, anticlockwise, by which the main text is turned on the page as it is looked at;
     places, width and height are those of the page turned back, so that its text is upright.
-    pictures: whether the page shows pictures.
+    pictures: whether the page shows pictures and hardly any text. broken: whether its drawing
+    has errors, so that some of the text may be missing.
     """
 
     lines: tuple[Line, ...]
@@ -62,6 +63,7 @@ class Sheet:
     drawn: int = 0
     turn: int = 0
     pictures: bool = False
+    broken: bool = False
 
     @property
     def letters(self) -> int:

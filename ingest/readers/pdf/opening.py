@@ -35,7 +35,7 @@ FAILURES = (
     struct.error,
     zlib.error,
 )
-_MOST_PAGES = 50_000  # a page tree may name one page again and again
+MOST_PAGES = 50_000  # a page tree may name one page again and again
 
 # pypdf logs a warning for every small error in a file; these must not reach the program's output.
 logging.getLogger("pypdf").addHandler(logging.NullHandler())
@@ -87,9 +87,9 @@ def check_tree(reader: PdfReader) -> None:
         if isinstance(kids, PdfObject) and isinstance(kids := kids.get_object(), ArrayObject):
             named += len(kids)
             waiting += kids
-        if named > _MOST_PAGES:
+        if named > MOST_PAGES:
             raise TooLarge(
-                f"The PDF has more than {_MOST_PAGES:,} pages, which is the limit; split it into"
+                f"The PDF has more than {MOST_PAGES:,} pages, which is the limit; split it into"
                 " smaller documents."
             )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 from ingest.readers.pdf.fragments import Fragment
@@ -102,9 +103,7 @@ def _zones(slabs: list[list[Fragment]], width: float) -> list[_Zone]:
     return zones
 
 
-def _fits(
-    zone: _Zone, slab: list[Fragment], spans: list[_SPAN], width: float, last: bool
-) -> bool:
+def _fits(zone: _Zone, slab: list[Fragment], spans: list[_SPAN], width: float, last: bool) -> bool:
     """Whether a slab leaves the zone's gutters free, or neither has any."""
     open_zone, open_slab = _gutters(zone.spans, width), _gutters(spans, width)
     if not open_zone and not open_slab:
@@ -132,9 +131,7 @@ def _filled(spans: list[_SPAN]) -> list[_SPAN]:
 def _gutters(spans: list[_SPAN], width: float) -> list[_SPAN]:
     """The intervals of at least ``width`` between filled ones."""
     return [
-        (before[1], after[0])
-        for before, after in zip(spans, spans[1:], strict=False)
-        if after[0] - before[1] >= width
+        (before[1], after[0]) for before, after in pairwise(spans) if after[0] - before[1] >= width
     ]
 
 
@@ -162,7 +159,7 @@ def _is_table(columns: list[list[Fragment]], rows: int) -> bool:
 def _is_rowwise(columns: list[list[Fragment]]) -> bool:
     """Whether the content stream goes from column to column in each row."""
     drawn = sorted((f.order, number) for number, column in enumerate(columns) for f in column)
-    switches = sum(a != b for (_, a), (_, b) in zip(drawn, drawn[1:], strict=False))
+    switches = sum(a != b for (_, a), (_, b) in pairwise(drawn))
     shorter = sorted(map(len, columns))[-2]
     return switches >= max(1.0, 0.6 * shorter + len(columns) - 2)
 

@@ -12,8 +12,9 @@ from pypdf._page import PageObject
 from ingest.book import TooLarge
 from ingest.readers.pdf.added import Added, added_texts
 from ingest.readers.pdf.attached import attached_warning
+from ingest.readers.pdf.drawing import is_broken
 from ingest.readers.pdf.lines import Sheet, plain_line
-from ingest.readers.pdf.opening import FAILURES, attempt, damaged
+from ingest.readers.pdf.opening import FAILURES, MOST_PAGES, attempt, damaged
 from ingest.readers.pdf.quality import likeness, names_glyphs, substance
 
 MOST_CHARACTERS = 64 << 20
@@ -30,7 +31,7 @@ _BETTER = 1.25
 class _Pages:
     """Reads the pages of one document."""
 
-    def __init__(self, reader: PdfReader) -> None:
+    def __init__(self, reader: PdfReader | None) -> None:
         self._reader = reader
         self._known: dict[tuple[int, int], Sheet] = {}  # by the page's object
         self._spent = 0.0
@@ -49,7 +50,10 @@ class _Pages:
                 sheet, unmapped = first(number, added)
             except LookupError:
                 sheet, unmapped = Sheet((), reader=""), 0
-            self._known[key] = self._better(sheet, unmapped, page)
+            sheet = self._better(sheet, unmapped, page)
+            if page is not None and sheet.reader and attempt(lambda: is_broken(page), False):
+                sheet = replace(sheet, broken=True)
+            self._known[key] = sheet
         sheet = self._known[key]
         self.length += sum(len(line.text) for line in sheet.lines)
         if self.length > MOST_CHARACTERS:
@@ -60,7 +64,7 @@ class _Pages:
         return sheet
 
     def _page(self, number: int) -> PageObject | None:
-        return self._reader.pages[number]
+        return self._reader.pages[number] if self._reader else None
 
     def _better(self, sheet: Sheet, unmapped: int, page: PageObject | None) -> Sheet:
         """The page as PDFium reads it, or as pypdf does, or without text that nobody can read."""
@@ -98,12 +102,21 @@ class _Pages:
             self._spent += time.process_time() - begun
 
 
+def can_open(data: bytes, password: str | None) -> bool:
+    """Whether PDFium finds pages in a document that pypdf cannot open."""
+    from ingest.readers.pdf.pdfium import Pdfium
+
+    with Pdfium(data, password) as document:
+        return 0 < document.pages <= MOST_PAGES
+
+
 def read_pages(
-    data: bytes, reader: PdfReader, password: str | None
+    data: bytes, reader: PdfReader | None, password: str | None
 ) -> tuple[list[Sheet], list[str]]:
     """The pages of a document, and what people should know about them.
 
-    Raises DamagedDocument if no page can be read, and TooLarge.
+    ``reader`` is None if pypdf cannot open the document. Raises DamagedDocument if no page can be
+    read, and TooLarge.
     """
     # Importing these loads machine code, which only the process that reads files may do.
     from ingest.readers.pdf.layout import sheet_of
@@ -116,14 +129,16 @@ def read_pages(
             with document.page(number) as (page, text):
                 return sheet_of(page, text, 1 + MOST_CHARACTERS - pages.length, added)
 
-        count = attempt(lambda: len(reader.pages), 0) or document.pages
+        count = attempt(lambda: len(reader.pages) if reader else 0, 0) or document.pages
         sheets = [pages.sheet(number, first) for number in range(count)]
     if not sheets:
         raise damaged("it has no pages")
     if not any(sheet.reader for sheet in sheets):
-        raise damaged("none of its pages can be read" if len(sheets) > 1 else "its page cannot be read")
+        raise damaged(
+            "none of its pages can be read" if len(sheets) > 1 else "its page cannot be read"
+        )
     warnings = _warnings(sheets)
-    about = attempt(lambda: attached_warning(reader), "")
+    about = attempt(lambda: attached_warning(reader) if reader else "", "")
     return sheets, [*warnings, about] if about else warnings
 
 
@@ -141,6 +156,7 @@ def _warnings(sheets: Sequence[Sheet]) -> list[str]:
     """Sentences about the pages that could not be read as they should be."""
     lost = [n for n, sheet in enumerate(sheets, 1) if not sheet.reader]
     second = [n for n, sheet in enumerate(sheets, 1) if sheet.reader == "pypdf"]
+    broken = [n for n, sheet in enumerate(sheets, 1) if sheet.broken]
     coded = [n for n, sheet in enumerate(sheets, 1) if sheet.undecodable]
     bare = [
         n for n, sheet in enumerate(sheets, 1)
@@ -153,6 +169,11 @@ def _warnings(sheets: Sequence[Sheet]) -> list[str]:
         was = "was" if len(second) == 1 else "were"
         found.append(f"{_listed(second)} {was} read with a second reader, because the first one "
                      f"found less; the order of {_its(second)} text may be wrong.")  # fmt: skip
+    if broken:
+        is_ = "is" if len(broken) == 1 else "are"
+        found.append(
+            f"{_listed(broken)} {is_} damaged; some of {_its(broken)} text may be missing."
+        )
     if coded:
         have = "has" if len(coded) == 1 else "have"
         found.append(f"{_listed(coded)} {have} letters that cannot be decoded; {_its(coded)} text "

@@ -6,11 +6,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from ingest.headings import heading_at
 from ingest.readers.compose import clean
-from ingest.readers.pdf.lines import CELL_GAP, Line, Sheet
+from ingest.readers.pdf.lines import Line, Sheet
 
 _TERMINAL = re.compile(r"[.!?:…][\"'”’»)\]]*$")
 _BULLET = re.compile(r"[•◦▪‣*–—-]\s|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s")
@@ -114,7 +115,7 @@ def _block_edges(lines: Sequence[Line]) -> tuple[float, float]:
 
 def _steps(lines: Sequence[Line]) -> Iterator[float]:
     """The distances from line to line within a block."""
-    for above, below in zip(lines, lines[1:], strict=False):
+    for above, below in pairwise(lines):
         step = above.baseline - below.baseline
         if 0.5 * below.size < step < 3 * below.size:
             yield step

@@ -36,7 +36,9 @@ def _worth(token: str) -> float:
     """How much a token looks like a word, 0 to 1."""
     if not token:
         return 0.5  # punctuation alone
-    if any(letter < " " or "\ue000" <= letter <= "\uf8ff" or letter == "\ufffd" for letter in token):
+    if any(
+        letter < " " or "\ue000" <= letter <= "\uf8ff" or letter == "\ufffd" for letter in token
+    ):
         return 0.0
     letters = [letter for letter in token if letter.isalpha()]
     if not letters:

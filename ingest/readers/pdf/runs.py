@@ -25,6 +25,7 @@ _BACK = 0.6  # of the font size: a step back that ends the run
 _RISE = 0.12  # of the font size: another baseline
 _SNAP = 4.0  # degrees from a right angle that count as one
 _WORD = re.compile(r"\S+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONG_WORD = 14  # letters; spaces may be missing in a longer one
 _MISSING_SPACE = 0.17  # of the font size
 _BOLD_WEIGHT = 600
@@ -169,6 +170,8 @@ class PageRuns:
             left, right = min(left, other[0]), max(right, other[2])
         baseline = bottom + style.rise
         rtl = is_rtl(ord(part[0]))
+        if _SURROGATE.search(part):  # PDFium gives a character outside the basic plane as two
+            part = part.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         run = self.runs[-1] if self.runs else None
         gap = _gap(run, style, left, right, baseline, rtl) if run else None
         if run is None or gap is None:
