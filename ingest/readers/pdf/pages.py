@@ -104,7 +104,7 @@ class _Pages:
 
 def can_open(data: bytes, password: str | None) -> bool:
     """Whether PDFium finds pages in a document that pypdf cannot open."""
-    from ingest.readers.pdf.pdfium import Pdfium
+    from ingest.readers.pdf.drawn.pdfium import Pdfium
 
     with Pdfium(data, password) as document:
         return 0 < document.pages <= MOST_PAGES
@@ -119,8 +119,8 @@ def read_pages(
     read, and TooLarge.
     """
     # Importing these loads machine code, which only the process that reads files may do.
-    from ingest.readers.pdf.layout import sheet_of
-    from ingest.readers.pdf.pdfium import Pdfium
+    from ingest.readers.pdf.drawn.layout import sheet_of
+    from ingest.readers.pdf.drawn.pdfium import Pdfium
 
     pages = _Pages(reader)
     with Pdfium(data, password) as document:

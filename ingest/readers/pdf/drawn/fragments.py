@@ -6,11 +6,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ingest.readers.pdf.runs import Face, Run, is_rtl
+from ingest.readers.pdf.drawn.runs import Face, Run, is_rtl
 
 _SAME_LINE = 0.15  # of the font size: baselines that differ by less are one
 _GAP = 0.95  # of the font size: a wider space may lie between two columns
-_OVERLAP = 0.5  # of the font size that neighbours may overlap
 _SPACE = 0.13  # of the font size: what looks like a space
 _SMALL = 0.88  # of the neighbour's size: an index, an exponent, a note's number
 _SPELLED = 4  # single letters in a row that may be a word set wide
@@ -46,13 +45,9 @@ def fragments_of(runs: Sequence[Run]) -> list[Fragment]:
     """The fragments of runs that share a frame."""
     lines: list[list[Run]] = []
     for run in sorted(runs, key=lambda run: (-run.baseline, run.left)):
-        reference = lines[-1][0] if lines else None
-        nearby = reference and reference.baseline - run.baseline
-        if (
-            reference
-            and nearby is not None
-            and nearby <= _SAME_LINE * min(run.size, reference.size)
-        ):
+        first = lines[-1][0] if lines else None
+        least = _SAME_LINE * min(run.size, first.size) if first else 0.0
+        if first and first.baseline - run.baseline <= least:
             lines[-1].append(run)
         else:
             lines.append([run])
@@ -66,7 +61,7 @@ def _neighbours(line: list[Run]) -> Iterator[list[Run]]:
     right = 0.0
     for run in sorted(line, key=lambda run: run.left):
         size = max(run.size, group[-1].size) if group else run.size
-        if group and -_OVERLAP * size - 1e3 < run.left - right <= _GAP * size:
+        if group and run.left - right <= _GAP * size:
             group.append(run)
             right = max(right, run.right)
             continue
@@ -96,7 +91,7 @@ def _with_small(groups: list[list[Run]]) -> list[list[Run]]:
             rise = heights[number] - heights[other]
             if other == number or other in taken or size > _SMALL * big:
                 continue
-            if not -0.35 * big < rise < 0.65 * big:
+            if not -0.45 * big < rise < 0.65 * big:
                 continue
             for run in host:
                 distance = max(left - run.right, run.left - right)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
-from ingest.readers.pdf.fragments import Fragment
+from ingest.readers.pdf.drawn.fragments import Fragment
 
 _GUTTER = 0.95  # of the font size: the least width of a gutter
 _SPAN = tuple[float, float]

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Any
 
-import pypdfium2.raw as pdfium
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from ingest.readers.pdf.added import Added
-from ingest.readers.pdf.fragments import Fragment, fragments_of
+from ingest.readers.pdf.drawn.fragments import Fragment, fragments_of
+from ingest.readers.pdf.drawn.order import Row, rows_in_order
+from ingest.readers.pdf.drawn.pdfium import has_pictures, page_box, plain_text
+from ingest.readers.pdf.drawn.placed import added_runs, framed
+from ingest.readers.pdf.drawn.runs import PageRuns, Run
 from ingest.readers.pdf.lines import CELL_GAP, Line, Sheet, plain_line
-from ingest.readers.pdf.order import Row, rows_in_order
-from ingest.readers.pdf.pdfium import has_pictures, page_box, plain_text
-from ingest.readers.pdf.placed import added_runs, framed
-from ingest.readers.pdf.runs import PageRuns, Run
 
 _MOST_PLACED = 200_000  # characters of a page; a fuller one is taken as PDFium orders it
 _FEW = 50  # characters of a page that may be a picture
 _MARKER = re.compile(r"[\W\d]{1,5}|\(?\w{1,2}[.)]|[IVXLC]{1,6}\.?")
+# Accents that stand by themselves, and those that belong to the letter before them.
+_ACCENTS = {
+    "¨": "\u0308",
+    "´": "\u0301",
+    "ˆ": "\u0302",
+    "˜": "\u0303",
+    "ˇ": "\u030c",
+    "˚": "\u030a",
+}
+_ACCENTED = re.compile(rf"([{''.join(_ACCENTS)}])([^\W\d_])")
 _Box = tuple[float, float, float, float]
 
 
@@ -104,7 +115,7 @@ def _line(row: Row, block: int) -> Line:
     main = max(row.fragments, key=lambda fragment: len(fragment.text))
     letters = sum(len(fragment.text) for fragment in row.fragments)
     return Line(
-        text,
+        _composed(text),
         min(fragment.left for fragment in row.fragments),
         min(fragment.bottom for fragment in row.fragments),
         max(fragment.right for fragment in row.fragments),
@@ -117,6 +128,17 @@ def _line(row: Row, block: int) -> Line:
         baseline=main.baseline,
         cells=len(cells),
     )
+
+
+def _composed(text: str) -> str:
+    """A text in which an accent that is drawn before its letter, as TeX does, is part of it."""
+
+    def one(match: re.Match[str]) -> str:
+        letter = {"ı": "i", "ȷ": "j"}.get(match[2], match[2])
+        whole = unicodedata.normalize("NFC", letter + _ACCENTS[match[1]])
+        return whole if len(whole) == 1 else match[0]
+
+    return _ACCENTED.sub(one, text)
 
 
 def _slanted(run: Run, block: int) -> Line:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pypdfium2.raw as pdfium
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 _LOOKED_AT = 200  # objects of a page
 _PASSWORD_CODINGS = ("utf-8", "latin-1")

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from math import atan2, degrees, hypot
 from typing import Any
 
-import pypdfium2.raw as pdfium
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
-from ingest.readers.pdf.pdfium import plain_text
+from ingest.readers.pdf.drawn.pdfium import plain_text
 
 _HYPHEN = "\x02"  # PDFium's mark for a hyphen at a line's end
 _NO_OBJECT = bytes(8)  # a null pointer: PDFium made this character up
