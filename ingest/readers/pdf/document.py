@@ -9,7 +9,7 @@ from pypdf import PdfReader
 from ingest.book import Book, DamagedDocument, NoTextLayer
 from ingest.readers.compose import Draft, PageStart, compose, title_from
 from ingest.readers.pdf.lines import Sheet
-from ingest.readers.pdf.opening import attempt, check_tree, open_pdf
+from ingest.readers.pdf.opening import FAILURES, attempt, check_tree, damaged, open_pdf
 from ingest.readers.pdf.outline import outline_marks
 from ingest.readers.pdf.pages import can_open, read_pages
 from ingest.readers.pdf.paragraphs import join_pages
@@ -50,7 +50,10 @@ def _opened(data: bytes, password: str | None) -> tuple[PdfReader | None, list[s
     """The document's structure, or None and a warning if only its pages can be read."""
     try:
         reader = open_pdf(data, password)
-        check_tree(reader)
+        try:
+            check_tree(reader)
+        except FAILURES as error:
+            raise damaged("its list of pages cannot be read") from error
     except DamagedDocument:
         if not can_open(data, password):
             raise

@@ -13,9 +13,10 @@ from ingest.book import TooLarge
 from ingest.readers.pdf.added import Added, added_texts
 from ingest.readers.pdf.attached import attached_warning
 from ingest.readers.pdf.drawing import is_broken
+from ingest.readers.pdf.fonts import CodedFonts
 from ingest.readers.pdf.lines import Sheet, plain_line
 from ingest.readers.pdf.opening import FAILURES, MOST_PAGES, attempt, damaged
-from ingest.readers.pdf.quality import likeness, names_glyphs, substance
+from ingest.readers.pdf.quality import likeness, names_glyphs, plausible, substance
 
 MOST_CHARACTERS = 64 << 20
 _SECOND_SECONDS = 20.0  # of processor time for the second reader, all pages together
@@ -34,6 +35,7 @@ class _Pages:
     def __init__(self, reader: PdfReader | None) -> None:
         self._reader = reader
         self._known: dict[tuple[int, int], Sheet] = {}  # by the page's object
+        self._fonts = CodedFonts()
         self._spent = 0.0
         self.length = 0
 
@@ -69,6 +71,8 @@ class _Pages:
     def _better(self, sheet: Sheet, unmapped: int, page: PageObject | None) -> Sheet:
         """The page as PDFium reads it, or as pypdf does, or without text that nobody can read."""
         text = "\n".join(line.text for line in sheet.lines)
+        if page is not None and sheet.letters and attempt(lambda: self._fonts.on(page), False):
+            unmapped = unmapped if plausible(text) else sheet.drawn
         guessed = unmapped > _UNMAPPED * max(1, sheet.drawn)
         poor = sheet.letters == 0 or guessed
         poor = poor or (sheet.drawn >= _FEWEST and likeness(text) < _POOR)
@@ -78,7 +82,8 @@ class _Pages:
             second = self._second(page) if page is not None else None
         except FAILURES:
             return sheet if sheet.letters else replace(sheet, reader="")
-        if sheet.drawn >= _FEWEST and unmapped > _GUESSED * sheet.drawn and likeness(text) < _WORDS:
+        unknown = unmapped > _GUESSED * sheet.drawn and not plausible(text)
+        if sheet.drawn >= _FEWEST and unknown:
             text, sheet = "", replace(sheet, lines=(), undecodable=True)
         if second is None:
             return sheet

@@ -86,10 +86,11 @@ def _set(page: int, sheet: Sheet) -> Iterator[_Set]:
     steps = [step for lines in blocks.values() for step in _steps(lines)]
     usual = median(steps) if steps else 0.0
     before: Line | None = None
-    for line in sheet.lines:
+    filled = [at for at, line in enumerate(sheet.lines) if line.text.strip()]
+    for line in sheet.lines[filled[0] : filled[-1] + 1] if filled else ():
         text = _tidy(line.text)
         if not line.placed:
-            yield _Set(page, text)
+            yield _Set(page, text, apart=line.turned)
         elif line.turned:
             yield _Set(page, text, apart=True)
         else:

@@ -8,6 +8,8 @@ _TOKEN = re.compile(r"\S+")
 _EDGE = "\"'.,;:!?()[]{}<>«»“”‘’„…*•·–—-/\\|+=%&$€£#©®™°§†‡"
 _LATIN_VOWELS = frozenset("aeiouyAEIOUY")
 _LONGEST_WORD = 24
+_FREQUENT = frozenset("etaoinsrl")
+_LEAST_FREQUENT = 0.47  # English, French, German: 0.6 to 0.7; by chance 0.35
 _GLYPH_NAME = re.compile(r"/(?:g|G|c|C|cid|glyph|uni|a|f|x)\d{1,6}|\(cid:\d{1,6}\)")
 
 
@@ -24,6 +26,13 @@ def likeness(text: str) -> float:
 def substance(text: str) -> float:
     """How many characters of a text stand in what may be words or numbers."""
     return likeness(text) * sum(not letter.isspace() for letter in text)
+
+
+def plausible(text: str) -> bool:
+    """Whether the letters of a text are as frequent as in a European language."""
+    letters = [letter for letter in text.lower() if letter.isalpha()]
+    often = sum(letter in _FREQUENT for letter in letters)
+    return often >= _LEAST_FREQUENT * len(letters) > 0
 
 
 def names_glyphs(text: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 
 from ingest.readers.pdf.drawn.runs import Face, Run, is_rtl
 
@@ -145,18 +147,21 @@ def _text(run: Run) -> str:
     """The words of a run, with spaces where the file has them or where there is room for one."""
     if len(run.parts) == 1:
         return run.parts[0]
-    least = _SPACE * run.size
+    least, step = _SPACE * run.size, 0.0
+    steps = [abs(b - a) for a, b in pairwise(run.lefts)]
     only_room = False
     if len(run.parts) >= _SPELLED and sum(map(len, run.parts)) <= 1.3 * len(run.parts):
         # A word whose letters are set one by one: a space is a gap wider than the others.
-        gaps = sorted(run.gaps[1:])
-        usual = gaps[len(gaps) // 2]
+        usual = median(run.gaps[1:])
         if usual > 0.5 * least:
             least = max(1.5 * usual, usual + _SPACE * run.size)
+            step = 1.25 * median(steps)
             only_room = True
     parts = [run.parts[0]]
-    for part, gap, spaced in zip(run.parts[1:], run.gaps[1:], run.spaced[1:], strict=True):
-        if gap > least or (spaced and not only_room):
+    for part, gap, spaced, moved in zip(
+        run.parts[1:], run.gaps[1:], run.spaced[1:], steps, strict=True
+    ):
+        if (gap > least and moved > step) or (spaced and not only_room):
             parts.append(" ")
         parts.append(part)
     return "".join(parts)

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from re import Match
 from statistics import median
 from typing import Any
 
@@ -55,7 +56,8 @@ def sheet_of(page: Any, text: Any, most: int, added: Sequence[Added] = ()) -> tu
     main = _main_turn(runs, quarter)
     frame = framed((left, bottom, right, top), main)
     runs += added_runs(added, runs, main)
-    lines = (*_lines(runs, main, frame), *map(plain_line, _notes(added)))
+    notes = [replace(plain_line(note), turned=True) for note in _notes(added)]
+    lines = (*_lines(runs, main, frame), *notes)
     bare = found.drawn < _FEW and has_pictures(page)
     sheet = Sheet(
         lines, frame[2] - frame[0], frame[3] - frame[1], drawn=found.drawn,
@@ -106,12 +108,16 @@ def _line(row: Row, block: int) -> Line:
     """A row as a line, in the frame of its text."""
     cells: list[list[Fragment]] = []
     for fragment in row.fragments:
-        apart = row.table and cells and not _MARKER.fullmatch(cells[-1][-1].text.strip())
+        before = cells[-1][-1].text.strip() if cells else ""
+        apart = row.table and not _MARKER.fullmatch(before)
         if apart or not cells:
             cells.append([fragment])
         else:
             cells[-1].append(fragment)
-    text = CELL_GAP.join(" ".join(part.text for part in cell) for cell in cells)
+    text = ""
+    for cell in cells:
+        gap = " " if text.endswith(":") else CELL_GAP  # a label and what it names
+        text += (gap if text else "") + " ".join(part.text for part in cell)
     main = max(row.fragments, key=lambda fragment: len(fragment.text))
     letters = sum(len(fragment.text) for fragment in row.fragments)
     return Line(
@@ -133,7 +139,7 @@ def _line(row: Row, block: int) -> Line:
 def _composed(text: str) -> str:
     """A text in which an accent that is drawn before its letter, as TeX does, is part of it."""
 
-    def one(match: re.Match[str]) -> str:
+    def one(match: Match[str]) -> str:
         letter = {"ı": "i", "ȷ": "j"}.get(match[2], match[2])
         whole = unicodedata.normalize("NFC", letter + _ACCENTS[match[1]])
         return whole if len(whole) == 1 else match[0]

@@ -47,8 +47,8 @@ class Run:
 
     turn: the quarter turns of the frame against the file's coordinates, anticlockwise; None for
     text at another angle, whose places are the file's. order: its place in the content stream.
-    gaps: the space before each part; spaced: whether the file itself has a space there. lead:
-    whether a space comes before the run.
+    gaps: the space before each part; spaced: whether the file itself has a space there; lefts:
+    where it begins. lead: whether a space comes before the run.
     """
 
     turn: int | None
@@ -65,6 +65,7 @@ class Run:
     parts: list[str] = field(default_factory=list)
     gaps: list[float] = field(default_factory=list)
     spaced: list[bool] = field(default_factory=list)
+    lefts: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ class PageRuns:
         run.parts.append(part)
         run.gaps.append(gap)
         run.spaced.append(spaced)
+        run.lefts.append(left)
 
     def _count(self, font: bytes, part: str, start: int) -> None:
         """Count the characters of a part, and those whose meaning PDFium only guesses."""
