@@ -22,7 +22,9 @@ class CodedFonts:
         """Whether a page may use such a font. It may raise whatever pypdf does."""
         resources = _dictionary(page.get("/Resources"))
         fonts = _dictionary(resources.get("/Font")) if resources else None
-        return any(self._is_coded(fonts.raw_get(name)) for name in list(fonts or ())[:_MOST])
+        if fonts is None:
+            return False
+        return any(self._is_coded(fonts.raw_get(name)) for name in list(fonts)[:_MOST])
 
     def _is_coded(self, font: object) -> bool:
         if not isinstance(font, IndirectObject):

@@ -74,7 +74,7 @@ class _Pages:
         if page is not None and sheet.letters and attempt(lambda: self._fonts.on(page), False):
             unmapped = unmapped if plausible(text) else sheet.drawn
         guessed = unmapped > _UNMAPPED * max(1, sheet.drawn)
-        poor = sheet.letters == 0 or guessed
+        poor = sheet.drawn == 0 or guessed  # what is drawn beside the page is not lost
         poor = poor or (sheet.drawn >= _FEWEST and likeness(text) < _POOR)
         if not poor:
             return sheet

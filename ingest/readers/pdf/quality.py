@@ -7,16 +7,22 @@ import re
 _TOKEN = re.compile(r"\S+")
 _EDGE = "\"'.,;:!?()[]{}<>«»“”‘’„…*•·–—-/\\|+=%&$€£#©®™°§†‡"
 _LATIN_VOWELS = frozenset("aeiouyAEIOUY")
+_SAMPLE = 1_500  # characters
 _LONGEST_WORD = 24
+_LIKELY = 0.75
 _FREQUENT = frozenset("etaoinsrl")
 _LEAST_FREQUENT = 0.47  # English, French, German: 0.6 to 0.7; by chance 0.35
 _GLYPH_NAME = re.compile(r"/(?:g|G|c|C|cid|glyph|uni|a|f|x)\d{1,6}|\(cid:\d{1,6}\)")
 
 
 def likeness(text: str) -> float:
-    """The share of a text's characters that stand in what may be words or numbers, 0 to 1."""
+    """The share of a text's characters that stand in what may be words or numbers, 0 to 1.
+
+    Of a long text, the middle is looked at.
+    """
     good = total = 0.0
-    for match in _TOKEN.finditer(text):
+    start = max(0, (len(text) - _SAMPLE) // 2)
+    for match in _TOKEN.finditer(text, start, start + _SAMPLE):
         token = match[0]
         total += len(token)
         good += _worth(token.strip(_EDGE)) * len(token)
@@ -29,10 +35,16 @@ def substance(text: str) -> float:
 
 
 def plausible(text: str) -> bool:
-    """Whether the letters of a text are as frequent as in a European language."""
+    """Whether the letters of a text are as frequent as in a European language.
+
+    Of a text in another alphabet, whether it looks like words.
+    """
     letters = [letter for letter in text.lower() if letter.isalpha()]
-    often = sum(letter in _FREQUENT for letter in letters)
-    return often >= _LEAST_FREQUENT * len(letters) > 0
+    latin = [letter for letter in letters if letter < "\u0250"]
+    if 2 * len(latin) < len(letters):
+        return likeness(text) > _LIKELY
+    often = sum(letter in _FREQUENT for letter in latin)
+    return often >= _LEAST_FREQUENT * len(latin) > 0
 
 
 def names_glyphs(text: str) -> bool:

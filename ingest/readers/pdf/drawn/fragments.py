@@ -115,8 +115,10 @@ def _joined(group: list[Run]) -> Fragment:
     main = max((run for run in group if run.size == size), key=lambda run: run.right - run.left)
     texts = [(run, _text(run)) for run in group]
     everything = "".join(text for _, text in texts)
-    rightward = sum(is_rtl(ord(letter)) for letter in everything) * 2
-    rtl = rightward > sum(letter.isalpha() for letter in everything)
+    rtl = False
+    if not everything.isascii():
+        rightward = 2 * sum(is_rtl(ord(letter)) for letter in everything)
+        rtl = rightward > sum(map(str.isalpha, everything))
     ordered = sorted(texts, key=lambda one: -one[0].right if rtl else one[0].left)
     parts: list[str] = []
     last: Run | None = None

@@ -13,6 +13,8 @@ from typing import Any
 
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
+_MOST_ANNOTATIONS = 5_000
+_SHOWING = (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP)
 _LOOKED_AT = 200  # objects of a page
 _PASSWORD_CODINGS = ("utf-8", "latin-1")
 
@@ -47,6 +49,13 @@ class Pdfium:
         page = pdfium.FPDF_LoadPage(self._document, number) if number < self.pages else None
         if not page:
             raise PageUnreadable(number)
+        if _has_appearances(page):
+            # What annotations look like becomes a part of the page, which is then loaded again.
+            pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+            pdfium.FPDF_ClosePage(page)
+            page = pdfium.FPDF_LoadPage(self._document, number)
+            if not page:
+                raise PageUnreadable(number)
         try:
             text = pdfium.FPDFText_LoadPage(page)
             if not text:
@@ -57,6 +66,19 @@ class Pdfium:
                 pdfium.FPDFText_ClosePage(text)
         finally:
             pdfium.FPDF_ClosePage(page)
+
+
+def _has_appearances(page: Any) -> bool:
+    """Whether a page has annotations that show text, such as a form's fields and stamps."""
+    count = pdfium.FPDFPage_GetAnnotCount(page)
+    for at in range(count if count <= _MOST_ANNOTATIONS else 0):
+        note = pdfium.FPDFPage_GetAnnot(page, at)
+        if note:
+            kind = pdfium.FPDFAnnot_GetSubtype(note)
+            pdfium.FPDFPage_CloseAnnot(note)
+            if kind in _SHOWING:
+                return True
+    return False
 
 
 def page_box(page: Any) -> tuple[float, float, float, float, int]:

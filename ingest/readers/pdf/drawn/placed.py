@@ -33,11 +33,23 @@ def added_runs(added: Sequence[Added], runs: Sequence[Run], turn: int) -> list[R
     heights = [run.baseline for run in near]
     found: list[Run] = []
     for one in added:
-        if one.box is not None:
-            for run in _lines(one.text, framed(one.box, turn), turn):
+        box = framed(one.box, turn) if one.box is not None else None
+        if box is not None and not _is_drawn(box, near, heights):
+            for run in _lines(one.text, box, turn):
                 run.order = _order(run, near, heights)
                 found.append(run)
     return found
+
+
+def _is_drawn(box: _Box, near: Sequence[Run], heights: Sequence[float]) -> bool:
+    """Whether the page itself shows text in a box: what a field looks like is drawn there."""
+    at = bisect_left(heights, box[1])
+    for run in near[at : at + _LOOKED_AT]:
+        if run.baseline > box[3]:
+            break
+        if box[0] <= (run.left + run.right) / 2 <= box[2]:
+            return True
+    return False
 
 
 def _lines(text: str, box: _Box, turn: int) -> Iterator[Run]:
