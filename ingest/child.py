@@ -59,6 +59,7 @@ def main() -> None:
 
 
 def _book(request: Request, requests: IO[bytes]) -> Frames:
+    import ingest.readers.pdf.drawn.layout  # noqa: F401 - it loads a library, which is forbidden later
     from ingest.readers import read_book
 
     data = receive(requests, request.size)

@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 
 from ingest.book import UnreadableDocument
 from ingest.readers import read_book
-from ingest.readers.pdf_text import join_pages, without_running_lines
+from ingest.readers.pdf.lines import Sheet, plain_line
+from ingest.readers.pdf.paragraphs import join_pages
+from ingest.readers.pdf.running import without_running_lines
 
 FULL = "The road ran along the river for many miles and nobody met them"
+
+
+def as_sheet(lines):
+    return Sheet(tuple(map(plain_line, lines)))
 
 
 def chapters(book):
@@ -40,7 +46,7 @@ def test_pdf_paragraphs_run_on_over_pages_and_speeches_part():
         ["", f"went on. {FULL}"],
         ["“and found it.”", "“Did they?”"],
     ]
-    text, starts = join_pages(sheets)
+    text, starts = join_pages([as_sheet(lines) for lines in sheets])
     assert "so they went on." in text
     assert text.endswith("“and found it.”\n\n“Did they?”")
     assert text[starts[1] :].startswith("went on.")
@@ -74,8 +80,8 @@ def test_pdf_running_chapter_heads_go_in_one_pass_over_the_pages():
             [Line(f"Chapter {1 + n // 10}"), *[Line(f"{FULL} {n} {line}") for line in range(6)]]
             for n in range(count)
         ]
-        kept = without_running_lines(sheets)
-        assert [sheet[0].startswith("Chapter") for sheet in kept] == [
+        kept = without_running_lines([as_sheet(lines) for lines in sheets])
+        assert [sheet.lines[0].text.startswith("Chapter") for sheet in kept] == [
             n % 10 == 0 for n in range(count)
         ]
         times.append(looked)
@@ -124,7 +130,7 @@ def test_pypdf_warnings_stay_out_of_the_hosts_log():
 
 @given(st.lists(st.lists(st.text("aB-. \u00ad\n", max_size=9), max_size=5), min_size=1, max_size=4))
 def test_joining_pages_keeps_every_letter_in_order(sheets):
-    text, starts = join_pages(sheets)
+    text, starts = join_pages([as_sheet(lines) for lines in sheets])
     letters = "".join(c for sheet in sheets for line in sheet for c in line if c.isalpha())
     assert "".join(c for c in text if c.isalpha()) == letters
     assert starts == sorted(starts)

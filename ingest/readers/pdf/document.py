@@ -1,0 +1,79 @@
+"""PDF files: the text of each page, page labels, and chapters from the outline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pypdf import PdfReader
+
+from ingest.book import Book, DamagedDocument, NoTextLayer
+from ingest.readers.compose import Draft, PageStart, compose, title_from
+from ingest.readers.pdf.lines import Sheet
+from ingest.readers.pdf.opening import FAILURES, attempt, check_tree, damaged, open_pdf
+from ingest.readers.pdf.outline import outline_marks
+from ingest.readers.pdf.pages import can_open, read_pages
+from ingest.readers.pdf.paragraphs import join_pages
+from ingest.readers.pdf.running import without_running_lines
+
+_FEWEST_LETTERS = 5  # per page; a PDF with fewer is probably scanned
+
+
+def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
+    """A PDF file as a Book; ``password`` is its user or owner password.
+
+    Raises NeedsPassword, WrongPassword, ProtectedDocument, NoTextLayer, DamagedDocument.
+    """
+    reader, warnings = _opened(data, password)
+    sheets, found = read_pages(data, reader, password)
+    warnings += found
+    _refuse_pictures(sheets)
+    text, starts = join_pages(without_running_lines(sheets))
+    count = len(starts)
+    none: list[str] = []
+    labels = attempt(lambda: [str(label) for label in reader.page_labels] if reader else [], none)
+    if len(labels) != count:
+        labels = [str(number) for number in range(1, count + 1)]
+    ends = [*starts[1:], len(text)]
+    pages = [
+        PageStart(starts[n], n + 1, labels[n])
+        for n in range(count)
+        if text[starts[n] : ends[n]].strip()
+    ]
+    facts = attempt(lambda: reader.metadata if reader else None, None)
+    title = attempt(lambda: str(facts.title or "") if facts else "", "")
+    author = attempt(lambda: str(facts.author or "") if facts else "", "")
+    marks = outline_marks(reader, text, starts, ends) if reader else []
+    return compose(Draft("pdf", text, title_from(name, title), author, marks, pages, warnings))
+
+
+def _opened(data: bytes, password: str | None) -> tuple[PdfReader | None, list[str]]:
+    """The document's structure, or None and a warning if only its pages can be read."""
+    try:
+        reader = open_pdf(data, password)
+        try:
+            check_tree(reader)
+        except FAILURES as error:
+            raise damaged("its list of pages cannot be read") from error
+    except DamagedDocument:
+        if not can_open(data, password):
+            raise
+        return None, ["The PDF is damaged; its outline, page labels and title are missing."]
+    return reader, []
+
+
+def pages_without_text(sheets: Sequence[Sheet]) -> list[int]:
+    """The pages, from 0, of which only a picture can be read: what text recognition would take."""
+    return [number for number, sheet in enumerate(sheets) if sheet.reader and not sheet.letters]
+
+
+def _refuse_pictures(sheets: Sequence[Sheet]) -> None:
+    """Raise NoTextLayer if the pages have hardly any letters."""
+    letters = sum(sheet.letters for sheet in sheets)
+    bare = sum(sheet.pictures or sheet.undecodable for sheet in sheets)
+    few = len(sheets) > 4 and letters < _FEWEST_LETTERS * len(sheets)
+    scanned = few and 2 * bare > len(sheets)
+    if letters == 0 or scanned:
+        raise NoTextLayer(
+            f"The PDF has no text layer: there are {letters} letters on {len(sheets)} pages, so"
+            " these are probably scanned images; run OCR on the file first, e.g. with ocrmypdf."
+        )
