@@ -16,6 +16,8 @@ from app.cli.thorough import print_thorough
 from app.position import scope_for
 from app.state_reader import Scope
 from app.storage.store import BOOK
+from app.summaries.key_passages import LENGTHS
+from app.summaries.shown import Shown, Showing
 
 commands = typer.Typer()
 
@@ -109,6 +111,8 @@ def summarize(
     so_far: Annotated[
         bool, typer.Option("--so-far", help="The story up to where you are (see `position`).")
     ] = False,
+    length: Annotated[str, typer.Option(help=f"{', '.join(LENGTHS)}.")] = "page",
+    style: Annotated[str, typer.Option(help="prose or bullets.")] = "prose",
     whole_book: WholeBook = False,
     again: Annotated[
         bool, typer.Option("--again", help="Make summaries again and replace the stored ones.")
@@ -121,11 +125,12 @@ def summarize(
         raise typer.BadParameter("give one of --chapter N, --chapters, --book, --so-far")
     if so_far and whole_book:
         raise typer.BadParameter("--so-far and --whole-book contradict each other")
-    from app.summaries import Summarizer  # its splitter takes a second to import
+    from app.summaries.summarizer import Summarizer  # its splitter takes a second to import
 
     with opened(backbone) as library, reading_bar(err, "Summarising") as on_progress:
         summarizer = Summarizer(library, again=again, whole_book=whole_book)
         document = library.store.document(document_id)
+        showing = Showing(library.store, document, length, style)
         whole = None
         if chapter is not None:
             made = [summarizer.chapter(document, chapter)]
@@ -134,14 +139,26 @@ def summarize(
             whole = None if chapters else summarizer.book(document)
         asked = scope_for(library, document, Scope(chapter=chapter), whole_book=whole_book)
         _warn(library.scope_note(document, asked))
+        shown = [showing.show(summary) for summary in made]
+        book_shown = showing.show(whole, [s.chapter for s in made]) if whole else None
         if as_json:
-            summaries = [
-                {"chapter": s.chapter, "title": s.title, "summary": s.summary} for s in made
-            ]
-            emit({"summaries": summaries, "book": whole.summary if whole else None})
+            emit(
+                {
+                    "summaries": [each.to_dict() for each in shown],
+                    "book": book_shown.summary if book_shown else None,
+                    "book_key_passages": [p.to_dict() for p in book_shown.passages]
+                    if book_shown
+                    else [],
+                }
+            )
             return
-        for s in made:
-            say(f"{s.chapter}. {s.title}\n{indent(s.summary, '   ')}\n")
-        if whole:
-            title = "The book" if whole.chapter == BOOK else whole.title
-            say(f"{title}\n{indent(whole.summary, '   ')}")
+        for each in shown:
+            _print_summary(f"{each.chapter}. {each.title}", each)
+        if whole and book_shown:
+            _print_summary("The book" if whole.chapter == BOOK else whole.title, book_shown)
+
+
+def _print_summary(title: str, shown: Shown) -> None:
+    quoted = "\n".join(f"“{p.text}” (p. {p.label_first})" for p in shown.passages)
+    said = f"{indent(shown.summary, '   ')}\n" if shown.summary else ""
+    say(f"{title}\n{said}{indent(quoted, '   > ')}\n")

@@ -47,12 +47,21 @@ class BlobEntry(Strict):
         return f"state/{self.part}-{self.segment:06d}.safetensors"
 
 
-class SummaryEntry(Strict):
-    """A stored summary; chapter 0 is the whole book."""
+class ToldEntry(Strict):
+    """A sentence of a summary, and the pages that it was made from."""
 
-    chapter: Whole
+    text: str
+    page_first: Whole
+    page_last: Whole
+
+
+class SummaryEntry(Strict):
+    """A stored summary; chapter 0 is the whole book, and -n the story to the end of chapter n."""
+
+    chapter: Annotated[int, Field(ge=-1_000_000)]
     title: Short
     summary: str
+    sentences: tuple[ToldEntry, ...] = ()
 
 
 class PlaceEntry(Strict):

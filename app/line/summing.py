@@ -14,7 +14,7 @@ from app.library import Library, Stopped
 from app.line.line import Line
 from app.line.work import HERE, Away, Visitor, Work, always_here
 from app.storage.store import BOOK, Document, Summary
-from app.summaries import Summarizer, told_chapters
+from app.summaries.summarizer import Summarizer, told_chapters
 
 
 class _Summary(Work):

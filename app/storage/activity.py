@@ -58,11 +58,16 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A stored summary; chapter 0 is the whole book."""
+    """A stored summary; chapter 0 is the whole book, and -n the story to the end of chapter n.
+
+    sentences: each with the first and the last page that it was made from, as `{"text",
+    "page_first", "page_last"}`; older summaries have none.
+    """
 
     chapter: int
     title: str
     summary: str
+    sentences: tuple[dict[str, Any], ...] = ()
 
 
 class ActivityStore(DatabaseFile):
@@ -196,7 +201,7 @@ class ActivityStore(DatabaseFile):
         the same number and title.
         """
         rows = self.db.query(
-            "SELECT s.chapter, s.title, s.summary FROM summaries s "
+            "SELECT s.chapter, s.title, s.summary, s.sentences FROM summaries s "
             "LEFT JOIN readings r ON r.id = s.reading_id "
             "WHERE s.document_id = :document AND (s.chapter = 0 OR r.text_id = :text OR EXISTS ("
             "SELECT 1 FROM chapters c "
@@ -204,7 +209,10 @@ class ActivityStore(DatabaseFile):
             "ORDER BY s.chapter",
             {"document": document.id, "text": document.reading.text_id},
         )
-        return {row["chapter"]: Summary(**row) for row in rows}
+        return {
+            row["chapter"]: Summary(**{**row, "sentences": tuple(json.loads(row["sentences"]))})
+            for row in rows
+        }
 
     def save_summary(self, document: Document, summary: Summary) -> None:
         """Store or replace a summary that was made from this reading of the document.
@@ -219,6 +227,7 @@ class ActivityStore(DatabaseFile):
                 "chapter": summary.chapter,
                 "title": summary.title,
                 "summary": summary.summary,
+                "sentences": json.dumps(summary.sentences, ensure_ascii=False),
                 "reading_id": document.reading.id if there.fetchone() else None,
                 "created_at": now(),
             }

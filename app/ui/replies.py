@@ -17,7 +17,7 @@ from app.answering.language import not_taught
 from app.library import Library, Stopped
 from app.state_reader import Scope
 from app.storage.store import Document, Message
-from app.summaries import Summarizer
+from app.summaries.summarizer import Summarizer
 from app.ui.texts import PASSAGES
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from app.errors import InvalidSetting
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.settings import Settings
 from app.state_reader import Scope
-from app.summaries import Summarizer
+from app.summaries.summarizer import Summarizer
 from ingest.readers import read_book
 from lab.bench.make_documents import make_epub, make_pdf
 from lab.evaluate.cases.planted import Planted, plant

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.library import Library, OnProgress, quiet
-from app.summaries import Summarizer
+from app.summaries.summarizer import Summarizer
 from lab.evaluate.scores import mean, rouge_l
 from lab.train.answering.summaries import NAME, Summarised, about_windows, read_summarised
 

@@ -18,7 +18,7 @@ from app.library import Library
 from app.settings import Settings
 from app.storage import database
 from app.storage.store import Message
-from app.summaries import Summarizer
+from app.summaries.summarizer import Summarizer
 from app.worker import Worker
 
 

@@ -16,7 +16,7 @@ from app.exchange.export import export_document
 from app.library import Library
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document, Store
-from app.summaries import Summarizer
+from app.summaries.summarizer import Summarizer
 from memory_models.errors import BrokenState
 
 FLIPS = 200

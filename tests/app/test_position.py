@@ -17,7 +17,7 @@ from app.library import Library
 from app.position import Position, position_of, scope_for, set_position
 from app.state_reader import Scope
 from app.storage.store import Document
-from app.summaries import Summarizer
+from app.summaries.summarizer import Summarizer
 from ingest.segments import split_book
 
 QUESTION = "Who found the key in the harbour?"

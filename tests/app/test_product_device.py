@@ -11,7 +11,7 @@ from novels import KINDS, QUESTION, Shelf, kind_settings, novel
 
 from app.library import Library
 from app.state_reader import Scope
-from app.summaries import Summarizer
+from app.summaries.summarizer import Summarizer
 
 
 @pytest.mark.parametrize("kind", KINDS)

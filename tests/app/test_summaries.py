@@ -13,7 +13,7 @@ from novels import KINDS, Shelf, novel, read_novel
 from app.errors import InvalidQuestion, NotReady, UnknownDocument
 from app.library import Library, Stopped
 from app.storage.store import BOOK
-from app.summaries import REQUEST, ROWS, Summarizer, named_again, whole_sentences
+from app.summaries.summarizer import REQUEST, ROWS, Summarizer, named_again, whole_sentences
 from app.trained import AdaptedDecoder, TrainedParts
 from ingest.segments import split_text
 from memory_models.decoder import Decoder

@@ -20,7 +20,7 @@ from app.errors import StoreFailed
 from app.library import Library
 from app.storage.migrations import migrations
 from app.storage.store import Store
-from app.summaries import Summarizer
+from app.summaries.summarizer import Summarizer
 from ingest.readers import PARSER_VERSION
 
 SQL = Path(__file__).parent / "data" / "version_0_3.sql"

@@ -9,7 +9,7 @@ import pytest
 
 from app.library import Library
 from app.storage.store import Document
-from app.summaries import Summarizer
+from app.summaries.summarizer import Summarizer
 from lab.bench.summaries import summaries
 from lab.evaluate.cases.records import held_out
 

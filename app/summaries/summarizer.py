@@ -22,6 +22,8 @@ from app.errors import InvalidQuestion, NotReady
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.state_reader import Scope, StateReader
 from app.storage.store import BOOK, Document, Summary
+from app.summaries.told import END, Told, joined, pages_of, sentences_of, told
+from ingest.book import Chapter
 from ingest.segments import split_text
 from memory_models.decoder import Decoder
 from memory_models.errors import InvalidRequest
@@ -38,7 +40,6 @@ WINDOW_TOKENS = 64
 WHOLE_TOKENS = 160
 BOOK_TOKENS = 1024  # most tokens of a book's summary
 NO_REPEAT = 6  # tokens in a row that may not occur twice; longer than most names
-END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
 NAME = re.compile(r"\b[^\W\d_]{2,}")  # a name if its first letter is a capital
 TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St", "Miss", "Sir", "Lady", "Lord"))
 ROWS = 4  # segments summarised at once, each with a second row that sees no memory
@@ -114,10 +115,11 @@ class Summarizer:
             return known
         memory = self._library.memory_of(document)
         if memory.opens == "windows":
-            text = self._from_windows(document, memory, number)
+            parts = self._from_windows(document, memory, number)
         else:
             text = self._from_carry(document, memory, Scope(chapter=number))
-        return self._keep(document, Summary(number, chapters[number - 1].title, text))
+            parts = self._told_by_chapter(document, chapters[number - 1], text)
+        return self._keep(document, _summary(number, chapters[number - 1].title, parts))
 
     def book(self, document: Document) -> Summary:
         """The whole book's summary, or the story so far, from the chapters' summaries."""
@@ -128,9 +130,29 @@ class Summarizer:
             number, title = -last, f"{document.title}, to the end of chapter {last}"
         if known := self._known(document, number):
             return known
-        parts = [s.summary for s in self.chapters(document)]
-        text = parts[0] if len(parts) == 1 else self._shortened("\n".join(filter(None, parts)))
-        return self._keep(document, Summary(number, title, text))
+        made = list(self.chapters(document))
+        parts = [part for summary in made for part in self._told_again(document, summary)]
+        if len(made) > 1:
+            parts = self._shortened(parts)
+        return self._keep(document, _summary(number, title, parts))
+
+    def _told_again(self, document: Document, summary: Summary) -> list[Told]:
+        """The sentences of a stored chapter's summary; an older one has the chapter's pages."""
+        if summary.sentences or not summary.summary:
+            return [Told(**sentence) for sentence in summary.sentences]
+        chapter = self._library.store.chapters(document.reading)[summary.chapter - 1]
+        pages = self._pages(document, chapter)
+        return [Told(sentence, *pages) for sentence in sentences_of(summary.summary)]
+
+    def _told_by_chapter(self, document: Document, chapter: Chapter, text: str) -> list[Told]:
+        source = self._library.store.text_part(document.reading, chapter.start, chapter.end)
+        return told(text, source, self._pages(document, chapter))
+
+    def _pages(self, document: Document, chapter: Chapter) -> tuple[int, int]:
+        """Numbers of a chapter's first and last page."""
+        pages = self._library.store.pages(document.reading)
+        inside = [p.number for p in pages if p.start < chapter.end and p.end > chapter.start]
+        return inside[0], inside[-1]
 
     def _read_to(self, document: Document) -> int | None:
         return None if self._whole_book else self._library.store.read_to(document.id)
@@ -150,7 +172,7 @@ class Summarizer:
         self._made.add((document.id, summary.chapter))
         return summary
 
-    def _from_windows(self, document: Document, memory: WindowMemory, number: int) -> str:
+    def _from_windows(self, document: Document, memory: WindowMemory, number: int) -> list[Told]:
         inside = [
             segment
             for segment, chapter in enumerate(
@@ -158,7 +180,13 @@ class Summarizer:
             )
             if chapter == number
         ]
-        return " ".join(filter(None, self._windows(document, memory, inside)))
+        texts = self._windows(document, memory, inside)
+        segments = self._library.store.some_segments(document.reading, inside)
+        parts: list[Told] = []
+        for segment, text in zip(inside, texts, strict=True):
+            found = segments[segment]
+            parts += told(text, found.text, (found.page_first, found.page_last))
+        return parts
 
     def windows(self, document: Document, segments: Sequence[int]) -> list[str]:
         """A summary of each of these segments; they are not stored."""
@@ -204,24 +232,27 @@ class Summarizer:
         texts = [whole_sentences(tokenizer.decode(tokens)) for tokens in answers]
         return ["" if REFUSAL in text.lower() else text for text in texts]
 
-    def _shortened(self, text: str) -> str:
-        """Summarise a text until it is short enough or does not get shorter."""
-        while self._tokenizer.count(text) > BOOK_TOKENS:
-            shorter = self._summed_up(text)
-            if len(shorter) >= len(text):
+    def _shortened(self, parts: list[Told]) -> list[Told]:
+        """Summarise a summary until it is short enough or does not get shorter."""
+        while self._tokenizer.count(joined(parts, "\n")) > BOOK_TOKENS:
+            shorter = self._summed_up(parts)
+            if len(joined(shorter)) >= len(joined(parts)):
                 break
-            text = shorter
-        return text
+            parts = shorter
+        return parts
 
-    def _summed_up(self, text: str) -> str:
-        """Read a text through the memory and summarise its segments."""
+    def _summed_up(self, parts: list[Told]) -> list[Told]:
+        """Read a summary through the memory and summarise its segments."""
         memory = self._whole_memory()
+        text = joined(parts, "\n")
         spans = list(split_text(text, self._tokenizer.count, memory.window))
-        texts: list[str] = []
+        shorter: list[Told] = []
         for first in range(0, len(spans), ROWS):  # only the states of one batch are in memory
-            part = [text[start:end] for start, end in spans[first : first + ROWS]]
-            texts += self._each(memory, {n: self._read(memory, t) for n, t in enumerate(part)})
-        return "\n".join(filter(None, texts))
+            batch = spans[first : first + ROWS]
+            read = {n: self._read(memory, text[a:b]) for n, (a, b) in enumerate(batch)}
+            for (a, b), said in zip(batch, self._each(memory, read), strict=True):
+                shorter += told(said, text[a:b], pages_of(parts, a, b))
+        return shorter
 
     def _read(self, memory: WindowMemory, text: str) -> Bundle:
         self._watch()
@@ -248,6 +279,11 @@ class Summarizer:
         for _ in generate(mixture, self._tokenizer.chat.stops, decoding, trace):
             pass
         return whole_sentences(self._tokenizer.decode(trace.tokens))
+
+
+def _summary(number: int, title: str, parts: Sequence[Told]) -> Summary:
+    sentences = tuple(part.to_dict() for part in parts)
+    return Summary(number, title, joined(parts), sentences)
 
 
 class _Watched:
