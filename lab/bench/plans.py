@@ -124,3 +124,12 @@ class AbandonedPlan:
     book: str = option("1661", help="Id of the book that is read and asked.")
     requests: int = option(1000, minimum=1, help="Questions that nobody waits for.")
     tokens: int = option(6_000, minimum=100, help="Length of the document, about.")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsPlan:
+    """`bench documents`."""
+
+    out: Path | None = option(None, kind="output", help="Write a line of JSON for each file here.")
+    labels: Path | None = option(None, kind="data", help="Labels of chapters; else the own list.")
+    only_labelled: bool = option(False, help="Only the files that the labels name.")

@@ -24,6 +24,7 @@ from lab.bench.plans import (
     ThoroughPlan,
     WritingPlan,
 )
+from lab.cli.documents import commands as documents_commands
 from lab.cli.hard import commands as hard_commands
 from lab.cli.papers import bench_papers_command
 from lab.cli.plans import plan_command
@@ -173,3 +174,4 @@ def abandoned_command(plan: AbandonedPlan, settings: Settings, as_json: Json = F
 
 commands.command(name="papers")(bench_papers_command)
 commands.add_typer(hard_commands)
+commands.add_typer(documents_commands)
