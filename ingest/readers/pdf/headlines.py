@@ -1,0 +1,236 @@
+"""Lines of a PDF that are set as headings are: larger, bolder, in capitals or apart."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from ingest.headings import heading_at, is_capitals, number_of
+from ingest.readers.pdf.heads import usual_size, usual_step
+from ingest.readers.pdf.lines import Line, Sheet
+
+_LONGEST = 160  # characters of a heading
+_MOST_LINES = 4
+_LARGER = 1.08  # than the text
+_APART = 1.3  # of the usual distance of baselines
+_FEWEST_ENTRIES = 5  # of a page of contents
+_BOLD_TEXT = 0.4  # the share of bold letters from which bold says nothing
+
+# "3", "3.", "IV.", "A.", "2.1", "Chapter 4", "Section 2:", with what follows.
+_NUMBERED = re.compile(
+    r"(?:(?P<word>[^\W\d_]{3,12})\.?\s{1,3})?(?P<number>\d{1,3}(?:\.\d{1,3}){0,4}|[IVXLC]{1,7}|[A-Z])"
+    r"(?P<dot>[.):]?)(?:\s{1,9}|(?<=[.):])|$)(?P<rest>.{0,200})",
+    re.DOTALL,
+)
+_WORDS = frozenset(
+    {"chapter", "part", "section", "book", "appendix", "annex", "article", "act", "unit", "lesson"}
+    | {"chapitre", "kapitel", "capítulo", "capitulo", "capitolo", "teil", "partie", "lecture"}
+    | {"adventure", "letter", "volume", "module", "titre", "abschnitt", "anhang", "schedule"}
+)
+_NOT_TITLE = re.compile(
+    r"(?:fig(?:ure|\.)?|tab(?:le|\.)?|abb(?:ildung|\.)?|tabelle|tableau|algorithm|theorem|lemma"
+    r"|corollary|proposition|definition|proof|remark|example|listing|exhibit|equation|note|notes?:"
+    r"|vol\.|no\.|pp?\.|isbn|issn|doi|https?:|www\.|©|copyright|\[\d|keywords|step|question)\b",
+    re.IGNORECASE,
+)
+_ENTRY = re.compile(r"(?:[.·…\s|]{2,}|\s)(?:\d{1,4}|[ivxlc]{1,7})\s{0,3}$")
+_CONTENTS = re.compile(
+    r"\W{0,3}(?:table of )?(?:contents?|inhalt(?:sverzeichnis)?|sommaire|table des mati[èe]res"
+    r"|[íi]ndice|list of (?:figures|tables))\W{0,3}$",
+    re.IGNORECASE,
+)
+_OPEN_END = re.compile(
+    r"[,;:]$|(?:\b(?:the|a|an|of|and|or|in|to|for|with|by|that|which|der|die|das|und|de|la|et))$"
+    r"|[^\W\d_]-$"
+)
+_SENTENCE_END = re.compile(r"[a-zà-ÿ)\]][.]$")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a heading is set: its size in half points, and what else shows."""
+
+    size: int
+    bold: bool
+    italic: bool
+    capitals: bool
+    font: str
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A line, or lines that belong together, set as a heading.
+
+    page: from 0. line: the index of its first line on the page. word, number, depth: of its
+    numbering; number is None without one, and depth 2 is that of "3.1". apart: whether gaps
+    separate it from the text above and below. plain: whether it is set as the text is.
+    """
+
+    page: int
+    line: int
+    title: str
+    style: Style
+    left: float
+    middle: float
+    apart: bool
+    plain: bool
+    word: str = ""
+    kind: str = ""
+    number: int | None = None
+    depth: int = 1
+
+
+def headlines_of(sheets: Sequence[Sheet]) -> list[Headline]:
+    """The headings of all pages, in order, without those on pages of contents."""
+    size, step = usual_size(sheets), usual_step(sheets)
+    letters: Counter[bool] = Counter()
+    for sheet in sheets:
+        for line in sheet.lines:
+            letters[line.bold] += len(line.text)
+    bold_says = letters[True] < _BOLD_TEXT * max(1, letters.total())
+    found: list[Headline] = []
+    contents = False
+    for page, sheet in enumerate(sheets):
+        contents = _is_contents(sheet, after=contents)
+        if not contents:
+            found += _of_page(page, sheet, size, step, bold_says=bold_says)
+    return found
+
+
+def _is_contents(sheet: Sheet, *, after: bool) -> bool:
+    """Whether a page lists the document's chapters; after: whether the page before does."""
+    texts = [line.text.strip() for line in sheet.lines if line.text.strip()]
+    entries = sum(bool(_ENTRY.search(text[-60:])) and bool(_LETTER.search(text)) for text in texts)
+    named = any(_CONTENTS.match(text) for text in texts[:8])
+    share = 0.25 if named or after else 0.5
+    return entries >= _FEWEST_ENTRIES and entries >= share * len(texts)
+
+
+def _of_page(
+    page: int, sheet: Sheet, size: float, step: float, *, bold_says: bool
+) -> Iterator[Headline]:
+    lines = sheet.lines
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        if not _may_be(line, size, bold_says=bold_says):
+            at += 1
+            continue
+        end = at + 1
+        while (
+            end < len(lines) and end - at < _MOST_LINES and _continues(lines[end - 1], lines[end])
+        ):
+            end += 1
+        above = _gap(lines, at - 1, at)
+        below = _gap(lines, end - 1, end)
+        one = _headline(page, at, lines[at:end], size, step, (above, below), bold_says=bold_says)
+        if one is not None:
+            yield one
+        at = end
+
+
+def _may_be(line: Line, size: float, *, bold_says: bool) -> bool:
+    """Whether a line could begin a heading."""
+    text = line.text.strip()
+    if not line.placed or line.turned or line.cells > 1 or not 1 <= len(text) <= _LONGEST:
+        return False
+    if line.size > _LARGER * size or (line.bold and bold_says) or is_capitals(text):
+        return True
+    return line.size > 0.95 * size and _NUMBERED.match(text) is not None
+
+
+def _continues(line: Line, following: Line) -> bool:
+    """Whether a line goes on in the next one, set in the same way right below it."""
+    text = following.text.strip()
+    if following.turned or following.cells > 1 or not text or not following.placed:
+        return False
+    drop = line.baseline - following.baseline
+    alike = abs(line.size - following.size) < 0.6 and line.bold == following.bold
+    if not alike or not 0.7 * line.size < drop < 1.65 * line.size:
+        return False
+    numbered = _NUMBERED.match(text)
+    if numbered and (numbered["dot"] or numbered["word"] or numbered["number"].isdecimal()):
+        return False
+    return is_capitals(line.text.strip()) == is_capitals(text)
+
+
+def _gap(lines: Sequence[Line], above: int, below: int) -> float:
+    """The distance of two baselines in points; large where there is no line, or another column."""
+    if above < 0 or below >= len(lines):
+        return 1_000.0
+    gap = lines[above].baseline - lines[below].baseline
+    return gap if gap > 0 else 1_000.0 if gap < -lines[below].size else 0.0
+
+
+def _headline(
+    page: int,
+    at: int,
+    lines: Sequence[Line],
+    size: float,
+    step: float,
+    gaps: tuple[float, float],
+    *,
+    bold_says: bool,
+) -> Headline | None:
+    title = " ".join(" ".join(line.text.split()) for line in lines)
+    if len(title) > _LONGEST or not _LETTER.search(title) or _NOT_TITLE.match(title):
+        return None
+    if _OPEN_END.search(title) or _CONTENTS.match(title):
+        return None
+    first = lines[0]
+    style = Style(
+        round(2 * first.size), first.bold and bold_says, first.italic, is_capitals(title[:80]),
+        first.font,
+    )  # fmt: skip
+    most = max(step, 1.1 * first.size)
+    apart = gaps[0] > _APART * most and gaps[1] > 1.12 * step
+    plain = first.size <= _LARGER * size and not style.bold
+    one = Headline(
+        page, at, title, style, first.left, (first.left + first.right) / 2, apart, plain
+    )  # fmt: skip
+    one = _with_number(one)
+    begins = _LETTER.search(one.title)
+    if begins and begins[0].islower():
+        return None
+    if one.number is None and _SENTENCE_END.search(title) and not style.capitals:
+        return None
+    if plain and not apart:
+        return None
+    return one
+
+
+def _with_number(one: Headline) -> Headline:
+    """A headline with its numbering, if it has one."""
+    match = _NUMBERED.match(one.title)
+    if match is None:
+        keyed = heading_at(one.title, 0, len(one.title))
+        if keyed and keyed.number is not None and keyed.level < 6:
+            return replace(one, word=keyed.family, kind="word", number=keyed.number)
+        return one
+    word, number, rest = (match["word"] or "").casefold(), match["number"], match["rest"].strip()
+    if word and word not in _WORDS:
+        return one
+    if rest and _LETTER.match(rest) and rest[0].islower() and not number.isdecimal():
+        return one
+    depth = number.count(".") + 1
+    if number.replace(".", "").isdecimal():
+        return replace(
+            one, word=word, kind="arabic", number=int(number.partition(".")[0]), depth=depth
+        )  # fmt: skip
+    if not (match["dot"] or word or not rest) and not (one.style.capitals or one.style.bold):
+        return one
+    value = number_of(number)
+    if value is not None and (len(number) > 1 or number in "IVX"):
+        return replace(one, word=word, kind="roman", number=value)
+    if len(number) == 1 and (word or match["dot"]):
+        return replace(one, word=word, kind="letter", number=ord(number) - ord("A") + 1)
+    return one
+
+
+def spread(headlines: Sequence[Headline]) -> list[int]:
+    """How many pages lie between headlines that follow each other."""
+    return [b.page - a.page for a, b in pairwise(headlines)]
