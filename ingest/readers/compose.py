@@ -39,6 +39,7 @@ class Draft:
     """What a reader found in a file; marks and pages are offsets into ``text``, in any order.
 
     ``pages`` is empty if the document has no pages of its own. ``warnings`` are as in `Book`.
+    ``look``: whether headings may be looked for in the text where ``marks`` give no chapters.
     """
 
     format: str
@@ -48,6 +49,7 @@ class Draft:
     marks: Sequence[Mark] = ()
     pages: Sequence[PageStart] = ()
     warnings: Sequence[str] = ()
+    look: bool = True
 
 
 def clean(text: str) -> str:
@@ -82,7 +84,7 @@ def compose(draft: Draft) -> Book:
     return Book(
         title=draft.title,
         text=text,
-        chapters=chapters_from_marks(text, draft.marks, draft.title),
+        chapters=chapters_from_marks(text, draft.marks, draft.title, look=draft.look),
         pages=own or _standard_pages(text),
         format=draft.format,
         author=" ".join(clean(draft.author).split())[:_LONGEST_NAME],
