@@ -28,7 +28,17 @@ _NUMBERED = re.compile(
 _WORDS = frozenset(
     {"chapter", "part", "section", "book", "appendix", "annex", "article", "act", "unit", "lesson"}
     | {"chapitre", "kapitel", "capítulo", "capitulo", "capitolo", "teil", "partie", "lecture"}
-    | {"adventure", "letter", "volume", "module", "titre", "abschnitt", "anhang", "schedule"}
+    | {
+        "adventure",
+        "letter",
+        "volume",
+        "module",
+        "titre",
+        "abschnitt",
+        "anhang",
+        "schedule",
+        "title",
+    }
 )
 _NOT_TITLE = re.compile(
     r"(?:fig(?:ure|\.)?|tab(?:le|\.)?|abb(?:ildung|\.)?|tabelle|tableau|algorithm|theorem|lemma"
@@ -48,6 +58,8 @@ _OPEN_END = re.compile(
 )
 _SENTENCE_END = re.compile(r"[a-zà-ÿ)\]][.]$")
 _LETTER = re.compile(r"[^\W\d_]")
+_SENTENCES = re.compile(r"[a-z)\]][.?!] [A-Z]|[a-z)\]][.]$")
+_MOST_PLAIN_WORDS = 10  # of a heading that is set as the text is
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,8 @@ class Headline:
 
     page: from 0. line: the index of its first line on the page. word, number, depth: of its
     numbering; number is None without one, and depth 2 is that of "3.1". apart: whether gaps
-    separate it from the text above and below. plain: whether it is set as the text is.
+    separate it from the text above and below. plain: whether it is set as the text is. high: how
+    high it stands on its page, from 0 to 1.
     """
 
     page: int
@@ -78,26 +91,36 @@ class Headline:
     middle: float
     apart: bool
     plain: bool
+    high: float = 0.0
     word: str = ""
     kind: str = ""
     number: int | None = None
     depth: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """How most of the document's text is set; bold: whether being bold says anything."""
+
+    size: float
+    step: float
+    bold: bool
+
+
 def headlines_of(sheets: Sequence[Sheet]) -> list[Headline]:
     """The headings of all pages, in order, without those on pages of contents."""
-    size, step = usual_size(sheets), usual_step(sheets)
     letters: Counter[bool] = Counter()
     for sheet in sheets:
         for line in sheet.lines:
             letters[line.bold] += len(line.text)
     bold_says = letters[True] < _BOLD_TEXT * max(1, letters.total())
+    usual = _Usual(usual_size(sheets), usual_step(sheets), bold_says)
     found: list[Headline] = []
     contents = False
     for page, sheet in enumerate(sheets):
         contents = _is_contents(sheet, after=contents)
         if not contents:
-            found += _of_page(page, sheet, size, step, bold_says=bold_says)
+            found += _of_page(page, sheet, usual)
     return found
 
 
@@ -110,14 +133,12 @@ def _is_contents(sheet: Sheet, *, after: bool) -> bool:
     return entries >= _FEWEST_ENTRIES and entries >= share * len(texts)
 
 
-def _of_page(
-    page: int, sheet: Sheet, size: float, step: float, *, bold_says: bool
-) -> Iterator[Headline]:
+def _of_page(page: int, sheet: Sheet, usual: _Usual) -> Iterator[Headline]:
     lines = sheet.lines
     at = 0
     while at < len(lines):
         line = lines[at]
-        if not _may_be(line, size, bold_says=bold_says):
+        if not _may_be(line, usual):
             at += 1
             continue
         end = at + 1
@@ -127,20 +148,20 @@ def _of_page(
             end += 1
         above = _gap(lines, at - 1, at)
         below = _gap(lines, end - 1, end)
-        one = _headline(page, at, lines[at:end], size, step, (above, below), bold_says=bold_says)
+        one = _headline(lines[at:end], usual, (above, below))
         if one is not None:
-            yield one
+            yield replace(one, page=page, line=at, high=line.baseline / (sheet.height or 1.0))
         at = end
 
 
-def _may_be(line: Line, size: float, *, bold_says: bool) -> bool:
+def _may_be(line: Line, usual: _Usual) -> bool:
     """Whether a line could begin a heading."""
     text = line.text.strip()
     if not line.placed or line.turned or line.cells > 1 or not 1 <= len(text) <= _LONGEST:
         return False
-    if line.size > _LARGER * size or (line.bold and bold_says) or is_capitals(text):
+    if line.size > _LARGER * usual.size or (line.bold and usual.bold) or is_capitals(text):
         return True
-    return line.size > 0.95 * size and _NUMBERED.match(text) is not None
+    return line.size > 0.95 * usual.size and _NUMBERED.match(text) is not None
 
 
 def _continues(line: Line, following: Line) -> bool:
@@ -153,7 +174,9 @@ def _continues(line: Line, following: Line) -> bool:
     if not alike or not 0.7 * line.size < drop < 1.65 * line.size:
         return False
     numbered = _NUMBERED.match(text)
-    if numbered and (numbered["dot"] or numbered["word"] or numbered["number"].isdecimal()):
+    if numbered and (
+        numbered["dot"] or numbered["word"] or numbered["number"].replace(".", "").isdecimal()
+    ):
         return False
     return is_capitals(line.text.strip()) == is_capitals(text)
 
@@ -166,31 +189,23 @@ def _gap(lines: Sequence[Line], above: int, below: int) -> float:
     return gap if gap > 0 else 1_000.0 if gap < -lines[below].size else 0.0
 
 
-def _headline(
-    page: int,
-    at: int,
-    lines: Sequence[Line],
-    size: float,
-    step: float,
-    gaps: tuple[float, float],
-    *,
-    bold_says: bool,
-) -> Headline | None:
+def _headline(lines: Sequence[Line], usual: _Usual, gaps: tuple[float, float]) -> Headline | None:
+    """Lines that belong together as a headline, if they are one; gaps: above and below them."""
     title = " ".join(" ".join(line.text.split()) for line in lines)
     if len(title) > _LONGEST or not _LETTER.search(title) or _NOT_TITLE.match(title):
         return None
-    if _OPEN_END.search(title) or _CONTENTS.match(title):
+    if _OPEN_END.search(title) or _CONTENTS.match(title) or not _reads_as_title(title):
         return None
     first = lines[0]
     style = Style(
-        round(2 * first.size), first.bold and bold_says, first.italic, is_capitals(title[:80]),
+        round(2 * first.size), first.bold and usual.bold, first.italic, is_capitals(title[:80]),
         first.font,
     )  # fmt: skip
-    most = max(step, 1.1 * first.size)
-    apart = gaps[0] > _APART * most and gaps[1] > 1.12 * step
-    plain = first.size <= _LARGER * size and not style.bold
+    most = max(usual.step, 1.1 * first.size)
+    apart = gaps[0] > _APART * most and gaps[1] > 1.12 * usual.step
+    plain = first.size <= _LARGER * usual.size and not style.bold
     one = Headline(
-        page, at, title, style, first.left, (first.left + first.right) / 2, apart, plain
+        0, 0, title, style, first.left, (first.left + first.right) / 2, apart, plain
     )  # fmt: skip
     one = _with_number(one)
     begins = _LETTER.search(one.title)
@@ -198,9 +213,21 @@ def _headline(
         return None
     if one.number is None and _SENTENCE_END.search(title) and not style.capitals:
         return None
-    if plain and not apart:
+    if plain and not (apart and _may_be_plain(one)):
         return None
     return one
+
+
+def _reads_as_title(title: str) -> bool:
+    """Whether a text is made of words rather than of figures and signs."""
+    letters = sum(character.isalpha() for character in title)
+    return 2 * letters >= len(title.replace(" ", "")) and letters >= 2
+
+
+def _may_be_plain(one: Headline) -> bool:
+    """Whether a line that only gaps tell from the text is a heading: a short title."""
+    words = one.title.split()
+    return len(words) <= _MOST_PLAIN_WORDS and not _SENTENCES.search(one.title)
 
 
 def _with_number(one: Headline) -> Headline:

@@ -37,6 +37,7 @@ _MONTHS = (
     " saturday sunday mon tue wed thu fri sat sun"
 )
 _VARIES = re.compile(rf"\d+|\b(?:[ivxlcdm]+|{'|'.join((_WORDS + ' ' + _MONTHS).split())})\b")
+_LETTER = re.compile(r"[^\W\d_]")
 _RUN = re.compile(r"#(?:[^\w#]*+#)*+")
 # A number at a line's beginning or end that may be the page's: "37", "- xii -", "Page 3 of 20".
 _FIRST = re.compile(r"\W{0,8}(\d{1,4}|[ivxlcdm]{1,8})(?!\w)", re.IGNORECASE)
@@ -104,11 +105,12 @@ def heads_of(sheets: Sequence[Sheet]) -> list[set[int]]:
             seen.heads[row.top].add(row.off, row.page)
             seen.sized[row.top, round(size)].add(row.off, row.page)
     first: set[str] = set()
+    headed: set[str] = set()
     found = []
     for page in rows:
         dropped: set[int] = set()
         for top in (True, False):
-            taken = list(_outermost(seen, [row for row in page if row.top is top]))
+            taken = list(_outermost(seen, [row for row in page if row.top is top], headed))
             dropped |= {at for row in taken for at in row.lines}
         found.append(_without_titles(sheets, page[0].page if page else 0, dropped, first))
     return found
@@ -189,9 +191,9 @@ def _repeats(seen: _Seen, row: _Row, at: int) -> bool:
     key = key_of(text)
     if len(text) > _LONGEST:
         return False
-    if any(letter.isalpha() for letter in key):
+    if _LETTER.search(key):
         return seen.keys[row.top, key].count(row.off) >= _FEWEST
-    return _is_folio(seen, row, text)
+    return _BARE.match(text) is not None and _is_folio(seen, row, text)
 
 
 def _is_folio(seen: _Seen, row: _Row, text: str) -> bool:
@@ -202,16 +204,25 @@ def _is_folio(seen: _Seen, row: _Row, text: str) -> bool:
     )
 
 
-def _outermost(seen: _Seen, rows: Sequence[_Row]) -> Iterator[_Row]:
-    """The rows from an edge inwards that are heads; what follows the last one is the text."""
+def _outermost(seen: _Seen, rows: Sequence[_Row], first: set[str]) -> Iterator[_Row]:
+    """The rows from an edge inwards that are heads; what follows the last one is the text.
+
+    Several rows are heads together, with a gap inside the innermost one. Without a gap only the
+    outermost row can be one, and it stays where it stands first: it may head a table.
+    """
     taken: list[_Row] = []
     for row in rows:
         if not _is_head(seen, row):
             break
         taken.append(row)
-    # Several rows are heads together; the gap must be inside the innermost one.
-    while taken and not _is_apart(seen, taken[-1]):
+    while len(taken) > 1 and not _has_gap(seen, taken[-1]):
         taken.pop()
+    if len(taken) == 1 and not _has_gap(seen, taken[0]):
+        texts = [seen.sheets[taken[0].page].lines[at].text.strip() for at in taken[0].lines]
+        new = not {key_of(text) for text in texts if not _BARE.match(text)} <= first
+        first.update(map(key_of, texts))
+        if new or 2 * seen.heads[taken[0].top].count(taken[0].off) <= len(seen.sheets):
+            return
     yield from taken
 
 
@@ -224,7 +235,9 @@ def _is_head(seen: _Seen, row: _Row) -> bool:
     if size > _LARGE * seen.size:  # a title, unless it is the same on most pages
         return all(2 * seen.texts[text] > pages and seen.texts[text] >= _FEWEST for text in texts)
     if all(known):
-        return True
+        # What ends with a colon goes on below; it is the text's, unless most pages have it.
+        opens = any(text.endswith(":") for text in texts)
+        return not opens or all(2 * seen.texts[text] > pages for text in texts)
     if sum(map(len, texts)) > _LONGEST:
         return False
     folio = any(_is_folio(seen, row, text) for text in texts)
@@ -237,12 +250,10 @@ def _is_head(seen: _Seen, row: _Row) -> bool:
     )
 
 
-def _is_apart(seen: _Seen, row: _Row) -> bool:
-    """Whether a gap separates a row from the text, or most pages have such a row there."""
-    lines = [seen.sheets[row.page].lines[at] for at in row.lines]
-    if row.gap > _GAP * max(seen.step, max(line.size for line in lines)):
-        return True
-    return 2 * seen.heads[row.top].count(row.off) > len(seen.sheets)
+def _has_gap(seen: _Seen, row: _Row) -> bool:
+    """Whether more than the usual distance separates a row from the next one inwards."""
+    size = max(seen.sheets[row.page].lines[at].size for at in row.lines)
+    return row.gap > _GAP * max(seen.step, size)
 
 
 def _without_titles(

@@ -22,6 +22,7 @@ from ingest.readers.pdf.lines import Sheet
 _FEWEST = 3  # chapters, where nothing but their numbers or their type shows them
 _SHORTEST = 700  # characters of a numbered chapter, on average
 _SHORTEST_UNNUMBERED = 1_800
+_SLIDE = 900  # characters of a page that may be a slide
 _ALIGNED = 4.0  # points: how far headings of one kind may begin from each other
 _PLACED = 0.5  # the share of pages whose lines must have places
 _LARGE = 1.15  # of the text's size
@@ -77,9 +78,9 @@ def _numbered(found: Sequence[Headline], length: int) -> list[Headline]:
 
 
 def _family(one: Headline) -> Style:
-    """The style without the font's name, which may change within one kind of heading."""
+    """The style without what may change within one kind of heading: "2 Rules" and "3 API"."""
     style = one.style
-    return Style(style.size, style.bold, style.italic, style.capitals, "")
+    return Style(style.size, style.bold, style.italic, False, "")
 
 
 def _weight(run: Sequence[Headline]) -> tuple[bool, int, int]:
@@ -157,7 +158,9 @@ def _are_chapters(members: Sequence[Headline], pages: int, length: int) -> bool:
         or length < _SHORTEST_UNNUMBERED * len(members)
     ):
         return False
-    if 2 * len(held) > pages:  # every page has one: slides, or a catalogue
+    high = sorted(one.high for one in members)
+    same_place = high[len(high) * 4 // 5] - high[len(high) // 5] < 0.08
+    if 2 * len(held) > pages and (same_place or length < _SLIDE * pages):  # slides, or a catalogue
         return False
     times = Counter(one.title.casefold() for one in members)
     if len(times) < 0.8 * len(members):
