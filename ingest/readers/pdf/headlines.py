@@ -15,6 +15,7 @@ from ingest.readers.pdf.lines import Line, Sheet
 _LONGEST = 160  # characters of a heading
 _MOST_LINES = 4
 _LARGER = 1.08  # than the text
+_LARGE = 1.3  # than the text: set apart by its size alone
 _APART = 1.3  # of the usual distance of baselines
 _FEWEST_ENTRIES = 5  # of a page of contents
 _BOLD_TEXT = 0.4  # the share of bold letters from which bold says nothing
@@ -202,8 +203,9 @@ def _headline(lines: Sequence[Line], usual: _Usual, gaps: tuple[float, float]) -
         first.font,
     )  # fmt: skip
     most = max(usual.step, 1.1 * first.size)
-    apart = gaps[0] > _APART * most and gaps[1] > 1.12 * usual.step
     plain = first.size <= _LARGER * usual.size and not style.bold
+    above = gaps[0] > _APART * most or first.size > _LARGE * usual.size
+    apart = above and (not plain or gaps[1] > 1.12 * usual.step)
     one = Headline(
         0, 0, title, style, first.left, (first.left + first.right) / 2, apart, plain
     )  # fmt: skip

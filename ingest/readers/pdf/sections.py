@@ -23,7 +23,7 @@ _FEWEST = 3  # chapters, where nothing but their numbers or their type shows the
 _SHORTEST = 700  # characters of a numbered chapter, on average
 _SHORTEST_UNNUMBERED = 1_800
 _SLIDE = 900  # characters of a page that may be a slide
-_ALIGNED = 4.0  # points: how far headings of one kind may begin from each other
+_ALIGNED = 8.0  # points: how far headings of one kind may begin from each other
 _PLACED = 0.5  # the share of pages whose lines must have places
 _LARGE = 1.15  # of the text's size
 _WORD = re.compile(r"\w+")
@@ -140,13 +140,20 @@ def _alike(found: Sequence[Headline], sheets: Sequence[Sheet], length: int) -> l
     size = usual_size(sheets)
     groups: dict[Style, list[Headline]] = defaultdict(list)
     for one in found:
-        if not one.plain and one.apart:
+        if not one.plain and one.apart and one.depth == 1:
             groups[one.style].append(one)
     for style in sorted(groups, key=lambda s: (-s.size, not s.bold, not s.capitals)):
-        members = groups[style]
+        members = _without_own_title(groups[style])
         if style.size >= 2 * _LARGE * size and _are_chapters(members, len(sheets), length):
             return members
     return []
+
+
+def _without_own_title(members: list[Headline]) -> list[Headline]:
+    """Headings without the document's own title, high on the first page above the first one."""
+    first = members[0]
+    titled = len(members) > 1 and members[1].page == 0 and first.page == 0 and first.high > 0.6
+    return members[1:] if titled else members
 
 
 def _are_chapters(members: Sequence[Headline], pages: int, length: int) -> bool:
