@@ -16,12 +16,14 @@ from itertools import pairwise
 from statistics import median
 
 from ingest.headings import heading_at, number_of
-from ingest.readers.pdf.lines import Line, Sheet
+from ingest.readers.pdf.lines import CELL_GAP, Line, Sheet
 
 _ROWS = 4  # of a page at each edge that may be running heads or feet
 _EDGE = 0.25  # of the page's height: how far from its edge they may be
 _SAME = 3.0  # points: how far the places of one head may be apart
 _FEWEST = 3  # pages that have a head
+_NEARBY = 8  # pages before and after one in which a chapter's head is looked for
+_OFTEN = 0.3  # the share of pages from which a head is the whole document's
 _GAP = 1.3  # of the usual distance of baselines: what separates a head from the text
 _LARGE = 1.25  # of the text's size: larger lines are titles
 _LONGEST = 160  # characters of a head
@@ -47,6 +49,9 @@ _BARE = re.compile(
     r"(?:\s?(?:/|of|von)\s?\d{1,4})?\W{0,8}$",
     re.IGNORECASE,
 )
+_START = re.compile(r"\d{1,4}\W{1,8}")
+_END = re.compile(r"(?<=\w)\W{1,8}\d{1,4}$")
+_AROUND = " #|/.-–—"
 _TAIL = 48  # characters at a line's end in which its number is looked for
 
 
@@ -77,6 +82,13 @@ class _Places:
         """On how many pages it stands there, give or take a few points."""
         near = round(off / _SAME)
         return sum(len(self._pages[n]) for n in (near - 1, near, near + 1) if n in self._pages)
+
+    def nearby(self, off: float, page: int) -> int:
+        """On how many of the pages around ``page`` it stands there."""
+        near = round(off / _SAME)
+        buckets = [self._pages[n] for n in (near - 1, near, near + 1) if n in self._pages]
+        around = range(page - _NEARBY, page + _NEARBY + 1)
+        return sum(any(other in pages for pages in buckets) for other in around)
 
 
 @dataclass(slots=True)
@@ -174,8 +186,12 @@ def _note(seen: _Seen, row: _Row) -> None:
 
 
 def key_of(text: str) -> str:
-    """A line as it is compared with others: without case, numbers, dates and extra spaces."""
-    return _RUN.sub("#", _VARIES.sub("#", " ".join(text[:_LONGEST].casefold().split())))
+    """A line as it is compared with others: without case, dates, extra spaces and numbers.
+
+    A number before or after the words, which may stand in a cell of its own, leaves no trace.
+    """
+    words = " ".join(text[:_LONGEST].replace(CELL_GAP, " ").casefold().split())
+    return _RUN.sub("#", _VARIES.sub("#", words)).strip(_AROUND)
 
 
 def _numbers(text: str) -> set[int]:
@@ -188,12 +204,16 @@ def _numbers(text: str) -> set[int]:
 def _repeats(seen: _Seen, row: _Row, at: int) -> bool:
     """Whether a line stands in the same place of at least three pages, apart from numbers."""
     text = seen.sheets[row.page].lines[at].text.strip()
-    key = key_of(text)
     if len(text) > _LONGEST:
         return False
-    if _LETTER.search(key):
-        return seen.keys[row.top, key].count(row.off) >= _FEWEST
-    return _BARE.match(text) is not None and _is_folio(seen, row, text)
+    pages = len(seen.sheets)
+    if not _LETTER.search(text):
+        same = 2 * seen.texts[text] > pages and seen.texts[text] >= _FEWEST
+        return same or (_BARE.match(text) is not None and _is_folio(seen, row, text))
+    places = seen.keys[row.top, key_of(text)]
+    if places.count(row.off) < _FEWEST:
+        return False
+    return places.count(row.off) > _OFTEN * pages or places.nearby(row.off, row.page) >= _FEWEST
 
 
 def _is_folio(seen: _Seen, row: _Row, text: str) -> bool:
@@ -232,8 +252,8 @@ def _is_head(seen: _Seen, row: _Row) -> bool:
     size = max(line.size for line in lines)
     pages = len(seen.sheets)
     known = [_repeats(seen, row, at) for at in row.lines]
-    if size > _LARGE * seen.size:  # a title, unless it is the same on most pages
-        return all(2 * seen.texts[text] > pages and seen.texts[text] >= _FEWEST for text in texts)
+    if size > _LARGE * seen.size:  # a title, unless it is the same on many pages
+        return all(_is_often(seen, row, text) for text in texts)
     if all(known):
         # What ends with a colon goes on below; it is the text's, unless most pages have it.
         opens = any(text.endswith(":") for text in texts)
@@ -248,6 +268,12 @@ def _is_head(seen: _Seen, row: _Row) -> bool:
     return seen.sized[row.top, round(size)].count(row.off) >= usual and (
         folio or row.gap > _GAP * seen.step
     )
+
+
+def _is_often(seen: _Seen, row: _Row, text: str) -> bool:
+    """Whether a line stands there on many pages of the document, apart from numbers."""
+    count = seen.keys[row.top, key_of(text)].count(row.off)
+    return count >= _FEWEST and count > _OFTEN * len(seen.sheets)
 
 
 def _has_gap(seen: _Seen, row: _Row) -> bool:
@@ -269,7 +295,7 @@ def _without_titles(
     kept = set()
     for at in dropped:
         text = " ".join(lines[at].text.split())
-        if text in first or not _is_heading(lines[at]):
+        if text in first or not _is_title(text):
             continue
         first.add(text)
         if not any(text.casefold() in line.text.casefold() for line in _others(lines, dropped)):
@@ -282,7 +308,14 @@ def _others(lines: Sequence[Line], dropped: set[int]) -> list[Line]:
     return [line for at, line in enumerate(lines) if at not in dropped]
 
 
-def _is_heading(line: Line) -> bool:
+def _is_title(text: str) -> bool:
+    """Whether a line is a chapter's heading, and not one that goes with its page's number."""
+    return _is_heading(text) and not any(
+        bare != text and _is_heading(bare) for bare in (_END.sub("", text), _START.sub("", text))
+    )
+
+
+def _is_heading(text: str) -> bool:
     """Whether a line is a heading; in a PDF, "#" or a number in digits does not make one."""
-    found = heading_at(line.text.strip(), 0, len(line.text.strip()))
+    found = heading_at(text, 0, len(text))
     return found is not None and found.family not in ("#", "arabic", "arabic titled")

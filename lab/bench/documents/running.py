@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from statistics import median
 
 from lab.bench.documents.poppler import Line
 from lab.bench.documents.words import words_of
 
-_EDGE = 0.14  # of the page's height, at its top and at its bottom
+_EDGE = 0.22  # of the page's height, at its top and at its bottom
 _SAME = 0.012  # of the page's height: how far the places of one head may be apart
 _FEWEST = 3  # pages that have a head
 _TEENS = (
@@ -20,6 +21,13 @@ _TEENS = (
 )
 _COUNTS = re.compile(rf"\d+|\b(?:[ivxlcdm]+|{'|'.join(_TEENS.split())})\b")
 _PARTS = re.compile(r"#(?:[\W_]*#)+")
+_NUMBER = re.compile(r"\W{0,4}(\d{1,4})\W{0,4}")
+_LETTER = re.compile(r"[^\W\d_]")
+_AROUND = " #|/.-–—"
+_NEARBY = 8  # pages around one
+_OFTEN = 0.3  # the share of pages from which a head is the whole document's
+_LARGE = 1.5  # of the usual height: titles of slides
+_GAP = 0.7  # of a line's height: what separates a head from the text
 _DEEPEST = 4  # lines of the body at an edge of a page that are looked at
 
 
@@ -47,27 +55,51 @@ def split_heads(pages: Sequence[list[Line]]) -> tuple[list[list[Line]], list[lis
     for number, page in enumerate(pages):
         for line in page:
             if (edge := _edge(line)) is not None:
-                places[edge, _key(line.text)].append((line.top, number))
+                places[edge, _key(line.text, number)].append((line.top, number))
+    heights = [line.bottom - line.top for page in pages for line in page]
+    usual = median(heights) if heights else 0.0
     heads, bodies = [], []
     for number, page in enumerate(pages):
         taken: set[int] = set()
         for edge in (True, False):
             ordered = sorted(range(len(page)), key=lambda n: page[n].top, reverse=not edge)
             row = -1.0
+            found: list[int] = []
+            sure: set[int] = set()
             for at in ordered:
                 line = page[at]
                 if _edge(line) is not edge:
                     break
-                seen = places[edge, _key(line.text)]
+                seen = places[edge, _key(line.text, number)]
                 same = {n for top, n in seen if abs(top - line.top) < _SAME}
-                if len(same) >= _FEWEST and number in same:
-                    taken.add(at)
+                near = sum(abs(n - number) <= _NEARBY for n in same) >= _FEWEST
+                often = len(same) > _OFTEN * len(pages)
+                large = line.bottom - line.top > _LARGE * usual
+                if len(same) >= _FEWEST and number in same and (often or (near and not large)):
+                    found.append(at)
+                    sure |= {at} if often else set()
                 elif abs(line.top - row) > _SAME:  # what stands beside a head may differ
                     break
                 row = line.top
+            taken |= _apart(page, found) | sure
         heads.append([line for at, line in enumerate(page) if at in taken])
         bodies.append([line for at, line in enumerate(page) if at not in taken])
     return heads, bodies
+
+
+def _apart(page: list[Line], found: list[int]) -> set[int]:
+    """Of lines at one edge, from it inwards, those that a gap separates from the text."""
+    while found:
+        one = page[found[-1]]
+        rest = [line for at, line in enumerate(page) if at not in found]
+        beside = [line for line in rest if line.bottom > one.top and line.top < one.bottom]
+        gaps = [
+            max(line.top - one.bottom, one.top - line.bottom) for line in rest if line not in beside
+        ]
+        if not gaps or min(gaps) > _GAP * (one.bottom - one.top):
+            break
+        found = found[:-1]
+    return set(found)
 
 
 def _edge(line: Line) -> bool | None:
@@ -77,8 +109,11 @@ def _edge(line: Line) -> bool | None:
     return False if line.top > 1 - _EDGE else None
 
 
-def _key(text: str) -> str:
-    return _PARTS.sub("#", _COUNTS.sub("#", " ".join(text.casefold().split())))
+def _key(text: str, page: int) -> str:
+    """A line apart from its numbers; a number alone as its distance from the page's own."""
+    key = _PARTS.sub("#", _COUNTS.sub("#", " ".join(text.casefold().split()))).strip(_AROUND)
+    number = _NUMBER.fullmatch(text.strip())
+    return f"{int(number[1]) - page:+d}" if number else key if _LETTER.search(text) else text
 
 
 def judge(
@@ -92,12 +127,12 @@ def judge(
         own = words_of("\n".join(line.text for line in body))
         for line in head:
             if _is_left(words_of(line.text), words, own):
-                left[_key(line.text)].append(f"{number}: {line.text}")
+                left[_key(line.text, number)].append(f"{number}: {line.text}")
                 break
-        around = {
+        near = [
             word for n in (number - 1, number, number + 1) for word in words_of(read.get(n, ""))
-        }
-        gone += [f"{number}: {line}" for line in _gone(body, around)]
+        ]
+        gone += [f"{number}: {line}" for line in _gone(body, set(near), "".join(near))]
     # A head that stays once may be a chapter's own title.
     kept = [line for lines in left.values() for line in lines[1:]]
     return Judged(sum(map(bool, heads)), tuple(kept), tuple(gone))
@@ -117,14 +152,19 @@ def _times(part: list[str], words: list[str]) -> int:
     return sum(words[at : at + size] == part for at in range(len(words) - size + 1))
 
 
-def _gone(body: Sequence[Line], around: set[str]) -> list[str]:
-    """Lines at the edges of a page that were not read although their neighbours were."""
+def _gone(body: Sequence[Line], around: set[str], letters: str) -> list[str]:
+    """Lines at the edges of a page that were not read although their neighbours were.
+
+    letters: those of the text around, without spaces, as poppler sets letters of titles apart.
+    """
     ordered = sorted(body, key=lambda line: line.top)
     found = []
     for way in (ordered, ordered[::-1]):
         for line, inner in islice(pairwise(way), _DEEPEST):
             words = [word for word in words_of(line.text) if len(word) > 2 and word.isalpha()]
             if len(words) < 2 or _share(words, around) > 0.34:
+                continue
+            if "".join(words_of(line.text)) in letters:
                 continue
             if _share(words_of(inner.text), around) >= 0.8:
                 found.append(line.text)
