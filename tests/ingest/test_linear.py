@@ -34,7 +34,10 @@ PATTERNS = {
     for constant, value in vars(importlib.import_module(name)).items()
     if isinstance(value, re.Pattern)
 }
-MATCHED = {"_FOLIO", "_NOT_TITLE", "_SETEXT", "_FENCE", "_FRONT", "_BULLET"}
+MATCHED = {
+    *("_FOLIO", "_NOT_TITLE", "_SETEXT", "_FENCE", "_FRONT", "_BULLET"),
+    *("_NUMBERED", "_CONTENTS", "_BESIDE", "_FIRST", "_NO_NAME"),
+}
 """These are only tried at the start of a line or text."""
 SHORT = {
     **dict.fromkeys(("_KEYED", "_TURNED", "_BARE", "_NAMED", "_ROMAN_SHAPE"), 240),

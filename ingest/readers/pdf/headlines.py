@@ -12,6 +12,7 @@ from ingest.headings import heading_at, is_capitals, number_of
 from ingest.readers.pdf.heads import usual_size, usual_step
 from ingest.readers.pdf.lines import Line, Sheet
 
+_LONGEST_KEYED = 60  # of one such as "Chapter 4" without a gap below it
 _LONGEST = 160  # characters of a heading
 _MOST_LINES = 4
 _LARGER = 1.08  # than the text
@@ -47,7 +48,7 @@ _NOT_TITLE = re.compile(
     r"|vol\.|no\.|pp?\.|isbn|issn|doi|https?:|www\.|©|copyright|\[\d|keywords|step|question)\b",
     re.IGNORECASE,
 )
-_ENTRY = re.compile(r"(?:[.·…\s|]{2,}|\s)(?:\d{1,4}|[ivxlc]{1,7})\s{0,3}$")
+_ENTRY = re.compile(r"(?:[.·…\s|]{2,9}|\s)(?:\d{1,4}|[ivxlc]{1,7})\s{0,3}$")
 _CONTENTS = re.compile(
     r"\W{0,3}(?:table of )?(?:contents?|inhalt(?:sverzeichnis)?|sommaire|table des mati[èe]res"
     r"|[íi]ndice|list of (?:figures|tables))\W{0,3}$",
@@ -215,7 +216,8 @@ def _headline(lines: Sequence[Line], usual: _Usual, gaps: tuple[float, float]) -
         return None
     if one.number is None and _SENTENCE_END.search(title) and not style.capitals:
         return None
-    if plain and not (apart and _may_be_plain(one)):
+    keyed = above and bool(one.word) and len(title) <= _LONGEST_KEYED
+    if plain and not ((apart or keyed) and _may_be_plain(one)):
         return None
     return one
 
@@ -243,7 +245,7 @@ def _with_number(one: Headline) -> Headline:
     word, number, rest = (match["word"] or "").casefold(), match["number"], match["rest"].strip()
     if word and word not in _WORDS:
         return one
-    if rest and _LETTER.match(rest) and rest[0].islower() and not number.isdecimal():
+    if rest and _LETTER.match(rest) and rest[0].islower():
         return one
     depth = number.count(".") + 1
     if number.replace(".", "").isdecimal():

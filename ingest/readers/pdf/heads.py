@@ -19,11 +19,11 @@ from ingest.headings import heading_at, number_of
 from ingest.readers.pdf.lines import CELL_GAP, Line, Sheet
 
 _ROWS = 4  # of a page at each edge that may be running heads or feet
-_EDGE = 0.25  # of the page's height: how far from its edge they may be
 _SAME = 3.0  # points: how far the places of one head may be apart
 _FEWEST = 3  # pages that have a head
 _NEARBY = 8  # pages before and after one in which a chapter's head is looked for
 _OFTEN = 0.3  # the share of pages from which a head is the whole document's
+_OFTEN_LARGE = 0.4  # the same for large lines, which may be the titles of slides
 _GAP = 1.3  # of the usual distance of baselines: what separates a head from the text
 _LARGE = 1.25  # of the text's size: larger lines are titles
 _LONGEST = 160  # characters of a head
@@ -168,8 +168,6 @@ def _edge_rows(sheet: Sheet, page: int) -> Iterator[_Row]:
         inwards = 1 if top else -1
         for n in list(order)[:_ROWS]:
             off = sheet.height - heights[n] if top else heights[n]
-            if off > _EDGE * sheet.height:
-                break
             inner = n + inwards
             gap = abs(heights[n] - heights[inner]) if 0 <= inner < len(rows) else sheet.height
             yield _Row(page, top, off, gap, tuple(rows[n]))
@@ -228,7 +226,8 @@ def _outermost(seen: _Seen, rows: Sequence[_Row], first: set[str]) -> Iterator[_
     """The rows from an edge inwards that are heads; what follows the last one is the text.
 
     Several rows are heads together, with a gap inside the innermost one. Without a gap only the
-    outermost row can be one, and it stays where it stands first: it may head a table.
+    outermost row can be one, and one of several cells stays where it stands first: it may head a
+    table.
     """
     taken: list[_Row] = []
     for row in rows:
@@ -238,8 +237,11 @@ def _outermost(seen: _Seen, rows: Sequence[_Row], first: set[str]) -> Iterator[_
     while len(taken) > 1 and not _has_gap(seen, taken[-1]):
         taken.pop()
     if len(taken) == 1 and not _has_gap(seen, taken[0]):
-        texts = [seen.sheets[taken[0].page].lines[at].text.strip() for at in taken[0].lines]
-        new = not {key_of(text) for text in texts if not _BARE.match(text)} <= first
+        lines = [seen.sheets[taken[0].page].lines[at] for at in taken[0].lines]
+        texts = [line.text.strip() for line in lines]
+        cells = sum(line.cells for line in lines)
+        numbered = any(_is_folio(seen, taken[0], text) for text in texts)
+        new = cells > 1 and not numbered and not set(map(key_of, texts)) <= first
         first.update(map(key_of, texts))
         if new or 2 * seen.heads[taken[0].top].count(taken[0].off) <= len(seen.sheets):
             return
@@ -273,7 +275,7 @@ def _is_head(seen: _Seen, row: _Row) -> bool:
 def _is_often(seen: _Seen, row: _Row, text: str) -> bool:
     """Whether a line stands there on many pages of the document, apart from numbers."""
     count = seen.keys[row.top, key_of(text)].count(row.off)
-    return count >= _FEWEST and count > _OFTEN * len(seen.sheets)
+    return count >= _FEWEST and count > _OFTEN_LARGE * len(seen.sheets)
 
 
 def _has_gap(seen: _Seen, row: _Row) -> bool:

@@ -70,7 +70,7 @@ def _numbered(found: Sequence[Headline], length: int) -> list[Headline]:
         fewest = 2 if word else _FEWEST
         if len(run) < fewest or len({one.page for one in run}) < 2:
             continue
-        if length < _SHORTEST * len(run) or _listed(run):
+        if (not word and length < _SHORTEST * len(run)) or _listed(run):
             continue
         if not best or _weight(run) > _weight(best):
             best = run
