@@ -143,10 +143,10 @@ def _of_page(page: int, sheet: Sheet, usual: _Usual) -> Iterator[Headline]:
         if not _may_be(line, usual):
             at += 1
             continue
+        # A line that is set as the text is goes on in the text, not in a second line of a title.
+        most = min(len(lines), at + (_MOST_LINES if _stands_out(line, usual) else 1))
         end = at + 1
-        while (
-            end < len(lines) and end - at < _MOST_LINES and _continues(lines[end - 1], lines[end])
-        ):
+        while end < most and _continues(lines[end - 1], lines[end]):
             end += 1
         above = _gap(lines, at - 1, at)
         below = _gap(lines, end - 1, end)
@@ -161,9 +161,16 @@ def _may_be(line: Line, usual: _Usual) -> bool:
     text = line.text.strip()
     if not line.placed or line.turned or line.cells > 1 or not 1 <= len(text) <= _LONGEST:
         return False
-    if line.size > _LARGER * usual.size or (line.bold and usual.bold) or is_capitals(text):
+    if _stands_out(line, usual):
         return True
     return line.size > 0.95 * usual.size and _NUMBERED.match(text) is not None
+
+
+def _stands_out(line: Line, usual: _Usual) -> bool:
+    """Whether a line is set in another way than the text."""
+    if line.size > _LARGER * usual.size or (line.bold and usual.bold):
+        return True
+    return is_capitals(line.text.strip())
 
 
 def _continues(line: Line, following: Line) -> bool:
