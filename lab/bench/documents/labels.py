@@ -48,8 +48,8 @@ def read_labels(path: Path) -> dict[str, Label]:
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
             raw = json.loads(line)
-            lists = {name: tuple(map(str, raw.pop(name, ()))) for name in ("chapters", "also")}
-            label = Label(**raw, **lists)
+            chapters, also = (tuple(map(str, raw.pop(name, ()))) for name in ("chapters", "also"))
+            label = Label(**raw, chapters=chapters, also=also)
         except (ValueError, TypeError, AttributeError) as error:
             raise InvalidSetting(f"{path.name}, line {number}, is no label ({error}).") from error
         found[label.sha256] = label

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 _UNSEEN = frozenset(
     {"script", "style", "template", "noscript", "head", "title", "nav", "button", "select"}
