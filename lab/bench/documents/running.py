@@ -28,6 +28,7 @@ _NEARBY = 8  # pages around one
 _OFTEN = 0.3  # the share of pages from which a head is the whole document's
 _LARGE = 1.5  # of the usual height: titles of slides
 _GAP = 0.7  # of a line's height: what separates a head from the text
+_OVER = 40  # words of the pages before and after one that may belong to it
 _DEEPEST = 4  # lines of the body at an edge of a page that are looked at
 
 
@@ -129,9 +130,9 @@ def judge(
             if _is_left(words_of(line.text), words, own):
                 left[_key(line.text, number)].append(f"{number}: {line.text}")
                 break
-        near = [
-            word for n in (number - 1, number, number + 1) for word in words_of(read.get(n, ""))
-        ]
+        # A paragraph may run on from the page before or into the next one.
+        before, after = (words_of(read.get(n, "")) for n in (number - 1, number + 1))
+        near = [*before[-_OVER:], *words, *after[:_OVER]]
         gone += [f"{number}: {line}" for line in _gone(body, set(near), "".join(near))]
     # A head that stays once may be a chapter's own title.
     kept = [line for lines in left.values() for line in lines[1:]]
@@ -162,7 +163,7 @@ def _gone(body: Sequence[Line], around: set[str], letters: str) -> list[str]:
     for way in (ordered, ordered[::-1]):
         for line, inner in islice(pairwise(way), _DEEPEST):
             words = [word for word in words_of(line.text) if len(word) > 2 and word.isalpha()]
-            if len(words) < 2 or _share(words, around) > 0.34:
+            if len(words) < 2 or _share(words, around) > 0.5:
                 continue
             if "".join(words_of(line.text)) in letters:
                 continue

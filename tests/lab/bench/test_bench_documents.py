@@ -19,7 +19,10 @@ from lab.bench.documents.run import documents
 from lab.bench.documents.running import judge, split_heads
 from lab.bench.documents.words import overlap, words_of
 
-BODY = ["The lamp was lit.", "Nobody came.", "A door was shut.", "The boat was dry.", "Dogs ran."]
+BODY = [
+    *("The lamp was lit before the fog came in.", "Nobody asked why.", "A door was shut at noon."),
+    *("Our boat stayed dry.", "Dogs ran along that wall."),
+]
 
 
 def test_words_are_the_same_whatever_hyphens_ligatures_and_case_are() -> None:
@@ -64,9 +67,7 @@ def test_heads_left_and_text_deleted_are_found() -> None:
     assert not judge(heads, bodies, bare).is_wrong()
     kept = judge(heads, bodies, {n: f"A book of lamps\n{text}" for n, text in bare.items()})
     assert len(kept.left) == 19 and kept.is_wrong()
-    cut = judge(
-        heads, bodies, {n: text.replace("The lamp was lit.", "") for n, text in bare.items()}
-    )
+    cut = judge(heads, bodies, {n: text.replace(BODY[0], "") for n, text in bare.items()})
     assert len(cut.deleted) == 20 and cut.is_wrong()
 
 
