@@ -288,9 +288,14 @@ def test_where_places_are_not_known_the_words_are_searched() -> None:
 
 
 def test_many_pages_take_time_in_proportion() -> None:
+    names = ["".join(chr(ord("k") + int(digit)) for digit in str(n)) for n in range(3_000)]
     pages = [
-        page((72, 800, 9, False, "the same head"), *prose(4, first=n), (72, 40, 9, False, str(n)))
-        for n in range(3_000)
+        page(
+            (72, 800, 9, False, "the same head"),
+            *((72, 740 - 14 * row, 11, False, f"{name * (row + 2)} was there") for row in range(9)),
+            (72, 40, 9, False, str(n)),
+        )
+        for n, name in enumerate(names)
     ]
     with within(6):
         assert sum(map(len, heads_of(pages))) == 6_000

@@ -225,16 +225,15 @@ def _is_folio(seen: _Seen, row: _Row, text: str) -> bool:
 def _outermost(seen: _Seen, rows: Sequence[_Row], first: set[str]) -> Iterator[_Row]:
     """The rows from an edge inwards that are heads; what follows the last one is the text.
 
-    Several rows are heads together, with a gap inside the innermost one. Without a gap only the
-    outermost row can be one, and one of several cells stays where it stands first: it may head a
-    table.
+    Several rows are heads together, with a gap inside the innermost one, or there on most pages. A
+    single row of several cells without a gap stays where it stands first: it may head a table.
     """
     taken: list[_Row] = []
     for row in rows:
         if not _is_head(seen, row):
             break
         taken.append(row)
-    while len(taken) > 1 and not _has_gap(seen, taken[-1]):
+    while len(taken) > 1 and not _has_gap(seen, taken[-1]) and not _is_usual(seen, taken[-1]):
         taken.pop()
     if len(taken) == 1 and not _has_gap(seen, taken[0]):
         lines = [seen.sheets[taken[0].page].lines[at] for at in taken[0].lines]
@@ -243,7 +242,7 @@ def _outermost(seen: _Seen, rows: Sequence[_Row], first: set[str]) -> Iterator[_
         numbered = any(_is_folio(seen, taken[0], text) for text in texts)
         new = cells > 1 and not numbered and not set(map(key_of, texts)) <= first
         first.update(map(key_of, texts))
-        if new or 2 * seen.heads[taken[0].top].count(taken[0].off) <= len(seen.sheets):
+        if new or not _is_usual(seen, taken[0]):
             return
     yield from taken
 
@@ -255,7 +254,7 @@ def _is_head(seen: _Seen, row: _Row) -> bool:
     pages = len(seen.sheets)
     known = [_repeats(seen, row, at) for at in row.lines]
     if size > _LARGE * seen.size:  # a title, unless it is the same on many pages
-        return all(_is_often(seen, row, text) for text in texts)
+        return all(_is_often(seen, row, text) or _is_folio(seen, row, text) for text in texts)
     if all(known):
         # What ends with a colon goes on below; it is the text's, unless most pages have it.
         opens = any(text.endswith(":") for text in texts)
@@ -276,6 +275,11 @@ def _is_often(seen: _Seen, row: _Row, text: str) -> bool:
     """Whether a line stands there on many pages of the document, apart from numbers."""
     count = seen.keys[row.top, key_of(text)].count(row.off)
     return count >= _FEWEST and count > _OFTEN_LARGE * len(seen.sheets)
+
+
+def _is_usual(seen: _Seen, row: _Row) -> bool:
+    """Whether most pages have a head where a row is."""
+    return 2 * seen.heads[row.top].count(row.off) > len(seen.sheets)
 
 
 def _has_gap(seen: _Seen, row: _Row) -> bool:
