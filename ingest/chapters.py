@@ -63,7 +63,7 @@ def chapters_from_marks(
     usable = _usable(text, marks)
     chosen = _choose(usable, len(text))
     if len({mark.start for mark in chosen}) < 2 or _too_dense(chosen, len(text)):
-        return find_chapters(text, title) if look else _equal_parts(text, title)
+        return find_chapters(text, title) if look else equal_parts(text, title)
     return _partition(text, chosen)
 
 
