@@ -50,18 +50,21 @@ class Mark:
     matter: str = "main"
 
 
-def chapters_from_marks(text: str, marks: Sequence[Mark], title: str) -> tuple[Chapter, ...]:
+def chapters_from_marks(
+    text: str, marks: Sequence[Mark], title: str, *, look: bool = True
+) -> tuple[Chapter, ...]:
     """Chapters of ``text`` at the marks of an outline, a table of contents or headings.
 
     Marks are used down to one level: the outermost whose entries are chapters rather than parts.
     An outline with fewer than two different places, or with more than eight entries and less than
     300 characters for each, is ignored; `find_chapters` then looks for headings in the text.
-    ``title`` names a book of one chapter.
+    ``title`` names a book of one chapter. ``look``: whether it may; a reader that knows how
+    headings are set has found those that there are.
     """
     usable = _usable(text, marks)
     chosen = _choose(usable, len(text))
     if len({mark.start for mark in chosen}) < 2 or _too_dense(chosen, len(text)):
-        return find_chapters(text, title)
+        return find_chapters(text, title) if look else equal_parts(text, title)
     return _partition(text, chosen)
 
 

@@ -32,11 +32,17 @@ _BACK = re.compile(
 
 
 def divide(
-    text: str, marks: Sequence[Mark], title: str, given: Sequence[Part] = ()
+    text: str,
+    marks: Sequence[Mark],
+    title: str,
+    given: Sequence[Part] = (),
+    *,
+    look: bool = True,
 ) -> tuple[Chapter, ...]:
     """Chapters that partition ``text``; ``given`` are parts whose matter the format states.
 
-    Chapters are looked for in what lies between the parts at the beginning and at the end.
+    Chapters are looked for in what lies between the parts at the beginning and at the end; ``look``
+    is as in `chapters_from_marks`.
     """
     parts = _apart(given or find_matter(text), len(text))
     leading = [part for n, part in enumerate(parts) if part.start <= _filled(text, parts[:n])]
@@ -44,11 +50,11 @@ def divide(
     trailing = _trailing(text, [part for part in parts if part.start >= start])
     end = min((part.start for part in trailing), default=len(text))
     if not text[start:end].strip():
-        return chapters_from_marks(text, marks, title)
+        return chapters_from_marks(text, marks, title, look=look)
     inner = [replace(m, start=m.start - start) for m in marks if start <= m.start < end]
     found = [
         replace(chapter, start=chapter.start + start, end=chapter.end + start)
-        for chapter in chapters_from_marks(text[start:end], inner, title)
+        for chapter in chapters_from_marks(text[start:end], inner, title, look=look)
     ]
     found = [_by_title(chapter, start, end) for chapter in found]
     for part in parts:

@@ -17,7 +17,7 @@ from app.position import scope_for
 from app.state_reader import Scope
 from app.storage.store import BOOK
 from app.summaries.key_passages import LENGTHS
-from app.summaries.shown import Shown, Showing
+from app.summaries.shown import Showing, Shown
 
 commands = typer.Typer()
 

@@ -51,6 +51,7 @@ class Showing:
         self._whole = length == "page"  # every sentence of what was made
         self._style = style
         self._text = store.text(document.reading.text_id)
+        self._known: dict[tuple[int, int], list[Passage]] = {}
 
     def show(self, summary: Summary, told: Iterable[int] = ()) -> Shown:
         """A summary; told: the chapters that a book's summary is of."""
@@ -79,8 +80,27 @@ class Showing:
         kept = most_central([passage.text for passage in each], self._count)
         return [each[n] for n in kept]
 
+    @property
+    def starts(self) -> dict[int, int]:
+        """Where each page starts in the text, by its number."""
+        return {page.number: page.start for page in self._text.pages}
+
+    @property
+    def labels(self) -> dict[int, str]:
+        """What is printed on each page, by its number."""
+        return {page.number: page.label for page in self._text.pages}
+
+    def chapter_passages(self, number: int) -> list[Passage]:
+        """Key passages of a chapter, as many as the length says."""
+        return self.passages_of(number, self._count)
+
     def passages_of(self, number: int, count: int) -> list[Passage]:
         """Key passages of a chapter."""
-        chapter = self._text.chapters[number - 1]
-        pages: tuple[Page, ...] = self._text.pages
-        return key_passages(self._text.text, chapter.start, chapter.end, pages, count)
+        key = (number, count)
+        if key not in self._known:
+            chapter = self._text.chapters[number - 1]
+            pages: tuple[Page, ...] = self._text.pages
+            self._known[key] = key_passages(
+                self._text.text, chapter.start, chapter.end, pages, count
+            )
+        return self._known[key]

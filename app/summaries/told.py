@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
@@ -27,7 +28,7 @@ class Told:
 def sentences_of(text: str) -> list[str]:
     """The sentences of a generated text, without white space around them."""
     edges = [0, *(match.end() for match in END.finditer(text)), len(text)]
-    parts = (text[a:b].strip() for a, b in zip(edges, edges[1:], strict=False))
+    parts = (text[a:b].strip() for a, b in pairwise(edges))
     return [part for part in parts if part]
 
 

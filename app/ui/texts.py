@@ -232,9 +232,10 @@ def summaries_html(
     document: Document,
     chapters: Sequence[Chapter],
     made: Mapping[int, Summary],
+    showing: Showing,
     read_to: int | None = None,
 ) -> str:
-    """The book's summary, then every chapter with its summary or a remark that there is none.
+    """The book's summary, then every chapter with its summary and its key passages.
 
     read_to: how far its reader is; the story so far then stands for the book's summary.
     """
@@ -242,25 +243,68 @@ def summaries_html(
     last = finished[-1] if finished else 0
     whole = made.get(BOOK if read_to is None else -last)
     title = "The book" if read_to is None else f"The story so far, to the end of chapter {last}"
-    blocks = [_summary(title, whole.summary if whole else "")] if finished else []
+    link = _PageLinks(document.reading.id, showing)
+    blocks = [_summary(title, showing.show(whole, finished) if whole else None, link)]
     for number, chapter in enumerate(chapters, start=1):
+        title = f"{number}. {chapter.title}"
+        if chapter.matter != "main":
+            continue  # nobody asks for the summary of a licence
         if number not in finished:
-            blocks.append(
-                _summary(f"{number}. {chapter.title}", "", "you have not finished it yet")
-            )
+            blocks.append(_summary(title, None, link, "you have not finished it yet"))
             continue
         found = made.get(number)
-        blocks.append(_summary(f"{number}. {chapter.title}", found.summary if found else ""))
-    return f'<div class="bs-title">{escape(document.title)}</div>{"".join(blocks)}'
+        quotes = _key_passages(showing.chapter_passages(number), document.reading.id)
+        blocks.append(_summary(title, showing.show(found) if found else None, link) + quotes)
+    heading = f'<div class="bs-title">{escape(document.title)}</div>'
+    return heading + "".join(blocks if finished else blocks[1:])
 
 
-def _summary(title: str, text: str, missing: str = "not summarised yet") -> str:
-    body = (
-        f'<div class="bs-text">{escape(text)}</div>'
-        if text
-        else f'<div class="bs-note">{missing}</div>'
-    )
+class _PageLinks:
+    """Links from a sentence of a summary to the pages that it was made from."""
+
+    def __init__(self, reading_id: str, showing: Showing) -> None:
+        self._reading_id = reading_id
+        self._starts, self._labels = showing.starts, showing.labels
+
+    def __call__(self, sentence: Mapping[str, Any]) -> str:
+        first, last = int(sentence["page_first"]), int(sentence["page_last"])
+        start = self._starts.get(first)
+        if start is None:
+            return ""
+        shown = self._labels[first]
+        if last != first and last in self._labels:
+            shown = f"{shown}–{self._labels[last]}"
+        place = f"#read={escape(self._reading_id)}:{start}-{start}"
+        return f' <a class="bs-cite" href="{place}">p.&nbsp;{escape(shown)}</a>'
+
+
+def _summary(
+    title: str, shown: Shown | None, link: _PageLinks, missing: str = "not summarised yet"
+) -> str:
+    if shown is None or not shown.summary:
+        body = f'<div class="bs-note">{missing}</div>'
+    elif shown.sentences:
+        told = " ".join(f"{escape(str(s['text']))}{link(s)}" for s in shown.sentences)
+        body = f'<div class="bs-text">{told}</div>'
+    else:
+        body = f'<div class="bs-text">{escape(shown.summary)}</div>'
     return f'<div class="bs-summary"><h4>{escape(title)}</h4>{body}</div>'
+
+
+def _key_passages(passages: Sequence[Passage], reading_id: str) -> str:
+    """Sentences quoted from a chapter, each with a link to where it stands."""
+    rows = "".join(
+        f"<li>“{escape(p.text)}” "
+        f'<a class="bs-cite" href="#read={escape(reading_id)}:{p.start}-{p.end}">'
+        f"p.&nbsp;{escape(p.label_first)}</a></li>"
+        for p in passages
+    )
+    if not rows:
+        return ""
+    return (
+        '<details class="bs-passages"><summary>Key passages, word for word</summary>'
+        f'<ul class="bs-quotes">{rows}</ul></details>'
+    )
 
 
 def facts_html(facts: Mapping[str, str]) -> str:

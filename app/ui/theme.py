@@ -108,6 +108,8 @@ CSS = """
 .bs-summary { border-top: 1px solid var(--border-color-primary); padding: 10px 0; }
 .bs-summary .bs-text { max-height: none; }
 .bs-summary h4 { margin: 0 0 2px; font-size: 1rem; overflow-wrap: anywhere; }
+.bs-cite { font-size: 0.82em; white-space: nowrap; }
+.bs-passages summary { cursor: pointer; color: var(--body-text-color-subdued); }
 .bs-facts { border-collapse: collapse; width: 100%; border: 0 !important; }
 .bs-facts th { text-align: left; font-weight: 400; color: var(--body-text-color-subdued);
   padding: 5px 18px 5px 0; white-space: nowrap; vertical-align: top; }

@@ -46,6 +46,7 @@ class Draft:
 
     ``pages`` is empty if the document has no pages of its own. ``warnings`` are as in `Book`.
     ``parts`` are those whose matter the format states; without any they are looked for in the text.
+    ``look``: whether headings may be looked for in the text where ``marks`` give no chapters.
     """
 
     format: str
@@ -56,6 +57,7 @@ class Draft:
     pages: Sequence[PageStart] = ()
     warnings: Sequence[str] = ()
     parts: Sequence[Part] = ()
+    look: bool = True
 
 
 def clean(text: str) -> str:
@@ -90,7 +92,7 @@ def compose(draft: Draft) -> Book:
     return Book(
         title=draft.title,
         text=text,
-        chapters=divide(text, draft.marks, draft.title, draft.parts),
+        chapters=divide(text, draft.marks, draft.title, draft.parts, look=draft.look),
         pages=own or _standard_pages(text),
         format=draft.format,
         author=" ".join(clean(draft.author).split())[:_LONGEST_NAME],

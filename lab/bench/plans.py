@@ -135,3 +135,12 @@ class OcrPlan:
     noise: float = option(12.0, minimum=0, help="Standard deviation of the grey values' noise.")
     skew: float = option(1.0, help="Degrees that the pages are turned by.")
     seed: int = option(0, minimum=0, help="Chooses the noise.")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsPlan:
+    """`bench documents`."""
+
+    out: Path | None = option(None, kind="output", help="Write a line of JSON for each file here.")
+    labels: Path | None = option(None, kind="data", help="Labels of chapters; else the own list.")
+    only_labelled: bool = option(False, help="Only the files that the labels name.")

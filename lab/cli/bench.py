@@ -25,6 +25,7 @@ from lab.bench.plans import (
     ThoroughPlan,
     WritingPlan,
 )
+from lab.cli.documents import commands as documents_commands
 from lab.cli.hard import commands as hard_commands
 from lab.cli.papers import bench_papers_command
 from lab.cli.plans import plan_command
@@ -189,3 +190,4 @@ def ocr_command(plan: OcrPlan, settings: Settings, as_json: Json = False) -> Non
 
 
 commands.add_typer(hard_commands)
+commands.add_typer(documents_commands)

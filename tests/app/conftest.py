@@ -30,8 +30,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Iter
 @pytest.fixture(autouse=True)
 def short_summaries(monkeypatch: pytest.MonkeyPatch) -> None:
     """A random model never stops by itself."""
-    monkeypatch.setattr("app.summaries.WINDOW_TOKENS", 6)
-    monkeypatch.setattr("app.summaries.WHOLE_TOKENS", 8)
+    monkeypatch.setattr("app.summaries.summarizer.WINDOW_TOKENS", 6)
+    monkeypatch.setattr("app.summaries.summarizer.WHOLE_TOKENS", 8)
 
 
 @pytest.fixture(scope="session")

@@ -133,7 +133,7 @@ def test_summaries_that_do_not_get_shorter_come_to_an_end(
     summarizer = Summarizer(library)
     sentence = "Mara found the key in the harbour and Tobias painted the lamp by the mill."
     monkeypatch.setattr(summarizer, "_each", lambda memory, slots: [sentence] * len(slots))
-    monkeypatch.setattr("app.summaries.BOOK_TOKENS", 4)
+    monkeypatch.setattr("app.summaries.summarizer.BOOK_TOKENS", 4)
     assert not summarizer.book(document).summary.replace(sentence, "").strip()
 
 
@@ -144,7 +144,9 @@ def test_a_long_book_is_told_again_until_it_is_short(
     summarizer = Summarizer(library)
     monkeypatch.setattr(summarizer, "_each", lambda memory, slots: ["Mara sang."] * len(slots))
     chapters = "\n".join(s.summary for s in summarizer.chapters(document))
-    monkeypatch.setattr("app.summaries.BOOK_TOKENS", library.backbone.tokenizer.count(chapters) - 1)
+    monkeypatch.setattr(
+        "app.summaries.summarizer.BOOK_TOKENS", library.backbone.tokenizer.count(chapters) - 1
+    )
     book = summarizer.book(document).summary
     assert len(book) < len(chapters) and set(book.split("\n")) == {"Mara sang."}
 

@@ -117,8 +117,8 @@ def ui_settings(home: Path, backbone: Path, answer_tokens: int = 12) -> Settings
 def short_summaries() -> Iterator[None]:
     """A random model does not know when to stop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.summaries.WINDOW_TOKENS", 8)
-        patch.setattr("app.summaries.WHOLE_TOKENS", 8)
+        patch.setattr("app.summaries.summarizer.WINDOW_TOKENS", 8)
+        patch.setattr("app.summaries.summarizer.WHOLE_TOKENS", 8)
         yield
 
 

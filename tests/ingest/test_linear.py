@@ -37,6 +37,9 @@ PATTERNS = {
 MATCHED = {"_FOLIO", "_NOT_TITLE", "_SETEXT", "_FENCE", "_FRONT", "_BULLET"} | {
     "CONTENTS", "_STARTS", "_HEADING_STYLE", "_NOTE", "_CREDIT", "_INDEX", "_BIBLIOGRAPHY",
 }  # fmt: skip
+MATCHED |= {
+    *("_NUMBERED", "_CONTENTS", "_BESIDE", "_FIRST", "_NO_NAME"),
+}
 """These are only tried at the start of a line or text."""
 SHORT = {
     **dict.fromkeys(("_KEYED", "_TURNED", "_BARE", "_NAMED", "_ROMAN_SHAPE"), 240),

@@ -13,6 +13,8 @@ from anyio.to_thread import run_sync
 from app.errors import REFUSALS, UnknownDocument
 from app.library import Stopped
 from app.line.summing import every_summary
+from app.storage.store import Document
+from app.summaries.shown import Showing
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
 from app.ui.tabs.place import Place
@@ -29,12 +31,20 @@ class SummariesTab:
         self._session = session
         self._picker = picker
         self._lifted = place.lifted if place else gr.Checkbox(visible=False)
+        self._kept: dict[tuple[int, int, str], Showing] = {}
         self._place_changes = place.changes if place else []
         with gr.Row(elem_classes="bs-actions"):
             self._chapter = choice_list("Chapter", scale=3, min_width=220)
             self._one = gr.Button("Summarise this chapter", scale=1, min_width=150, size="sm")
             self._all = gr.Button("Summarise the whole book", scale=1, min_width=150, size="sm")
             self._stop = gr.Button("Stop", scale=1, min_width=80, size="sm", interactive=False)
+            self._length = gr.Radio(
+                [("A sentence", "sentence"), ("A paragraph", "paragraph"), ("A page", "page")],
+                value="paragraph",
+                label="Length",
+                scale=2,
+                min_width=260,
+            )
             self._again = gr.Checkbox(
                 label="Replace existing summaries",
                 container=False,
@@ -54,22 +64,27 @@ class SummariesTab:
         }
         one = [self._picker, self._chapter, self._again, self._lifted]
         every = [self._picker, self._again, self._lifted]
-        looking = [self._picker, self._lifted]
+        looking = [self._picker, self._lifted, self._length]
         self._one.click(self.summarise_one, one, **speaking)
         self._all.click(self.summarise_all, every, **speaking)
         self._stop.click(self.stop, self._picker, self._said, **private(queue=False))
         self._picker.change(
-            self.open_document, self._picker, [self._chapter, self._said, self._shown], **private()
+            self.open_document,
+            [self._picker, self._length],
+            [self._chapter, self._said, self._shown],
+            **private(),
         )
+        self._length.change(self.shown, looking, self._shown, **private())
         self._lifted.change(self.shown, looking, self._shown, **private())
         for change in self._place_changes:
             change.then(self.shown, looking, self._shown, **private())
 
     def on_open(self, tab: gr.Tab) -> None:
         """Show the latest stored summaries when the tab is opened."""
-        tab.select(self.shown, [self._picker, self._lifted], self._shown, **private())
+        looking = [self._picker, self._lifted, self._length]
+        tab.select(self.shown, looking, self._shown, **private())
 
-    def open_document(self, document_id: str | None) -> list[Any]:
+    def open_document(self, document_id: str | None, length: str = "page") -> list[Any]:
         """The document's chapters and summaries."""
         document = self._session.find(document_id)
         chapters = self._session.library.store.chapters(document.reading) if document else []
@@ -77,11 +92,11 @@ class SummariesTab:
         return [
             gr.update(choices=choices, value=1 if choices else None),
             "",
-            self.shown(document_id),
+            self.shown(document_id, False, length),
         ]
 
-    def shown(self, document_id: str | None, lifted: bool = False) -> str:
-        """All chapters with their stored summaries, as far as the document's reader is."""
+    def shown(self, document_id: str | None, lifted: bool = False, length: str = "page") -> str:
+        """Chapters with summaries and key passages, as far as the document's reader is."""
         document = self._session.find(document_id)
         if document is None:
             return note(NOT_OPEN)
@@ -89,9 +104,19 @@ class SummariesTab:
         chapters, made = store.chapters(document.reading), store.summaries(document)
         try:
             read_to = None if lifted else store.read_to(document.id)
+            showing = self._showing(document, length)
         except UnknownDocument:  # it was deleted just now
             return note(NOT_OPEN)
-        return summaries_html(document, chapters, made, read_to)
+        return summaries_html(document, chapters, made, showing, read_to)
+
+    def _showing(self, document: Document, length: str) -> Showing:
+        """What was shown last is kept: finding key passages takes a second for a long book."""
+        store = self._session.library.store
+        key = (document.reading.text_id, store.page_count(document.reading), length)
+        if key not in self._kept:
+            self._kept.clear()
+            self._kept[key] = Showing(store, document, length)
+        return self._kept[key]
 
     async def summarise_one(
         self,

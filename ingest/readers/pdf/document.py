@@ -14,6 +14,7 @@ from ingest.readers.pdf.outline import outline_marks
 from ingest.readers.pdf.pages import can_open, read_pages
 from ingest.readers.pdf.paragraphs import join_pages
 from ingest.readers.pdf.running import without_running_lines
+from ingest.readers.pdf.sections import sections_of
 
 _FEWEST_LETTERS = 5  # per page; a PDF with fewer is probably scanned
 
@@ -27,7 +28,8 @@ def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
     sheets, found = read_pages(data, reader, password)
     warnings += found
     _refuse_pictures(sheets)
-    text, starts = join_pages(without_running_lines(sheets))
+    sheets = without_running_lines(sheets)
+    text, starts = join_pages(sheets)
     count = len(starts)
     none: list[str] = []
     labels = attempt(lambda: [str(label) for label in reader.page_labels] if reader else [], none)
@@ -42,8 +44,13 @@ def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
     facts = attempt(lambda: reader.metadata if reader else None, None)
     title = attempt(lambda: str(facts.title or "") if facts else "", "")
     author = attempt(lambda: str(facts.author or "") if facts else "", "")
-    marks = outline_marks(reader, text, starts, ends) if reader else []
-    return compose(Draft("pdf", text, title_from(name, title), author, marks, pages, warnings))
+    marks, look = outline_marks(reader, text, starts, ends) if reader else [], True
+    if len({mark.start for mark in marks}) < 2:
+        sections = sections_of(sheets, text, starts)
+        marks, look = sections.marks, sections.look
+    return compose(
+        Draft("pdf", text, title_from(name, title), author, marks, pages, warnings, look)
+    )
 
 
 def _opened(data: bytes, password: str | None) -> tuple[PdfReader | None, list[str]]:

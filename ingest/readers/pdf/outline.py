@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from pypdf import PdfReader
 from pypdf.generic import Destination
@@ -12,7 +13,14 @@ from ingest.readers.pdf.opening import attempt
 
 _MOST_SEARCHED = 64 << 20  # characters, for the titles of the outline
 _MOST_TITLE_WORDS = 40
+_LONGEST = 200  # characters of an entry that are looked at
 _WORD = re.compile(r"\w+")
+_NO_NAME = re.compile(
+    r"\W{0,3}(?:(?:page|slide|sheet|seite|folie|bookmark|image|scan|img|p)\W{0,3})?"
+    r"(?:number|no\.?|nr\.?)?\W{0,3}\d{1,6}\W{0,3}$"
+    r"|[^\n]{1,120}\.(?:pdf|docx?|pptx?|xlsx?|indd|qxd|tex|jpe?g|png|tiff?|html?)$",
+    re.IGNORECASE,
+)
 
 
 def outline_marks(reader: PdfReader, text: str, starts: list[int], ends: list[int]) -> list[Mark]:
@@ -20,7 +28,7 @@ def outline_marks(reader: PdfReader, text: str, starts: list[int], ends: list[in
     none: list[tuple[str, int, int]] = []
     entries = attempt(lambda: _outline(reader), none)
     pages = {page for _, page, _ in entries}
-    if len(pages) < 2 < len(starts):
+    if len(pages) < 2 < len(starts) or _names_nothing([title for title, _, _ in entries]):
         return []
     marks: list[Mark] = []
     reached: dict[int, int] = {}
@@ -34,6 +42,12 @@ def outline_marks(reader: PdfReader, text: str, starts: list[int], ends: list[in
         reached[page] = place
         marks.append(Mark(place, title, level))
     return marks
+
+
+def _names_nothing(titles: Sequence[str]) -> bool:
+    """Whether most entries only count pages or name files, as programs make them by themselves."""
+    empty = sum(bool(_NO_NAME.match(title[:_LONGEST])) for title in titles)
+    return 2 * empty > len(titles)
 
 
 def _outline(reader: PdfReader) -> list[tuple[str, int, int]]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache
 
 from ingest.headings import heading_at
+from ingest.readers.pdf.heads import heads_of
 from ingest.readers.pdf.lines import Sheet
 
 _EDGE_LINES = 2  # lines at the top and bottom of a page that may be running heads or feet
@@ -26,12 +27,24 @@ _PUNCTUATED = re.compile(r"[.!?,;]$")
 
 
 def without_running_lines(sheets: Sequence[Sheet]) -> list[Sheet]:
-    """The pages without the lines that `_kept` drops."""
-    texts = [[line.text for line in sheet.lines] for sheet in sheets]
-    return [
-        replace(sheet, lines=tuple(sheet.lines[at] for at in places))
-        for sheet, places in zip(sheets, _kept(texts), strict=True)
-    ]
+    """The pages without running heads, running feet and page numbers.
+
+    Where the lines' places are known, these tell heads from text; elsewhere their words do.
+    """
+    plain = [Sheet(() if _is_placed(sheet) else sheet.lines) for sheet in sheets]
+    placed = [sheet if _is_placed(sheet) else replace(sheet, lines=()) for sheet in sheets]
+    by_words = _kept([[line.text for line in sheet.lines] for sheet in plain])
+    by_place = heads_of(placed)
+    kept = []
+    for sheet, words, dropped in zip(sheets, by_words, by_place, strict=True):
+        places = range(len(sheet.lines)) if _is_placed(sheet) else words
+        rest = tuple(sheet.lines[at] for at in places if at not in dropped)
+        kept.append(replace(sheet, lines=rest))
+    return kept
+
+
+def _is_placed(sheet: Sheet) -> bool:
+    return any(line.placed for line in sheet.lines)
 
 
 def _kept(sheets: Sequence[list[str]]) -> list[list[int]]:

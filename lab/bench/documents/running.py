@@ -1,0 +1,176 @@
+"""Running heads and feet of a PDF: found in poppler's lines, and what the reader did with them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from statistics import median
+
+from lab.bench.documents.poppler import Line
+from lab.bench.documents.words import words_of
+
+_EDGE = 0.22  # of the page's height, at its top and at its bottom
+_SAME = 0.012  # of the page's height: how far the places of one head may be apart
+_FEWEST = 3  # pages that have a head
+_TEENS = (
+    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty"
+    " forty fifty sixty seventy eighty ninety hundred one two three four five six seven eight nine"
+)
+_COUNTS = re.compile(rf"\d+|\b(?:[ivxlcdm]+|{'|'.join(_TEENS.split())})\b")
+_PARTS = re.compile(r"#(?:[\W_]*#)+")
+_NUMBER = re.compile(r"\W{0,4}(\d{1,4})\W{0,4}")
+_LETTER = re.compile(r"[^\W\d_]")
+_AROUND = " #|/.-–—"
+_NEARBY = 8  # pages around one
+_OFTEN = 0.3  # the share of pages from which a head is the whole document's
+_LARGE = 1.5  # of the usual height: titles of slides
+_GAP = 0.7  # of a line's height: what separates a head from the text
+_OVER = 40  # words of the pages before and after one that may belong to it
+_DEEPEST = 4  # lines of the body at an edge of a page that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Pages that kept a running head, and lines of the body at a page's edge that are gone."""
+
+    pages_with_heads: int
+    left: tuple[str, ...]
+    deleted: tuple[str, ...]
+
+    def is_wrong(self) -> bool:
+        """Whether more was left or deleted than on one page in fifty."""
+        most = max(1, self.pages_with_heads // 50)
+        return len(self.left) > most or len(self.deleted) > 1
+
+
+def split_heads(pages: Sequence[list[Line]]) -> tuple[list[list[Line]], list[list[Line]]]:
+    """The heads of each page, and its other lines.
+
+    A head stands at the edge of at least three pages in the same place, with the same words apart
+    from numbers, and nothing but other heads stands between it and the page's edge.
+    """
+    places: dict[tuple[bool, str], list[tuple[float, int]]] = defaultdict(list)
+    for number, page in enumerate(pages):
+        for line in page:
+            if (edge := _edge(line)) is not None:
+                places[edge, _key(line.text, number)].append((line.top, number))
+    heights = [line.bottom - line.top for page in pages for line in page]
+    usual = median(heights) if heights else 0.0
+    heads, bodies = [], []
+    for number, page in enumerate(pages):
+        taken: set[int] = set()
+        for edge in (True, False):
+            ordered = sorted(range(len(page)), key=lambda n: page[n].top, reverse=not edge)
+            row = -1.0
+            found: list[int] = []
+            sure: set[int] = set()
+            for at in ordered:
+                line = page[at]
+                if _edge(line) is not edge:
+                    break
+                seen = places[edge, _key(line.text, number)]
+                same = {n for top, n in seen if abs(top - line.top) < _SAME}
+                near = sum(abs(n - number) <= _NEARBY for n in same) >= _FEWEST
+                often = len(same) > _OFTEN * len(pages)
+                large = line.bottom - line.top > _LARGE * usual
+                if len(same) >= _FEWEST and number in same and (often or (near and not large)):
+                    found.append(at)
+                    sure |= {at} if often else set()
+                elif abs(line.top - row) > _SAME:  # what stands beside a head may differ
+                    break
+                row = line.top
+            taken |= _apart(page, found) | sure
+        heads.append([line for at, line in enumerate(page) if at in taken])
+        bodies.append([line for at, line in enumerate(page) if at not in taken])
+    return heads, bodies
+
+
+def _apart(page: list[Line], found: list[int]) -> set[int]:
+    """Of lines at one edge, from it inwards, those that a gap separates from the text."""
+    while found:
+        one = page[found[-1]]
+        rest = [line for at, line in enumerate(page) if at not in found]
+        beside = [line for line in rest if line.bottom > one.top and line.top < one.bottom]
+        gaps = [
+            max(line.top - one.bottom, one.top - line.bottom) for line in rest if line not in beside
+        ]
+        if not gaps or min(gaps) > _GAP * (one.bottom - one.top):
+            break
+        found = found[:-1]
+    return set(found)
+
+
+def _edge(line: Line) -> bool | None:
+    """True at the top of a page, False at its bottom, None in between."""
+    if line.bottom < _EDGE:
+        return True
+    return False if line.top > 1 - _EDGE else None
+
+
+def _key(text: str, page: int) -> str:
+    """A line apart from its numbers; a number alone as its distance from the page's own."""
+    key = _PARTS.sub("#", _COUNTS.sub("#", " ".join(text.casefold().split()))).strip(_AROUND)
+    number = _NUMBER.fullmatch(text.strip())
+    return f"{int(number[1]) - page:+d}" if number else key if _LETTER.search(text) else text
+
+
+def judge(
+    heads: Sequence[list[Line]], bodies: Sequence[list[Line]], read: Mapping[int, str]
+) -> Judged:
+    """What a reader did with heads and bodies; ``read``: the text of each page by its number."""
+    left: dict[str, list[str]] = defaultdict(list)
+    gone: list[str] = []
+    for number, (head, body) in enumerate(zip(heads, bodies, strict=True), 1):
+        words = words_of(read.get(number, ""))
+        own = words_of("\n".join(line.text for line in body))
+        for line in head:
+            if _is_left(words_of(line.text), words, own):
+                left[_key(line.text, number)].append(f"{number}: {line.text}")
+                break
+        # A paragraph may run on from the page before or into the next one.
+        before, after = (words_of(read.get(n, "")) for n in (number - 1, number + 1))
+        near = [*before[-_OVER:], *words, *after[:_OVER]]
+        gone += [f"{number}: {line}" for line in _gone(body, set(near), "".join(near))]
+    # A head that stays once may be a chapter's own title.
+    kept = [line for lines in left.values() for line in lines[1:]]
+    return Judged(sum(map(bool, heads)), tuple(kept), tuple(gone))
+
+
+def _is_left(head: list[str], words: list[str], own: list[str]) -> bool:
+    if not head:
+        return False
+    if all(word.isdecimal() for word in head):
+        ends = (words[: len(head)], words[-len(head) :])
+        return head in ends and head not in (own[: len(head)], own[-len(head) :])
+    return _times(head, words) > _times(head, own)
+
+
+def _times(part: list[str], words: list[str]) -> int:
+    size = len(part)
+    return sum(words[at : at + size] == part for at in range(len(words) - size + 1))
+
+
+def _gone(body: Sequence[Line], around: set[str], letters: str) -> list[str]:
+    """Lines at the edges of a page that were not read although their neighbours were.
+
+    letters: those of the text around, without spaces, as poppler sets letters of titles apart.
+    """
+    ordered = sorted(body, key=lambda line: line.top)
+    found = []
+    for way in (ordered, ordered[::-1]):
+        for line, inner in islice(pairwise(way), _DEEPEST):
+            words = [word for word in words_of(line.text) if len(word) > 2 and word.isalpha()]
+            if len(words) < 2 or _share(words, around) > 0.5:
+                continue
+            if "".join(words_of(line.text)) in letters:
+                continue
+            if _share(words_of(inner.text), around) >= 0.8:
+                found.append(line.text)
+    return list(dict.fromkeys(found))
+
+
+def _share(words: Sequence[str], around: set[str]) -> float:
+    return sum(word in around for word in words) / max(1, len(words))
