@@ -16,6 +16,13 @@ class PositionStore(DatabaseFile):
         ).fetchone()
         return int(row[0]) if row else None
 
+    def places(self) -> dict[str, int]:
+        """The place of every document that has one, by the document's id."""
+        rows = self.db.execute(
+            f"SELECT document_id, read_to FROM positions WHERE {self._seen('document_id')}"
+        )
+        return dict(rows.fetchall())
+
     def set_read_to(self, document_id: str, characters: int | None) -> None:
         """Store the place, or forget it. Raises UnknownDocument."""
         with self.writing() as db:

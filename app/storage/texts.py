@@ -228,6 +228,14 @@ class TextStore(DatabaseFile):
         ).fetchone()
         return list(json.loads(row[0]))
 
+    def chapter_count(self, reading: Reading) -> int:
+        """How many chapters the work itself has; all chapters if none is marked as such."""
+        row = self.db.execute(
+            "SELECT sum(matter = 'main'), count(*) FROM chapters WHERE text_id = ?",
+            [reading.text_id],
+        ).fetchone()
+        return int(row[0] or row[1])
+
     def pages(self, reading: Reading) -> list[Page]:
         """Pages in order."""
         return self._pages(reading.text_id)

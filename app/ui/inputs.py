@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 from gradio_client.utils import is_http_url_like  # type: ignore[import-untyped]
 
 
-def upload_box(**more: Any) -> gr.File:
+def upload_box(file_count: Literal["single", "multiple"] = "single", **more: Any) -> gr.File:
     """A file input that accepts only uploads.
 
     Given a web address instead of a file, Gradio would download it; this program must not.
     """
-    box = gr.File(file_count="single", type="filepath", **more)
+    box = gr.File(file_count=file_count, type="filepath", **more)
     keep = box.async_move_resource_to_block_cache
 
     async def keep_uploads_only(given: str | Path | None) -> str | None:

@@ -12,6 +12,8 @@ from app.answering.confidence import words_of
 from app.cli.progress import pace_text
 from app.library import ReadProgress
 from app.storage.store import BOOK, Document, Job, Message, Reading, Summary
+from app.summaries.key_passages import Passage
+from app.summaries.shown import Showing, Shown
 from ingest.book import Chapter
 
 SENTENCE = "Read a book once, keep its memory state, ask for ever."

@@ -41,11 +41,10 @@ CSS = """
 .gradio-container .wrap, .gradio-container .column, #documents { max-width: 100%; }
 .html-container { padding: 0 !important; }
 #documents th, #documents [role=gridcell] * { font-family: var(--font); font-size: 0.95rem; }
-#documents [role=gridcell][data-col="7"] * { font-family: var(--font-mono); font-size: 0.75rem;
-  white-space: nowrap; }
 #documents [role=gridcell] { cursor: pointer; }
 #documents th * { font-size: 0.85rem; }
-@media (max-width: 1180px) { #documents [aria-colindex="8"] { display: none; } }
+#documents [aria-colindex="7"] { display: none; }
+@media (max-width: 1180px) { #documents [aria-colindex="5"] { display: none; } }
 .bs-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 14px;
   padding: 10px 2px 4px; }
 .bs-name { font-size: 1.7rem; font-weight: 600; letter-spacing: -0.01em;
@@ -118,10 +117,10 @@ CSS = """
 @media (max-width: 640px) {
   .bs-explanation { display: none; }
   .bs-facts th { white-space: normal; }
-  #documents [aria-colindex]:not([aria-colindex="1"], [aria-colindex="7"]) { display: none; }
+  #documents [aria-colindex]:not([aria-colindex="1"], [aria-colindex="6"]) { display: none; }
   #documents [aria-colindex="1"] { width: 200px !important; min-width: 200px !important;
     max-width: 200px !important; flex: 0 0 200px !important; }
-  #documents [aria-colindex="7"] { width: 130px !important; min-width: 130px !important;
+  #documents [aria-colindex="6"] { width: 130px !important; min-width: 130px !important;
     max-width: 130px !important; flex: 0 0 130px !important; }
 }
 """

@@ -12,6 +12,7 @@ from anyio.to_thread import run_sync
 
 from app.answering.lists import asks_for_all
 from app.errors import REFUSALS
+from app.exchange.markdown import chat_markdown
 from app.line.work import Bell
 from app.position import scope_for
 from app.state_reader import Scope
@@ -19,6 +20,7 @@ from app.storage.store import Document, Message
 from app.ui.generations import Generation, last_turn
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
+from app.ui.taking import offer
 from app.ui.texts import (
     NOT_OPEN,
     about_html,
@@ -73,6 +75,8 @@ class ChatTab:
         with gr.Row():
             self._new = gr.Button("New chat", size="sm", min_width=90)
             self._delete = gr.Button("Delete chat", size="sm", min_width=90)
+        with gr.Row():
+            offer("chat", self.as_markdown, [self._picker, self.chat], "chat.md")
 
     def _build_talk(self) -> None:
         self._talk = gr.Chatbot(
@@ -192,6 +196,14 @@ class ChatTab:
             self._session.generations.stop_chat(own)
             self._session.library.store.remove_chat(own)
         return self._show(document_id, None)
+
+    def as_markdown(self, document_id: str | None, chat_id: int | None) -> str:
+        """The open chat with its citations, to take along."""
+        document = self._session.find(document_id)
+        own = self._session.own_chat(chat_id)
+        if document is None or own is None:
+            return ""
+        return chat_markdown(document, self._messages(own))
 
     def _show(self, document_id: str | None, chat_id: int | None) -> list[Any]:
         store = self._session.library.store

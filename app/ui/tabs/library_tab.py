@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import gradio as gr
 
 from app.engine import MEMORY_NOTES
 from app.errors import REFUSALS
+from app.position import Position, position_of
 from app.storage.store import Document, Job, Reading
 from app.ui.inputs import choice_list, upload_box
 from app.ui.session import OPEN, Session, private
@@ -20,14 +21,13 @@ from app.ui.texts import (
     NO_DOCUMENTS,
     note,
     progress_html,
-    ratio,
     reading_name,
-    size,
     status,
 )
 
-HEADERS = ["Title", "Memory", "Pages", "Length", "Size", "Shrunk to", "Status", "Id"]
-WIDTHS: list[str | int] = ["25%", "13%", "8%", "9%", "9%", "8%", "14%", "14%"]
+# The last column is hidden (theme.py): it says which document a row is.
+HEADERS = ["Title", "Author", "Chapters", "Read to", "Added", "Status", "Id"]
+WIDTHS: list[str | int] = ["32%", "19%", "10%", "13%", "12%", "14%", "0%"]
 _READ = (
     "PDF, EPUB, MOBI, FB2, DOCX, ODT, RTF, PPTX, HTML, Markdown, text, subtitles, e-mail,"
     " or a zip file of these"
@@ -103,18 +103,20 @@ class LibraryTab:
     def _build_upload(self) -> None:
         limit = self._session.library.settings.max_upload_mb
         kind = self._session.library.settings.memory
-        self._file = upload_box(label="Add a document", height=170, elem_id="upload")
+        self._file = upload_box("multiple", label="Add documents", height=170, elem_id="upload")
         gr.HTML(note(f"{_READ}; at most {limit} MB."))
-        self._title = gr.Textbox(
-            label="Title", placeholder="Leave empty for the file's own title", max_lines=1
-        )
-        with gr.Accordion("Memory and password", open=False):
+        with gr.Accordion("Title, memory and password", open=False):
+            self._title = gr.Textbox(
+                label="Title of the next document",
+                placeholder="Leave empty for the file's own title",
+                max_lines=1,
+            )
             self._memory = gr.Radio(
                 [(MEMORY_NAMES[name], name) for name in MEMORY_NOTES], value=kind, label="Memory"
             )
             self._memory_note = gr.HTML(self.describe_memory(kind))
             self._password = gr.Textbox(label="Password of the PDF", type="password", max_lines=1)
-        self._add = gr.Button("Add and read", variant="primary")
+            self._add = gr.Button("Add and read", variant="primary")
         self._said = gr.HTML()
 
     def _wire(self) -> None:
@@ -124,7 +126,8 @@ class LibraryTab:
         self._search.change(self.view, looking, self._view, **private(trigger_mode="always_last"))
         self._table.select(self.open_row, None, self.picker, **private())
         self._memory.change(self.describe_memory, self._memory, self._memory_note, **private())
-        self._add.click(
+        gr.on(
+            [self._file.upload, self._add.click],
             self.add,
             [self._file, self._title, self._password, self._memory],
             [self._file, self._title, self._password, self.picker, self._said],
@@ -172,23 +175,24 @@ class LibraryTab:
             (d.id, d.updated_at, d.title, d.reading.id, d.reading.updated_at)
             for d in self._session.library.list(search)
         ]
-        jobs = [(j.id, j.status) for j in self._session.library.store.jobs()]
-        return repr(
-            (search, selected, documents, jobs, sorted(dict(self._session.worker.progress).items()))
-        )
+        store = self._session.library.store
+        jobs = [(j.id, j.status) for j in store.jobs()]
+        progress = sorted(dict(self._session.worker.progress).items())
+        return repr((search, selected, documents, jobs, progress, store.places()))
 
     def view(self, search: str, selected: str | None) -> list[Any]:
         """The table, the picker, and how far the open document has been read."""
         seen = self._fingerprint(search, selected)
         session = self._session
         documents, jobs = session.library.list(search), session.jobs()
+        places = session.library.store.places()
         every = documents if not search.strip() else session.library.list()
         opened = session.find(selected)
         unfinished = session.unfinished(opened) if opened else None
         job = jobs.get(unfinished.id) if unfinished else None
         is_open = job is not None and job.status in OPEN
         return [
-            gr.update(value=[self._row(d, jobs) for d in documents], visible=bool(every)),
+            gr.update(value=[self._row(d, jobs, places) for d in documents], visible=bool(every)),
             gr.update(visible=not every),
             gr.update(
                 choices=[(d.title, d.id) for d in every], value=opened.id if opened else None
@@ -226,20 +230,23 @@ class LibraryTab:
             choices=ready, value=opened.reading.id if opened and several else None, visible=several
         )
 
-    def _row(self, document: Document, jobs: Mapping[str, Job]) -> list[str]:
+    def _row(
+        self, document: Document, jobs: Mapping[str, Job], places: Mapping[str, int]
+    ) -> list[str]:
         reading, session = document.reading, self._session
-        count = session.library.store.page_count(reading)
+        store = session.library.store
         words = status(document, jobs.get(reading.id), session.worker.progress.get(reading.id))
         others = (j for j in jobs.values() if j.document_id == document.id and j.status in OPEN)
         if document.ready and any(others):
             words += ", being read again"
+        is_set = document.id in places
+        place = position_of(session.library, document) if is_set else Position()
         return [
             document.title,
-            MEMORY_NAMES.get(reading.memory, reading.memory),
-            f"{count:,}" if document.paged else f"~{count:,}",
-            f"{reading.tokens:,}",
-            size(reading.state_bytes) if document.ready else "",
-            ratio(document),
+            document.author,
+            f"{store.chapter_count(reading):,}",
+            f"page {place.label}" if place.label else "",
+            document.created_at[:10],
             words,
             document.id,
         ]
@@ -259,26 +266,46 @@ class LibraryTab:
 
     # Doing
 
-    def add(self, file: str | None, title: str, password: str, memory: str) -> list[Any]:
-        """Parse the file now and let the worker read it in the background."""
-        untouched = [gr.skip(), gr.skip(), gr.skip(), gr.skip()]
-        if not file:
-            return [*untouched, note("Choose a file first.", "warning")]
-        path = Path(file)
-        try:
-            document, known = self._session.library.register(
-                path.read_bytes(), path.name, title=title, memory=memory, password=password or None
-            )
-        except REFUSALS as error:  # the file stays, so that a password can be added
-            return [*untouched, note(str(error), "warning")]
+    def add(
+        self, files: Sequence[str] | str | None, title: str, password: str, memory: str
+    ) -> list[Any]:
+        """Parse files now and let the worker read them in the background."""
+        paths = [Path(file) for file in ([files] if isinstance(files, str) else files or [])]
+        if not paths:
+            return [*[gr.skip()] * 4, note("Choose a file first.", "warning")]
+        said: list[str] = []
+        refused: list[Path] = []
+        opened: Document | None = None
+        for path in paths:
+            try:
+                opened, words = self._add_one(
+                    path, title if len(paths) == 1 else "", password, memory
+                )
+                said.append(note(words, "good"))
+            except REFUSALS as error:  # the file stays, so that a password can be added
+                refused.append(path)
+                named = f"{path.name}: {error}" if len(paths) > 1 else str(error)
+                said.append(note(named, "warning"))
+        left = [str(path) for path in refused] or None
+        choice = gr.skip()
+        if opened is not None:
+            choice = gr.update(choices=[(opened.title, opened.id)], value=opened.id)
+        kept = gr.skip() if refused and opened is None else left
+        cleared = gr.skip() if refused else ""
+        return [kept, cleared, cleared, choice, "".join(said)]
+
+    def _add_one(self, path: Path, title: str, password: str, memory: str) -> tuple[Document, str]:
+        document, known = self._session.library.register(
+            path.read_bytes(), path.name, title=title, memory=memory, password=password or None
+        )
         path.unlink(missing_ok=True)
         if known and document.ready:
-            said = f"{document.title} has already been read; it is open now."
-        else:
-            self._session.enqueue(document.reading.id)
-            said = f"{document.title} is being read. You can close this page; reading continues."
-        choice = gr.update(choices=[(document.title, document.id)], value=document.id)
-        return [None, "", "", choice, note(said, "good")]
+            return document, f"{document.title} has already been read; it is open now."
+        self._session.enqueue(document.reading.id)
+        return (
+            document,
+            f"{document.title} is being read. You can close this page; reading continues.",
+        )
 
     def read_on(self, selected: str | None) -> None:
         """Continue an interrupted reading."""

@@ -11,13 +11,16 @@ import gradio as gr
 from anyio.to_thread import run_sync
 
 from app.errors import REFUSALS, UnknownDocument
+from app.exchange.markdown import summaries_markdown
 from app.library import Stopped
 from app.line.summing import every_summary
-from app.storage.store import Document
+from app.storage.store import BOOK, Document, Summary
 from app.summaries.shown import Showing
+from app.summaries.summarizer import told_chapters
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
 from app.ui.tabs.place import Place
+from app.ui.taking import offer
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html
 
 WAITS = "Waits for its turn:"
@@ -51,6 +54,9 @@ class SummariesTab:
                 elem_classes="bs-plain",
                 min_width=190,
             )
+        with gr.Row():
+            wanted = [self._picker, self._lifted, self._length]
+            offer("summaries", self.as_markdown, wanted, "summaries.md")
         self._said = gr.HTML()
         self._shown = gr.HTML(note(NOT_OPEN))
         self._wire()
@@ -108,6 +114,20 @@ class SummariesTab:
         except UnknownDocument:  # it was deleted just now
             return note(NOT_OPEN)
         return summaries_html(document, chapters, made, showing, read_to)
+
+    def as_markdown(self, document_id: str | None, lifted: bool, length: str) -> str:
+        """All that is shown, to take along."""
+        document = self._session.find(document_id)
+        if document is None:
+            return ""
+        store, showing = self._session.library.store, self._showing(document, length)
+        made = store.summaries(document)
+        told = told_chapters(self._session.library, document, whole_book=lifted)
+        book = made.get(BOOK if lifted or store.read_to(document.id) is None else -told[-1])
+        chapters = store.chapters(document.reading)
+        shown = [showing.show(book, told)] if book else []
+        shown += [showing.show(made.get(n, Summary(n, chapters[n - 1].title, ""))) for n in told]
+        return summaries_markdown(document, shown)
 
     def _showing(self, document: Document, length: str) -> Showing:
         """What was shown last is kept: finding key passages takes a second for a long book."""
