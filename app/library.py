@@ -34,6 +34,7 @@ from app.memory_config import config_json
 from app.settings import Settings
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document, Reading, Store
+from ingest.isolation.recognising import OnPage
 from ingest.stream import Pace, stream
 from memory_models.backbone import Backbone, Progress
 from memory_models.generate import Decoding
@@ -113,16 +114,16 @@ class Library:
         memory: str | None = None,
         password: str | None = None,
         on_progress: OnProgress = quiet,
+        on_page: OnPage = quiet,
     ) -> Ingested:
         """Read a file into the library; bytes that are known already are answered at once.
 
         Bytes that were read in another way make another reading of their document. A reading that
-        was interrupted goes on where it stopped. Raises UnreadableDocument.
+        was interrupted goes on where it stopped. on_page: how many scanned pages are recognised.
+        Raises UnreadableDocument.
         """
-        return self.finish(
-            self.register(data, file_name, title=title, memory=memory, password=password),
-            on_progress,
-        )
+        given = {"title": title, "memory": memory, "password": password}
+        return self.finish(self.register(data, file_name, **given, on_page=on_page), on_progress)
 
     def reread(
         self,
@@ -158,6 +159,7 @@ class Library:
         title: str | None = None,
         memory: str | None = None,
         password: str | None = None,
+        on_page: OnPage = quiet,
     ) -> tuple[Document, bool]:
         """Parse a file and store its text, unread; also says whether it was known already.
 
@@ -166,7 +168,8 @@ class Library:
         """
         given = checked_title(title) if title and title.strip() else ""
         plan = self.plan(memory or self.settings.memory)
-        return Register(self.store, plan).file(File(file_name, data, password), given)
+        file = File(file_name, data, password)
+        return Register(self.store, plan).file(file, given, on_page)
 
     def plan(self, kind: str) -> Plan:
         """How a memory of this kind reads a document now."""

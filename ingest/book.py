@@ -30,7 +30,11 @@ class WrongPassword(UnreadableDocument):
 
 
 class NoTextLayer(UnreadableDocument):
-    """The document holds images of pages and no text."""
+    """The document holds images of pages and no text; ``pages`` are their numbers."""
+
+    def __init__(self, message: str, pages: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.pages = pages
 
 
 class EmptyDocument(UnreadableDocument):
@@ -126,7 +130,8 @@ class Book:
     so a blank page has no entry and page numbers may have gaps. ``paged`` is True if the pages are
     the document's own, and False if they are standard pages of about 1,800 characters. ``warnings``
     are sentences for people about what could not be read, or was read in another way, such as "Page
-    3 cannot be read; its text is missing." Raises InvalidBookError if any of this does not hold.
+    3 cannot be read; its text is missing." ``bare`` are the numbers of pages that are pictures,
+    whose text could be recognised. Raises InvalidBookError if any of this does not hold.
     """
 
     title: str
@@ -137,6 +142,7 @@ class Book:
     author: str = ""
     paged: bool = False
     warnings: tuple[str, ...] = ()
+    bare: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.title.strip():

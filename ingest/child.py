@@ -44,12 +44,14 @@ def main() -> None:
     confine.die_with_the_parent()
     requests, replies = sys.stdin.buffer, _own_output()
     request = unpack_request(receive(requests, MOST_HEAD))
-    kinds = {"book": _book, "segments": _segments, "archive": _archive, "gguf": _gguf}
+    kinds = {
+        "book": _book, "segments": _segments, "ocr": _ocr, "archive": _archive, "gguf": _gguf
+    }  # fmt: skip
     prepare = kinds[request.kind]
     frames = prepare(request, requests)  # the limits are for the file, not for the libraries
     send(replies, GREETING)
     confine.limit(request.memory_bytes, request.seconds)
-    confine.forbid()
+    confine.forbid(foreign_memory=request.kind != "ocr")  # pictures come as memory of PDFium
     try:
         for frame in _refusing(frames):
             send(replies, frame)
@@ -66,7 +68,8 @@ def _book(request: Request, requests: IO[bytes]) -> Frames:
     _end_with(requests)
 
     def frames() -> Iterator[bytes]:
-        book = read_book(data, request.name, password=request.password)
+        recognised = {int(page): text for page, text in request.recognised.items()}
+        book = read_book(data, request.name, password=request.password, recognised=recognised)
         yield from pack_book(book, request.most_text)
 
     return frames
@@ -91,6 +94,24 @@ def _segments(request: Request, requests: IO[bytes]) -> Frames:
             (s.chapter, s.start, s.end, s.page_first, s.page_last, s.tokens) for s in segments
         ]
         yield packed({"segments": values})
+
+    return frames
+
+
+def _ocr(request: Request, requests: IO[bytes]) -> Frames:
+    from ingest.ocr.page_text import page_text
+    from ingest.ocr.recogniser import Recogniser
+    from ingest.ocr.rendered import rendered
+
+    recogniser = Recogniser()
+    data = receive(requests, request.size)
+    _end_with(requests)
+
+    def frames() -> Iterator[bytes]:
+        for page in request.pages:
+            picture = rendered(data, request.password, page)
+            text = page_text(recogniser.lines(picture)) if picture is not None else ""
+            yield packed({"page": page, "text": text[: request.most_text]})
 
     return frames
 

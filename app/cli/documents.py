@@ -22,7 +22,7 @@ from app.cli.common import (
     show_document,
 )
 from app.cli.documents_json import document_json, ingested_json, inspected_json, shown_json
-from app.cli.progress import reading_bar
+from app.cli.progress import counting_bar, reading_bar
 from app.engine import MEMORY_NOTES, backbone_folder
 from app.intake.inspection import inspect as inspect_book
 from app.intake.redividing import divide_again
@@ -85,13 +85,14 @@ def ingest(
     state = {"memory": memory, "preset": preset, "keep_ratio": keep_ratio, "slot_bits": slot_bits}
     with opened(backbone, **state) as library:
         _warn(library, library.settings.memory)
-        with reading_bar(err) as on_progress:
+        with reading_bar(err) as on_progress, counting_bar(err, "Recognising pages") as on_page:
             done = library.add(
                 file.read_bytes(),
                 file.name,
                 title=title,
                 password=password,
                 on_progress=on_progress,
+                on_page=on_page,
             )
         _show_ingested(library, done, as_json=as_json)
 

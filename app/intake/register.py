@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import shuffle
 
 from app.errors import InvalidSetting, OriginalNotKept
@@ -22,11 +23,13 @@ from app.storage.records import (
     reading_ids,
 )
 from app.storage.store import DocumentText, Store, now
-from ingest.book import Book, Segment, UnreadableDocument
+from ingest.book import Book, NoTextLayer, Segment, UnreadableDocument
 from ingest.chapters import equal_parts, find_chapters
 from ingest.isolation.cutting import split_apart
 from ingest.isolation.limits import LIMITS, Limits
 from ingest.isolation.parent import read_apart
+from ingest.isolation.recognising import OnPage, recognise_apart
+from ingest.ocr.recogniser import is_installed
 from memory_models.backbone import Backbone
 
 _SHORT = 20_000  # characters; cutting fewer takes a tenth of a second, less than a process's start
@@ -36,6 +39,10 @@ DIVISIONS = {
     "parts": "in equal parts",
 }
 SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def _quiet(*_: object) -> None:
+    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +58,26 @@ class File:
         """Hash of the bytes."""
         return hashlib.sha256(self.data).hexdigest()
 
-    def parse(self, limits: Limits = LIMITS) -> Book:
-        """The book that the file holds, read in a process of its own. Raises UnreadableDocument."""
-        return read_apart(self.data, self.name, password=self.password, limits=limits)
+    def parse(self, limits: Limits = LIMITS, on_page: OnPage = _quiet) -> Book:
+        """The book that the file holds, read in a process of its own. Raises UnreadableDocument.
+
+        Pages that are pictures are recognised if the extra `ocr` is installed; on_page says how
+        many are done.
+        """
+        read = partial(read_apart, self.data, self.name, password=self.password, limits=limits)
+        try:
+            book = read()
+            bare = book.bare
+        except NoTextLayer as error:
+            if not error.pages or not is_installed():
+                raise
+            book, bare = None, error.pages
+        if bare and is_installed():
+            recognised = recognise_apart(self.data, bare, on_page, password=self.password)
+            if recognised or book is None:
+                return read(recognised=recognised)
+        assert book is not None
+        return book
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +118,7 @@ class Register:
         self._store = store
         self._plan = plan
 
-    def file(self, file: File, title: str) -> tuple[Document, bool]:
+    def file(self, file: File, title: str, on_page: OnPage = _quiet) -> tuple[Document, bool]:
         """The document of a file with the planned reading, and whether that reading existed before.
 
         title: of a new document; empty for the file's own title. Raises UnreadableDocument.
@@ -102,7 +126,7 @@ class Register:
         sha256 = file.sha256
         found = self._document_of(sha256)
         if found is None:
-            book = file.parse(self._plan.limits)
+            book = file.parse(self._plan.limits, on_page)
             segments = self._plan.split(book)
             with self._store.writing():
                 found = self._document_of(sha256)

@@ -33,7 +33,6 @@ _FORBIDDEN = (
     "os.rmdir",
     "os.symlink",
     "os.truncate",
-    "ctypes.",
     "pty.",
     "sqlite3.",
     "urllib.Request",
@@ -77,9 +76,19 @@ def limit(memory_bytes: int, seconds: float) -> None:
             resource.setrlimit(kind, (allowed, allowed))
 
 
-def forbid() -> None:
-    """From now on, Python code that opens a socket or writes a file raises Forbidden."""
+def forbid(*, foreign_memory: bool = True) -> None:
+    """From now on, Python code that opens a socket or writes a file raises Forbidden.
+
+    foreign_memory: whether access to the memory of libraries is forbidden, too.
+    """
     sys.addaudithook(_refuse)
+    if foreign_memory:
+        sys.addaudithook(_refuse_memory)
+
+
+def _refuse_memory(event: str, _: tuple[Any, ...]) -> None:
+    if event.startswith("ctypes."):
+        raise Forbidden(f"{event} while a document is read")
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:

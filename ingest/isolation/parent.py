@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -43,6 +43,7 @@ T = TypeVar("T")
 # How a kind of file is called, and what to do about one that is too large.
 _KINDS = {
     "book": ("document", "split it into smaller documents"),
+    "ocr": ("scan", "split it into smaller documents"),
     "segments": ("document's text", "split it into smaller documents"),
     "archive": ("archive", "add the document itself with `bookstate ingest`"),
     "gguf": ("model file", "choose another file of this model"),
@@ -64,7 +65,12 @@ def turn() -> Iterator[None]:
 
 
 def read_apart(
-    data: bytes, name: str, *, password: str | None = None, limits: Limits = LIMITS
+    data: bytes,
+    name: str,
+    *,
+    password: str | None = None,
+    limits: Limits = LIMITS,
+    recognised: Mapping[int, str] | None = None,
 ) -> Book:
     """Read a document as `ingest.readers.read_book` does, in a process with limits.
 
@@ -77,7 +83,15 @@ def read_apart(
             " split it into smaller documents."
         )
     seconds = limits.seconds_for(len(data))
-    request = Request(name, password, len(data), limits.memory_bytes, seconds, limits.most_text)
+    request = Request(
+        name,
+        password,
+        len(data),
+        limits.memory_bytes,
+        seconds,
+        limits.most_text,
+        recognised={str(page): text for page, text in (recognised or {}).items()},
+    )
     with turn(), Child(request) as child:
         child.tell(data)
         reply = child.hear(lambda stream: receive_reply(stream, limits.most_text))

@@ -11,11 +11,19 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
 from ingest import book as books
-from ingest.book import Book, Chapter, InvalidBookError, Page, TooLarge, UnreadableDocument
+from ingest.book import (
+    Book,
+    Chapter,
+    InvalidBookError,
+    NoTextLayer,
+    Page,
+    TooLarge,
+    UnreadableDocument,
+)
 
 GREETING = b"ready"
 MOST_HEAD = 16 << 20  # bytes of a frame of JSON
@@ -42,7 +50,8 @@ class Request:
     """A file to read. ``kind`` is "book", whose bytes follow, or "archive" or "gguf" at ``path``.
 
     For "segments" a book follows that is already read, and ``path`` is the tokenizer's file, which
-    counts the tokens of a ``window``. ``most_text`` limits the reply.
+    counts the tokens of a ``window``. For "ocr" a PDF follows, of which ``pages`` are recognised;
+    ``recognised`` is what came out of that, by page. ``most_text`` limits the reply.
     """
 
     name: str
@@ -55,6 +64,8 @@ class Request:
     path: str = ""
     most_members: int = 0
     window: int = 0
+    pages: tuple[int, ...] = ()
+    recognised: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +98,17 @@ def pack_request(request: Request) -> bytes:
 
 def unpack_request(frame: bytes) -> Request:
     """The request in a frame; the child trusts the program."""
-    return Request(**unpacked(frame))
+    given = unpacked(frame)
+    return Request(**{**given, "pages": tuple(given["pages"])})
 
 
 def pack_refusal(refusal: Refusal) -> bytes:
     """A refusal as a frame."""
     kind = type(refusal.error).__name__
     sentence = str(refusal.error)[:_LONGEST_SENTENCE]
-    return packed({"refused": kind, "sentence": sentence, "cause": refusal.cause[:200]})
+    pages = getattr(refusal.error, "pages", ())
+    cause = refusal.cause[:200]
+    return packed({"refused": kind, "sentence": sentence, "cause": cause, "pages": pages})
 
 
 def pack_book(book: Book, most_text: int) -> tuple[bytes, bytes]:
@@ -108,6 +122,7 @@ def pack_book(book: Book, most_text: int) -> tuple[bytes, bytes]:
             "paged": book.paged,
             "chapters": [(c.title, c.start, c.end, c.made_up, c.matter) for c in book.chapters],
             "warnings": book.warnings[:_MOST_WARNINGS],
+            "bare": book.bare,
             "pages": [(p.number, p.label, p.start, p.end) for p in book.pages],
         }
     )
@@ -138,7 +153,10 @@ def receive_head(stream: IO[bytes], most: int = MOST_HEAD) -> dict[str, Any] | R
     try:
         kind = _REFUSALS[text_in(head["refused"])]
         sentence = " ".join(text_in(head["sentence"])[:_LONGEST_SENTENCE].split())
-        return Refusal(kind(sentence), text_in(head["cause"])[:200])
+        error = kind(sentence)
+        if isinstance(error, NoTextLayer):
+            error.pages = tuple(number_in(page) for page in head["pages"])
+        return Refusal(error, text_in(head["cause"])[:200])
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenWire("no refusal") from error
 
@@ -161,6 +179,7 @@ def _book(head: dict[str, Any], text: str) -> Book:
         author=text_in(head["author"]),
         paged=head["paged"] is True,
         warnings=tuple(text_in(line)[:_LONGEST_SENTENCE] for line in head["warnings"]),
+        bare=tuple(number_in(page) for page in head["bare"]),
     )
 
 

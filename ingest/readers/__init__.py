@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePath
 
 from ingest.book import (
@@ -67,18 +68,27 @@ _SUFFIXES = {
 }
 
 
-def read_book(data: bytes, name: str, *, password: str | None = None) -> Book:
+def read_book(
+    data: bytes,
+    name: str,
+    *,
+    password: str | None = None,
+    recognised: Mapping[int, str] | None = None,
+) -> Book:
     """Read a document of any of the `FORMATS`.
 
     ``name`` is the file's name. It becomes the title if the document has none, and distinguishes
     Markdown from plain text; other formats are recognised by their content. ``password`` opens an
-    encrypted PDF. Raises a subclass of UnreadableDocument, whose message is one sentence.
+    encrypted PDF; ``recognised`` is the text of its pages that are pictures, by their numbers.
+    Raises a subclass of UnreadableDocument, whose message is one sentence.
     """
     if len(data) > MOST_BYTES:
         raise TooLarge(
             f"The file has {len(data)} bytes and the limit is {MOST_BYTES};"
             " split it into smaller documents."
         )
+    if recognised and _is_pdf(data):
+        return read_pdf(data, name, password, recognised)
     return _read(data, name, 0, password)
 
 

@@ -44,7 +44,8 @@ class PageStart:
 class Draft:
     """What a reader found in a file; marks and pages are offsets into ``text``, in any order.
 
-    ``pages`` is empty if the document has no pages of its own. ``warnings`` are as in `Book`.
+    ``pages`` is empty if the document has no pages of its own; ``warnings`` and ``bare`` are as in
+    `Book`.
     ``parts`` are those whose matter the format states; without any they are looked for in the text.
     ``look``: whether headings may be looked for in the text where ``marks`` give no chapters.
     """
@@ -58,6 +59,7 @@ class Draft:
     warnings: Sequence[str] = ()
     parts: Sequence[Part] = ()
     look: bool = True
+    bare: Sequence[int] = ()
 
 
 def clean(text: str) -> str:
@@ -98,6 +100,7 @@ def compose(draft: Draft) -> Book:
         author=" ".join(clean(draft.author).split())[:_LONGEST_NAME],
         paged=bool(own),
         warnings=tuple(draft.warnings),
+        bare=tuple(draft.bare),
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pypdf import PdfReader
 
 from ingest.book import Book, DamagedDocument, NoTextLayer
 from ingest.readers.compose import Draft, PageStart, compose, title_from
-from ingest.readers.pdf.lines import Sheet
+from ingest.readers.pdf.lines import Sheet, plain_line
 from ingest.readers.pdf.opening import FAILURES, attempt, check_tree, damaged, open_pdf
 from ingest.readers.pdf.outline import outline_marks
 from ingest.readers.pdf.pages import can_open, read_pages
@@ -19,15 +20,25 @@ from ingest.readers.pdf.sections import sections_of
 _FEWEST_LETTERS = 5  # per page; a PDF with fewer is probably scanned
 
 
-def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
+def read_pdf(
+    data: bytes,
+    name: str,
+    password: str | None = None,
+    recognised: Mapping[int, str] | None = None,
+) -> Book:
     """A PDF file as a Book; ``password`` is its user or owner password.
 
-    Raises NeedsPassword, WrongPassword, ProtectedDocument, NoTextLayer, DamagedDocument.
+    ``recognised``: what was recognised on pages that are pictures, by their numbers. Raises
+    NeedsPassword, WrongPassword, ProtectedDocument, NoTextLayer, DamagedDocument.
     """
     reader, warnings = _opened(data, password)
     sheets, found = read_pages(data, reader, password)
     warnings += found
+    if recognised:
+        sheets, found = _with_recognised(sheets, recognised)
+        warnings = [*(w for w in warnings if "recognised" not in w), *found]
     _refuse_pictures(sheets)
+    bare = [number + 1 for number in pages_without_text(sheets)]
     sheets = without_running_lines(sheets)
     text, starts = join_pages(sheets)
     count = len(starts)
@@ -49,7 +60,17 @@ def read_pdf(data: bytes, name: str, password: str | None = None) -> Book:
         sections = sections_of(sheets, text, starts)
         marks, look = sections.marks, sections.look
     return compose(
-        Draft("pdf", text, title_from(name, title), author, marks, pages, warnings, look)
+        Draft(
+            "pdf",
+            text,
+            title_from(name, title),
+            author,
+            marks,
+            pages,
+            warnings,
+            look=look,
+            bare=bare,
+        )
     )
 
 
@@ -73,6 +94,20 @@ def pages_without_text(sheets: Sequence[Sheet]) -> list[int]:
     return [number for number, sheet in enumerate(sheets) if sheet.reader and not sheet.letters]
 
 
+def _with_recognised(
+    sheets: Sequence[Sheet], recognised: Mapping[int, str]
+) -> tuple[list[Sheet], list[str]]:
+    """The pages with the recognised text of pictures, and a warning that says which they are."""
+    taken = [n for n in pages_without_text(sheets) if recognised.get(n + 1, "").strip()]
+    read = list(sheets)
+    for n in taken:
+        lines = tuple(plain_line(line) for line in recognised[n + 1].split("\n"))
+        read[n] = replace(sheets[n], lines=lines, undecodable=False, pictures=False)
+    count = "1 page" if len(taken) == 1 else f"{len(taken)} pages"
+    words = f"The text of {count} was recognised on pictures and may have wrong letters."
+    return read, [words] if taken else []
+
+
 def _refuse_pictures(sheets: Sequence[Sheet]) -> None:
     """Raise NoTextLayer if the pages have hardly any letters."""
     letters = sum(sheet.letters for sheet in sheets)
@@ -82,5 +117,7 @@ def _refuse_pictures(sheets: Sequence[Sheet]) -> None:
     if letters == 0 or scanned:
         raise NoTextLayer(
             f"The PDF has no text layer: there are {letters} letters on {len(sheets)} pages, so"
-            " these are probably scanned images; run OCR on the file first, e.g. with ocrmypdf."
+            " these are probably scanned images; install the extra ocr, which recognises their"
+            ' text (pip install "bookstate[ocr]"), or run ocrmypdf on the file first.',
+            tuple(number + 1 for number in pages_without_text(sheets)),
         )
