@@ -70,8 +70,15 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     A module whose subject is the child has a fixture of the same name that does nothing.
     """
 
-    def read_here(data: bytes, name: str, *, password: str | None, limits: Limits) -> Book:
-        return ingest.readers.read_book(data, name, password=password)
+    def read_here(
+        data: bytes,
+        name: str,
+        *,
+        password: str | None,
+        limits: Limits,
+        recognised: dict[int, str] | None = None,
+    ) -> Book:
+        return ingest.readers.read_book(data, name, password=password, recognised=recognised)
 
     def opened_here(path: Path, most_members: int, limits: Limits) -> Any:
         return open_exported(path, most_members)

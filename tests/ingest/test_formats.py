@@ -54,13 +54,14 @@ def test_pdf_paragraphs_run_on_over_pages_and_speeches_part():
 
 def test_pdf_running_heads_and_page_numbers_go_and_text_stays():
     sheets = [
-        f"A History of Rain\n{FULL} {word}\n{FULL}\nand went on {word} day.\n{n}"
-        for n, word in enumerate(["one", "two", "three", "four", "five"], 7)
+        f"A History of Rain\n{FULL} {word}\nwhere {word} grew and {word} fell\n"
+        f"until the {word} was gone\nand went on {word} day.\n{n}"
+        for n, word in enumerate(["barley", "cider", "heather", "marram", "willow"], 7)
     ]
     book = read_book(pdf(sheets), "a.pdf")
     assert "History of Rain" not in book.text
     assert not any(str(n) in book.text for n in range(7, 12))
-    assert all(f"went on {word} day." in book.text for word in ("one", "three", "five"))
+    assert all(f"went on {word} day." in book.text for word in ("barley", "heather", "willow"))
     assert [p.number for p in book.pages] == [1, 2, 3, 4, 5]
 
 

@@ -118,7 +118,7 @@ HOSTILE = """
 import os, signal, sys
 import ingest.child, ingest.readers
 wire = os.dup(1)
-def read_book(data, name, *, password):
+def read_book(data, name, *, password, recognised):
     result = None
     exec({act!r}, globals() | {{'result': None}}, scope := {{}})
     return scope.get('result')

@@ -190,11 +190,15 @@ def _marks(chosen: Sequence[Headline], text: str, edges: Sequence[int]) -> list[
     marks = []
     reached = 0
     for one in chosen:
-        start, end = max(reached, edges[one.page]), edges[one.page + 1]
-        words = _WORD.findall(one.title)[:_MOST_WORDS]
-        pattern = r"(?<!\w)" + r"\W+".join(map(re.escape, words)) + r"(?!\w)"
-        match = re.compile(pattern, re.IGNORECASE).search(text, start, end)
+        match = _place(one.title, text, max(reached, edges[one.page]), edges[one.page + 1])
         if match is not None:
             marks.append(Mark(match.start(), one.title))
             reached = match.end()
     return marks
+
+
+def _place(title: str, text: str, start: int, end: int) -> re.Match[str] | None:
+    """Where a title's words stand in text[start:end], whatever is between them."""
+    words = _WORD.findall(title)[:_MOST_WORDS]
+    pattern = r"(?<!\w)" + r"\W+".join(map(re.escape, words)) + r"(?!\w)"
+    return re.compile(pattern, re.IGNORECASE).search(text, start, end)
