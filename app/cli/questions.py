@@ -146,9 +146,6 @@ def summarize(
                 {
                     "summaries": [each.to_dict() for each in shown],
                     "book": book_shown.summary if book_shown else None,
-                    "book_key_passages": [p.to_dict() for p in book_shown.passages]
-                    if book_shown
-                    else [],
                 }
             )
             return

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
+from app.errors import UnknownDocument
 from app.storage.database import DatabaseFile
 from app.storage.records import Reading
 from ingest.book import Book, Chapter, Page
@@ -188,6 +189,8 @@ class TextStore(DatabaseFile):
             "SELECT substr(text, ?, ?) FROM texts WHERE id = ?",
             [start + 1, end - start, reading.text_id],
         ).fetchone()
+        if row is None:
+            raise UnknownDocument("The document has been deleted.")
         return str(row[0])
 
     def newest_text(self, document_id: str) -> tuple[int, int]:

@@ -247,11 +247,22 @@ class Summarizer:
         text = joined(parts, "\n")
         spans = list(split_text(text, self._tokenizer.count, memory.window))
         shorter: list[Told] = []
-        for first in range(0, len(spans), ROWS):  # only the states of one batch are in memory
-            batch = spans[first : first + ROWS]
-            read = {n: self._read(memory, text[a:b]) for n, (a, b) in enumerate(batch)}
-            for (a, b), said in zip(batch, self._each(memory, read), strict=True):
-                shorter += told(said, text[a:b], pages_of(parts, a, b))
+        for first in range(0, len(spans), ROWS):
+            shorter += self._group(memory, text, parts, spans[first : first + ROWS])
+        return shorter
+
+    def _group(
+        self,
+        memory: AdaptiveMemory,
+        text: str,
+        parts: Sequence[Told],
+        spans: Sequence[tuple[int, int]],
+    ) -> list[Told]:
+        """Some segments of a summary summarised; their states are in memory only meanwhile."""
+        read = {n: self._read(memory, text[a:b]) for n, (a, b) in enumerate(spans)}
+        shorter: list[Told] = []
+        for (a, b), said in zip(spans, self._each(memory, read), strict=True):
+            shorter += told(said, text[a:b], pages_of(parts, a, b))
         return shorter
 
     def _read(self, memory: WindowMemory, text: str) -> Bundle:

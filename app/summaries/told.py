@@ -10,6 +10,18 @@ from typing import Any
 
 END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
 _WORD = re.compile(r"[^\W_]+")
+# Words that a sentence begins with, whatever it is about.
+_OPENING = frozenset(
+    _WORD.findall(
+        """a about after again all also although an and another any are as at because before both
+        but by despite did do during each even every finally first for from had has have he her here
+        his how however if in instead is it its later many meanwhile most much my no nobody none nor
+        not nothing now of on once one only or other others our out over people she since so some
+        somebody someone soon still such that the their them then there these they this those though
+        through thus to together too two under until upon was we were what when where whether which
+        while who whose why will with within without would yet you your"""
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +47,14 @@ def sentences_of(text: str) -> list[str]:
 def is_supported(sentence: str, source: str) -> bool:
     """False for a sentence that names somebody, or a number, whom its source does not have.
 
-    Names are words with a capital letter behind the first word. What happens to whom is not
-    checked: a sentence may still say something that its source does not.
+    Names are words with a capital letter, but for words that often begin a sentence. What happens
+    to whom is not checked: a sentence may still say something that its source does not.
     """
-    known = {word.casefold() for word in _WORD.findall(source)}
+    known = {word.casefold() for word in _WORD.findall(source)} | _OPENING
     words: list[str] = _WORD.findall(sentence)
-    named = [word for word in words[1:] if word[0].isupper() and len(word) > 1]
+    named = [word for word in words if word[0].isupper() and len(word) > 1]
+    if named and named[0] == words[0] and words[0].endswith(("ly", "ing", "ed")):
+        named = named[1:]
     numbers = [word for word in words if word[0].isdecimal()]
     return all(word.casefold() in known for word in [*named, *numbers])
 

@@ -264,7 +264,8 @@ def test_summarize(known: str) -> None:
     assert [s["chapter"] for s in one["summaries"]] == [2]
     assert one["book"] is None
     chapters = value("summarize", known, "--chapters")
-    assert all(s.keys() == {"chapter", "title", "summary"} for s in chapters["summaries"])
+    keys = {"chapter", "title", "summary", "sentences", "key_passages"}
+    assert all(s.keys() == keys for s in chapters["summaries"])
     assert [s["chapter"] for s in chapters["summaries"]] == [1, 2, 3]
     assert chapters["summaries"][1] == one["summaries"][0]
     assert chapters["book"] is None

@@ -46,6 +46,7 @@ NAMES = (
     "0007_accounts",
     "0008_matter_and_warnings",
     "0009_positions",
+    "0010_sentences_of_summaries",
 )
 
 
