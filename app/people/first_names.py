@@ -6,7 +6,7 @@ from app.people.words import words
 
 MEN = words(
     "Aaron Abel Abraham Adam Adolphus Adrian Alan Albert Alec Alexander Alexey Alfred Algernon "
-    "Allan Allen Alphonse Ambrose Amos Andrew Andy Anthony Antoine Antonio Archibald Archie Arnold "
+    "Allan Allen Alphonse Ambrose Amos Andrew Andy Anthony Antoine Antonio Archibald Archie "
     "Arthur Augustus Barnaby Bartholomew Basil Ben Benjamin Bernard Bertie Bertram Bill Billy Bob "
     "Boris Caleb Calvin Carl Cecil Charles Charley Charlie Chris Christopher Clarence Claude "
     "Clement Clifford Colin Conrad Cyril Daniel Dan Dave David Dennis Dick Dmitri Donald Douglas "
@@ -28,7 +28,7 @@ MEN = words(
     "Wilfred Wilfrid Will William Willie Willy Zachary"
 )
 WOMEN = words(
-    "Abigail Ada Adela Adelaide Adele Adeline Agatha Agnes Alberta Alice Amanda Amelia Amy Anastasia "
+    "Abigail Ada Adela Adelaide Adele Adeline Agatha Agnes Alberta Alice Amanda Amelia Amy "
     "Angela Angelica Angelina Anna Annabel Annabella Anne Ann Annette Annie Antoinette Antonia "
     "Arabella Augusta Barbara Beatrice Becky Belinda Bella Bertha Bess Bessie Bessy Betsy Betty "
     "Blanche Bridget Camilla Carlotta Carmilla Carol Caroline Carrie Catherine Cecilia Celia "
@@ -39,11 +39,11 @@ WOMEN = words(
     "Georgiana Georgina Gertrude Grace Greta Gwendolen Hannah Harriet Hattie Helen Helena "
     "Henrietta Hester Hetty Hilda Ida Ilse Imogen Inez Irene Isabel Isabella Ivy Jane Janet Jean "
     "Jeanne Jemima Jennie Jenny Jessica Jessie Jo Joan Josephine Josie Joyce Judith Judy Julia "
-    "Juliana Juliet Kate Katharine Katherine Kathleen Katie Kitty Laura Lavinia Lena Letitia Letty "
+    "Juliana Juliet Kate Katharine Katherine Kathleen Katie Kitty Laura Lavinia Lena Letty "
     "Lilian Lillian Lily Lizzie Lizzy Lola Louisa Louise Lucia Lucilla Lucinda Lucy Lydia Mabel "
-    "Madeleine Madeline Madge Maggie Magdalen Marcella Margaret Margery Maria Marian Marianne Marie "
+    "Madeleine Madeline Madge Maggie Magdalen Margaret Margery Maria Marian Marianne Marie "
     "Marilla Marion Marjorie Martha Mary Matilda Maud Maude May Meg Melissa Mildred Milicent "
-    "Millicent Milly Mina Minerva Minnie Mirabell Miranda Miriam Molly Monica Muriel Myra Nan Nancy "
+    "Millicent Milly Mina Minerva Minnie Miranda Miriam Molly Monica Muriel Myra Nan Nancy "
     "Natalia Nell Nellie Nelly Nora Octavia Olga Olive Olivia Ophelia Pamela Patience Patty "
     "Pauline Penelope Phoebe Phyllis Polly Priscilla Prudence Rachel Rebecca Rhoda Rosa Rosalie "
     "Rosalind Rosamond Rose Rosie Roxana Ruby Ruth Sally Sarah Selina Sibyl Sonia Sophia Sophie "
@@ -85,6 +85,7 @@ SHORT_FORMS = {
         "Hetty": "Hester Henrietta",
         "Jack": "John",
         "Jamie": "James",
+        "Jerry": "Jeremiah Jerome Gerald",
         "Jem": "James Jeremy",
         "Jenny": "Jane Janet",
         "Jim": "James",

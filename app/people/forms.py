@@ -216,10 +216,15 @@ def _pieces(words: list[str], first: int) -> Iterator[tuple[int, int]]:
             if at > begin:
                 yield begin, at
             begin = at + 1
-        elif at > begin and words[at] in TITLES and words[at - 1] not in TITLES:
-            if words[at - 1] not in ("of", *PARTICLES) and words[at] not in FIRST_NAMES:
-                yield begin, at
-                begin = at
+        elif at > begin and _begins_another(words[at - 1], words[at]):
+            yield begin, at
+            begin = at
+
+
+def _begins_another(before: str, word: str) -> bool:
+    """Whether a title begins another name in the same run: "Anne Captain Wentworth"."""
+    inside = before in TITLES or before in PARTICLES or before == "of"
+    return word in TITLES and word not in FIRST_NAMES and not inside
 
 
 def _shouted(word: str) -> bool:

@@ -20,6 +20,7 @@ from app.people.words import TITLES
 NEAR = 1_500  # characters before a mention
 TOLD_APART = 10  # mentions with title and first name
 AGREED = 0.75  # of a title's mentions must speak for one person
+CLOSE = 20  # characters, between which there is hardly more than "and"
 CHANCE = 0.02  # of the mentions of two names of one person may have "and" between them
 CLEAR = 3  # times as many mentions make one person the likelier one
 
@@ -303,12 +304,14 @@ def _agreed(whose: list[int]) -> int:
 def _pairs(forms: Sequence[Form]) -> set[tuple[str, str]]:
     """Forms that the text joins with "and", in both orders, more often than by chance."""
     counts = {form.shown: len(form.mentions) for form in forms}
-    starts = sorted(
-        (mention.start, mention.joined, form.shown) for form in forms for mention in form.mentions
+    places = sorted(
+        (mention.start, mention.end, mention.joined, form.shown)
+        for form in forms
+        for mention in form.mentions
     )
     found: Counter[tuple[str, str]] = Counter()
-    for (_, joined, one), (_, _, other) in pairwise(starts):
-        if joined and one != other:
+    for (_, end, joined, one), (start, _, _, other) in pairwise(places):
+        if joined and one != other and start - end <= CLOSE:
             found[min(one, other), max(one, other)] += 1
     apart = {
         pair

@@ -72,12 +72,8 @@ def _entry(somebody: Somebody) -> Entry:
 
 def _shown(forms: Sequence[Form], variants: Counter[str]) -> str:
     """The name to show: the whole one where it is used, else the most usual form."""
-    total = variants.total()
-    whole = Counter(
-        {
-            form.shown: variants[form.shown]
-            for form in forms
-            if form.full and variants[form.shown] >= min(_FEW, _SHARE_OF_FULL * total)
-        }
-    )
+    least = min(_FEW, _SHARE_OF_FULL * variants.total())
+    used = [form for form in forms if form.full and variants[form.shown] >= least]
+    plain = [form for form in used if not form.titles]
+    whole = Counter({form.shown: variants[form.shown] for form in plain or used})
     return (whole or variants).most_common(1)[0][0]

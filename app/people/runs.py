@@ -208,7 +208,7 @@ def _joins(gap: str, word: str) -> bool:
 def _own(word: str) -> tuple[str, bool]:
     """A word without the 's of a possessive; "" for a contraction such as "I'm"."""
     plain = word.replace("’", "'")
-    if plain.endswith("'s") or plain.endswith("'S"):
+    if plain.endswith(("'s", "'S")):
         return word[:-2], True
     if plain.endswith(_CONTRACTED):
         return "", False

@@ -31,7 +31,12 @@ TITLES = {
         "m", "plain", "Mr Mister M Monsieur Herr Signor Signore Señor Senor Master Mossoo Mynheer"
     ),
     **_titles("f", "wife", "Mrs Missus Madame Mme Frau Signora Señora Senora Mistress Madam Goody"),
-    **_titles("f", "miss", "Miss Mademoiselle Mlle Fräulein Fraulein Signorina Señorita Senorita"),
+    **_titles(
+        "f",
+        "miss",
+        "Miss Mademoiselle Ma'amselle Mam'selle Ma’amselle Mlle Fräulein Fraulein Signorina "
+        "Señorita Senorita",
+    ),
     **_titles(
         "m",
         "high",
@@ -105,7 +110,8 @@ _CALLS = (
     "Nos VIII VII III XII XIII"
 )
 PRONOUNS = words(
-    "he she it they i we you hers ours mine yours theirs himself herself itself his her its their my our your him them me us this that these those "
+    "he she it they i we you hers ours mine yours theirs himself herself itself his her its their "
+    "my our your him them me us this that these those "
     "there here so such what which who whom whose then thus"
 )
 _SMALL = (

@@ -1,0 +1,62 @@
+"""The people and places of a stored document, as far as they may be told.
+
+The same text gives the same list, so lists are kept in memory, by the text that they are made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+
+from app.library import Library
+from app.people.who import Everybody, people
+from app.state_reader import Scope
+from app.storage.store import Document
+from ingest.book import Chapter, Page
+
+MOST_KEPT = 32  # lists
+_kept: OrderedDict[str, Everybody] = OrderedDict()
+_lock = Lock()
+
+
+def people_of(library: Library, document: Document, scope: Scope | None = None) -> Everybody:
+    """Who and what is in a document up to the end of the scope; the whole text without one.
+
+    Raises InvalidQuestion for a chapter that is not there.
+    """
+    stored = library.store.text(document.reading.text_id)
+    until = end_of(scope, stored.chapters)
+    return _made(stored.text, stored.chapters, stored.pages, until)
+
+
+def end_of(scope: Scope | None, chapters: Sequence[Chapter]) -> int | None:
+    """Where the text of a scope ends; None for the whole text."""
+    if scope is None:
+        return None
+    scope.check(len(chapters))
+    if scope.as_of_chapter is None:
+        return None
+    return chapters[scope.as_of_chapter - 1].end
+
+
+def _made(
+    text: str, chapters: Sequence[Chapter], pages: Sequence[Page], until: int | None
+) -> Everybody:
+    if until is not None:
+        text = text[:until]
+        chapters = [chapter for chapter in chapters if chapter.start < until]
+        pages = [page for page in pages if page.start < until]
+    key = hashlib.sha256(repr((text, tuple(chapters), tuple(pages), until)).encode()).hexdigest()
+    with _lock:
+        found = _kept.get(key)
+        if found is not None:
+            _kept.move_to_end(key)
+            return found
+    made = people(text, chapters, pages, until)
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
+    return made
