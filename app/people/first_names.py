@@ -5,6 +5,9 @@ from __future__ import annotations
 from app.people.words import words
 
 MEN = words(
+    "Alexandre André Rodger Roy Luis Manuel Miguel Pablo Pedro Carlos Diego Ramon Raymond Ross "
+    "Ahmed Ali Omar Hassan Ibrahim Yusuf Sergei Nikolai Piotr Igor Oleg Sasha Lars Sven Olaf Erik "
+    "Wolfgang Heinrich Friedrich Wilhelm Johann Ludwig Otto Emil Émile René Marcel Gaston Lucien "
     "Aaron Abel Abraham Adam Adolphus Adrian Alan Albert Alec Alexander Alexey Alfred Algernon "
     "Allan Allen Alphonse Ambrose Amos Andrew Andy Anthony Antoine Antonio Archibald Archie "
     "Arthur Augustus Barnaby Bartholomew Basil Ben Benjamin Bernard Bertie Bertram Bill Billy Bob "
@@ -28,6 +31,8 @@ MEN = words(
     "Wilfred Wilfrid Will William Willie Willy Zachary"
 )
 WOMEN = words(
+    "Lucie Aurelia Sallie Estelle Louisette Yvonne Odette Thérèse Hélène Ingrid Astrid Sigrid "
+    "Natasha Tatiana Katya Sofia Irina Fatima Leila Carmen Dolores Rosita Consuelo Beth Peggy Sue "
     "Abigail Ada Adela Adelaide Adele Adeline Agatha Agnes Alberta Alice Amanda Amelia Amy "
     "Angela Angelica Angelina Anna Annabel Annabella Anne Ann Annette Annie Antoinette Antonia "
     "Arabella Augusta Barbara Beatrice Becky Belinda Bella Bertha Bess Bessie Bessy Betsy Betty "

@@ -22,6 +22,7 @@ TOLD_APART = 10  # mentions with title and first name
 AGREED = 0.75  # of a title's mentions must speak for one person
 CLOSE = 20  # characters, between which there is hardly more than "and"
 CHANCE = 0.02  # of the mentions of two names of one person may have "and" between them
+WIFE = 0.03  # of a woman's mentions, that "Mrs." with her last name must have at least
 CLEAR = 3  # times as many mentions make one person the likelier one
 
 
@@ -35,6 +36,7 @@ class Somebody:
     ranks: set[str] = field(default_factory=set)
     titles: set[str] = field(default_factory=set)
     forms: list[Form] = field(default_factory=list)  # theirs alone
+    shared: list[Form] = field(default_factory=list)  # with those mentions that are theirs
     found: dict[str, list[Mention]] = field(default_factory=lambda: defaultdict(list))
     by_husband: bool = False  # "Mrs. John Dashwood"
 
@@ -44,6 +46,8 @@ class Somebody:
             self.forms.append(form)
             self.titles |= set(form.titles)
             self.ranks |= {TITLES[title].rank for title in form.titles}
+        else:
+            self.shared.append(Form(form.titles, form.words, list(mentions)))
         self.found[form.shown] += form.mentions if mentions is None else mentions
 
     @property
@@ -73,10 +77,11 @@ def _rank(form: Form) -> str:
 
 _AGAINST = {
     "plain": {"high", "officer"},
-    "wife": {"miss", "high"},
-    "miss": {"wife", "high"},
+    "wife": {"miss", "high", "office"},
+    "miss": {"wife", "high", "office"},
     "high": {"plain", "wife", "miss"},
     "officer": {"plain", "high"},
+    "office": {"wife", "miss"},
 }
 """Ranks that nobody has together with another."""
 
@@ -100,6 +105,8 @@ class _Joining:
         self._by_first: defaultdict[str, list[Somebody]] = defaultdict(list)
         self._apart = _pairs(self._forms)
         self._bare = {form.words for form in forms if not form.titles}
+        self._called = {form.words[0]: form.called for form in forms if len(form.words) == 1}
+        self._misses = {word for form in forms if _rank(form) == "miss" for word in form.names}
         self._open: list[tuple[Form, list[Somebody]]] = []
 
     def people(self) -> list[Somebody]:
@@ -108,11 +115,14 @@ class _Joining:
         men = {form.names for form in full if form.titles and _gender(form) == "m"}
         for form in sorted(full, key=_shortness):
             self._full(form, men)
-        for form in self._forms:
+        first = [form for form in self._forms if self._is_first_name(form)]
+        for form in first:
+            self._new(form, form.names[0], "", _gender(form))
+        for form in sorted(self._forms, key=lambda form: -len(form.mentions)):
             if form.titles and not form.full:
                 self._titled(form)
         for form in self._forms:
-            if not form.titles and not form.full:
+            if not form.titles and not form.full and form not in first:
                 self._alone(form)
         self._short_forms()
         self._settle()
@@ -122,16 +132,31 @@ class _Joining:
 
     def _full(self, form: Form, men: set[tuple[str, ...]]) -> None:
         first, last = form.names[0], form.names[-1]
-        gender = _gender(form)
+        gender = _gender(form) or self._called.get(first, "")
         wife = _rank(form) == "wife" and (gender_of(first) == "m" or form.names in men)
         for other in self._by_last[last]:
             if other.by_husband != wife or {gender, other.gender} == {"m", "f"}:
                 continue
+            knighted = (_rank(form) == "high") != ("high" in other.ranks)
+            if (first != other.first and knighted) or not last:
+                continue
             if _same_first(first, other.first) or self._initial(first, other, last):
                 other.add(form)
                 other.gender = other.gender or gender
+                if other not in self._by_first[first] and not wife:
+                    self._by_first[first].append(other)
                 return
         self._new(form, first, last, gender, by_husband=wife)
+
+    def _is_first_name(self, form: Form) -> bool:
+        """Whether a name alone is a first name that nobody has with a last one."""
+        word = form.names[0]
+        if form.titles or form.full or word not in FIRST_NAMES:
+            return False
+        if self._by_first[word] or self._by_last[word]:
+            return False
+        titled = (f for f in self._forms if f.titles and f.words == form.words)
+        return len(form.mentions) >= sum(len(f.mentions) for f in titled)
 
     def _initial(self, first: str, other: Somebody, last: str) -> bool:
         if len(first) > 1 and len(other.first) > 1:
@@ -173,7 +198,11 @@ class _Joining:
             found[0].gender = found[0].gender or gender
         elif found:
             self._open.append((form, found))
-        elif word in FIRST_NAMES and (rank in ("kin", "high") or form.words in self._bare):
+        elif (
+            word in FIRST_NAMES
+            and not self._by_last[word]
+            and (rank in ("kin", "high") or form.words in self._bare)
+        ):
             self._new(form, word, "", gender)
         else:
             self._new(form, "", word, gender)
@@ -181,7 +210,8 @@ class _Joining:
     def _may_be_first(self, form: Form, other: Somebody) -> bool:
         """Whether a title with a first name may be somebody: "Sir Walter" is, "Colonel" is not."""
         rank = _rank(form)
-        if rank == "officer":
+        against = _AGAINST.get(rank, set()) - {"office"}
+        if rank == "officer" or (rank != "office" and other.ranks & against):
             return False
         return rank != "high" or not other.ranks or "high" in other.ranks
 
@@ -194,9 +224,19 @@ class _Joining:
             return rank == "wife"
         if rank == "high" and not other.ranks & {"high"}:
             return False
-        if other.ranks & _AGAINST.get(rank, set()):
+        if other.ranks & _AGAINST.get(rank, set()) or self._is_told_from(form, other):
             return False
-        return not self._is_told_from(form, other)
+        return rank != "wife" or "wife" in other.ranks or self._may_be_wife(form, other)
+
+    def _may_be_wife(self, form: Form, other: Somebody) -> bool:
+        """Whether "Mrs. Cavendish" may be Mary Cavendish, and not her mother.
+
+        Nobody of these names is a "Miss", and she is not called so seldom only.
+        """
+        if other.last and not other.first:
+            return False
+        misses = {other.first, other.last} & self._misses
+        return not misses and len(form.mentions) >= WIFE * other.count
 
     def _is_told_from(self, form: Form, other: Somebody) -> bool:
         """Whether "Mr. John Knightley" is said so often that "Mr. Knightley" is somebody else.
@@ -266,7 +306,7 @@ class _Joining:
             whose = [_nearest(mention, places) for mention in form.mentions]
             if form.titles and any(o.last == form.names[0] for o in people):
                 whose = [_agreed(whose)] * len(whose)
-            elif (clear := _clear(people)) >= 0:
+            elif (clear := _clear(form.names[0], people)) >= 0:
                 whose = [clear] * len(whose)
             given: defaultdict[int, list[Mention]] = defaultdict(list)
             for number, mention in zip(whose, form.mentions, strict=True):
@@ -278,11 +318,17 @@ class _Joining:
                     people[number].add(form, mentions)
 
 
-def _clear(people: list[Somebody]) -> int:
-    """The number of the one who is mentioned much more often than the others, or -1."""
-    ranked = sorted(range(len(people)), key=lambda n: -people[n].count)
-    first, second = people[ranked[0]].count, people[ranked[1]].count
-    return ranked[0] if first >= CLEAR * max(1, second) else -1
+def _clear(word: str, people: list[Somebody]) -> int:
+    """The number of the one who has a name much more often than the others, or -1."""
+    with_it = [
+        sum(len(form.mentions) for form in somebody.forms if word in form.words)
+        for somebody in people
+    ]
+    for counts in (with_it, [somebody.count for somebody in people]):
+        first, second = sorted(counts, reverse=True)[:2]
+        if first >= CLEAR * max(1, second):
+            return counts.index(first)
+    return -1
 
 
 def _nearest(mention: Mention, places: list[list[int]]) -> int:

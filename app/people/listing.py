@@ -14,6 +14,7 @@ from app.people.runs import runs_of
 from ingest.book import Chapter
 
 _FEW = 3  # mentions of a name that is no person's for sure: it explains no other name
+_LONGEST = 3  # words of a name that stands in the text once or twice
 _SHARE_OF_FULL = 0.02  # of the mentions, at which the whole name is the one to show
 
 
@@ -47,8 +48,7 @@ def everybody(text: str, chapters: Sequence[Chapter]) -> list[Entry]:
         if not form.titles and not form.full and form.words[0] in titled:
             weight += titled[form.words[0]]
         kind = weight.kind(len(form.mentions))
-        loose = form.full and not form.titles and form.names[0] not in FIRST_NAMES
-        apart = kind == PLACE or (loose and kind != PERSON and len(form.mentions) < _FEW)
+        apart = kind == PLACE or (len(form.mentions) < _FEW and _is_loose(form, kind))
         (own if apart else people).append(form)
     entries = [_entry(somebody) for somebody in join(people)]
     entries += [
@@ -63,10 +63,19 @@ def everybody(text: str, chapters: Sequence[Chapter]) -> list[Entry]:
     return sorted(entries, key=lambda entry: (-entry.mentions, entry.places[0].start))
 
 
+def _is_loose(form: Form, kind: str) -> bool:
+    """Whether a rare form may be no name at all, such as words of a heading."""
+    if len(form.names) > _LONGEST:
+        return True
+    if not form.full or form.titles or form.names[0] in FIRST_NAMES:
+        return False
+    return kind != PERSON or form.names[-1] in FIRST_NAMES
+
+
 def _entry(somebody: Somebody) -> Entry:
     variants = Counter({shown: len(found) for shown, found in somebody.found.items() if found})
     places = sorted((m for found in somebody.found.values() for m in found), key=lambda m: m.start)
-    forms = [form for form in somebody.forms if form.mentions]
+    forms = [form for form in (*somebody.forms, *somebody.shared) if form.mentions]
     return Entry(_shown(forms, variants), kind_of(forms, len(places)), variants, places)
 
 

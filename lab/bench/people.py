@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -84,7 +85,7 @@ def book_figures(text: str, listed: Sequence[Listed]) -> dict[str, Any]:
     edges = [0, *even_cuts(text, PAGE), len(text)]
     pages = [
         Page(number, str(number), start, end)
-        for number, (start, end) in enumerate(zip(edges, edges[1:], strict=False), start=1)
+        for number, (start, end) in enumerate(pairwise(edges), start=1)
     ]
     began = perf_counter()
     found = people(text, chapters, pages).people
