@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.people.words import words
 
 MEN = words(
-    "Alexandre André Rodger Roy Luis Manuel Miguel Pablo Pedro Carlos Diego Ramon Raymond Ross "
+    "Alexandre André Rodger Roy Solomon Luis Manuel Miguel Pablo Pedro Carlos Diego Ramon Ross "
     "Ahmed Ali Omar Hassan Ibrahim Yusuf Sergei Nikolai Piotr Igor Oleg Sasha Lars Sven Olaf Erik "
     "Wolfgang Heinrich Friedrich Wilhelm Johann Ludwig Otto Emil Émile René Marcel Gaston Lucien "
     "Aaron Abel Abraham Adam Adolphus Adrian Alan Albert Alec Alexander Alexey Alfred Algernon "

@@ -23,6 +23,8 @@ AGREED = 0.75  # of a title's mentions must speak for one person
 CLOSE = 20  # characters, between which there is hardly more than "and"
 CHANCE = 0.02  # of the mentions of two names of one person may have "and" between them
 WIFE = 0.03  # of a woman's mentions, that "Mrs." with her last name must have at least
+NAMESAKES = 200  # people of one last name with whom another is compared
+CANDIDATES = 12  # people, the most mentioned, who may be meant by a name
 CLEAR = 3  # times as many mentions make one person the likelier one
 
 
@@ -86,6 +88,11 @@ _AGAINST = {
 """Ranks that nobody has together with another."""
 
 
+def _against(form: Form, other: Somebody) -> set[str]:
+    """Ranks that a person may not have to be meant by a form; none if they have its title."""
+    return set() if form.title in other.titles else _AGAINST.get(_rank(form), set())
+
+
 def _shortness(form: Form) -> int:
     """Whole first names come before short forms, and these before initials."""
     first = form.names[0]
@@ -134,7 +141,7 @@ class _Joining:
         first, last = form.names[0], form.names[-1]
         gender = _gender(form) or self._called.get(first, "")
         wife = _rank(form) == "wife" and (gender_of(first) == "m" or form.names in men)
-        for other in self._by_last[last]:
+        for other in self._by_last[last][:NAMESAKES]:
             if other.by_husband != wife or {gender, other.gender} == {"m", "f"}:
                 continue
             knighted = (_rank(form) == "high") != ("high" in other.ranks)
@@ -197,7 +204,7 @@ class _Joining:
             found[0].add(form)
             found[0].gender = found[0].gender or gender
         elif found:
-            self._open.append((form, found))
+            self._leave(form, found)
         elif (
             word in FIRST_NAMES
             and not self._by_last[word]
@@ -210,7 +217,7 @@ class _Joining:
     def _may_be_first(self, form: Form, other: Somebody) -> bool:
         """Whether a title with a first name may be somebody: "Sir Walter" is, "Colonel" is not."""
         rank = _rank(form)
-        against = _AGAINST.get(rank, set()) - {"office"}
+        against = _against(form, other) - {"office"}
         if rank == "officer" or (rank != "office" and other.ranks & against):
             return False
         return rank != "high" or not other.ranks or "high" in other.ranks
@@ -224,7 +231,7 @@ class _Joining:
             return rank == "wife"
         if rank == "high" and not other.ranks & {"high"}:
             return False
-        if other.ranks & _AGAINST.get(rank, set()) or self._is_told_from(form, other):
+        if other.ranks & _against(form, other) or self._is_told_from(form, other):
             return False
         return rank != "wife" or "wife" in other.ranks or self._may_be_wife(form, other)
 
@@ -263,9 +270,13 @@ class _Joining:
         if len(found) == 1:
             found[0].add(form)
         elif found:
-            self._open.append((form, found))
+            self._leave(form, found)
         else:
             self._new(form, word, "", gender)
+
+    def _leave(self, form: Form, people: list[Somebody]) -> None:
+        """Leave a form for later that fits several."""
+        self._open.append((form, sorted(people, key=lambda o: -o.count)[:CANDIDATES]))
 
     def _may_be(self, form: Form, other: Somebody, gender: str) -> bool:
         return {gender, other.gender} != {"m", "f"} and not self._are_apart(form, other)

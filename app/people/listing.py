@@ -43,12 +43,13 @@ def everybody(text: str, chapters: Sequence[Chapter]) -> list[Entry]:
     for form in forms:
         if form.titles and not form.full and "of" not in form.words:
             titled[form.words[0]] += weights[form.titles, form.words]
+    single = {form.words[0] for form in forms if not form.full}
     for form in forms:
         weight = weights[form.titles, form.words]
         if not form.titles and not form.full and form.words[0] in titled:
             weight += titled[form.words[0]]
         kind = weight.kind(len(form.mentions))
-        apart = kind == PLACE or (len(form.mentions) < _FEW and _is_loose(form, kind))
+        apart = kind == PLACE or (len(form.mentions) < _FEW and _is_loose(form, kind, single))
         (own if apart else people).append(form)
     entries = [_entry(somebody) for somebody in join(people)]
     entries += [
@@ -63,11 +64,17 @@ def everybody(text: str, chapters: Sequence[Chapter]) -> list[Entry]:
     return sorted(entries, key=lambda entry: (-entry.mentions, entry.places[0].start))
 
 
-def _is_loose(form: Form, kind: str) -> bool:
-    """Whether a rare form may be no name at all, such as words of a heading."""
+def _is_loose(form: Form, kind: str, single: set[str]) -> bool:
+    """Whether a rare form may be no name at all, such as words of a heading.
+
+    single: words that are names by themselves.
+    """
     if len(form.names) > _LONGEST:
         return True
-    if not form.full or form.titles or form.names[0] in FIRST_NAMES:
+    first = form.names[0]
+    if not form.full or form.titles or first in FIRST_NAMES or len(first) == 1:
+        return False
+    if first in single:
         return False
     return kind != PERSON or form.names[-1] in FIRST_NAMES
 

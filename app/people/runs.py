@@ -107,7 +107,7 @@ def _read(text: str, start: int, end: int, runs: list[Run], small: Counter[str])
         at = _extend(text, found, at, run, lines)
         _around(text, found, at, run)
         if run.words:
-            if runs and text[runs[-1].end : run.start].strip() in ("and", "&"):
+            if runs and text[runs[-1].end : run.start].strip(" .\n") in ("and", "&"):
                 runs[-1].joined = True
             runs.append(run)
 
