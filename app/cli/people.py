@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from app.cli.common import DocumentId, Json, emit, err, opened, say
+from app.cli.questions import WholeBook
 from app.people.as_json import people_json
 from app.people.stored import people_of
 from app.people.who import Named
+from app.position import scope_for
 from app.state_reader import Scope
 
 commands = typer.Typer()
@@ -22,12 +24,15 @@ LONGEST_SHOWN = 200  # characters of a sentence
 def people(
     document_id: DocumentId,
     as_of_chapter: Annotated[int | None, typer.Option(help="The book up to here.")] = None,
+    whole_book: WholeBook = False,
     as_json: Json = False,
 ) -> None:
     """List the people and places of a document, with where they stand and telling sentences."""
     with opened() as library:
         document = library.store.document(document_id)
-        found = people_of(library, document, Scope(as_of_chapter=as_of_chapter))
+        asked = Scope(as_of_chapter=as_of_chapter)
+        scope = scope_for(library, document, asked, whole_book=whole_book)
+        found = people_of(library, document, scope)
     if as_json:
         emit(people_json(found))
         return

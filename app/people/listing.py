@@ -43,7 +43,11 @@ def everybody(text: str, chapters: Sequence[Chapter]) -> list[Entry]:
     for form in forms:
         if form.titles and not form.full and "of" not in form.words:
             titled[form.words[0]] += weights[form.titles, form.words]
-    single = {form.words[0] for form in forms if not form.full}
+    single = {
+        form.words[0]
+        for form in forms
+        if not form.full and weights[form.titles, form.words].kind(len(form.mentions)) == PERSON
+    }
     for form in forms:
         weight = weights[form.titles, form.words]
         if not form.titles and not form.full and form.words[0] in titled:
@@ -67,7 +71,7 @@ def everybody(text: str, chapters: Sequence[Chapter]) -> list[Entry]:
 def _is_loose(form: Form, kind: str, single: set[str]) -> bool:
     """Whether a rare form may be no name at all, such as words of a heading.
 
-    single: words that are names by themselves.
+    single: words that are people's names by themselves.
     """
     if len(form.names) > _LONGEST:
         return True

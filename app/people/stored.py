@@ -22,23 +22,22 @@ _lock = Lock()
 
 
 def people_of(library: Library, document: Document, scope: Scope | None = None) -> Everybody:
-    """Who and what is in a document up to the end of the scope; the whole text without one.
+    """Who and what is in a document up to the end of the scope.
 
-    Raises InvalidQuestion for a chapter that is not there.
+    scope: as far as the document's reader is, where it is not given. Raises InvalidQuestion for a
+    chapter that is not there.
     """
+    scope = scope or library.reader_scope(document)
     stored = library.store.text(document.reading.text_id)
-    until = end_of(scope, stored.chapters)
-    return _made(stored.text, stored.chapters, stored.pages, until)
+    return _made(stored.text, stored.chapters, stored.pages, end_of(scope, stored.chapters))
 
 
-def end_of(scope: Scope | None, chapters: Sequence[Chapter]) -> int | None:
+def end_of(scope: Scope, chapters: Sequence[Chapter]) -> int | None:
     """Where the text of a scope ends; None for the whole text."""
-    if scope is None:
-        return None
     scope.check(len(chapters))
-    if scope.as_of_chapter is None:
-        return None
-    return chapters[scope.as_of_chapter - 1].end
+    number = scope.as_of_chapter
+    ends = [scope.read_to, chapters[number - 1].end if number is not None else None]
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _made(

@@ -23,8 +23,8 @@ HOW = (
 )
 
 
-def everybody_html(found: Everybody, chapters: Sequence[Chapter]) -> str:
-    """People, places and other names of a document."""
+def everybody_html(found: Everybody, chapters: Sequence[Chapter], reading_id: str) -> str:
+    """People, places and other names of a document; quotes lead into the reading's text."""
     if not (found.people or found.places or found.others):
         return note(NOBODY)
     parts = [note(HOW)]
@@ -35,21 +35,21 @@ def everybody_html(found: Everybody, chapters: Sequence[Chapter]) -> str:
         if listed:
             count = f"{len(listed)}" if len(listed) <= most else f"{most} of {len(listed)}"
             parts.append(f'<h3 class="bs-title">{heading} ({count})</h3>')
-            parts += [named_html(named, chapters) for named in listed[:most]]
+            parts += [named_html(named, chapters, reading_id) for named in listed[:most]]
     if found.others:
         names = "".join(_chip(n.name, n.mentions) for n in found.others[:MOST_OTHERS])
         parts.append(f'<h3 class="bs-title">Other names</h3>{note(UNSURE)}<div>{names}</div>')
     return f'<div class="bs-people">{"".join(parts)}</div>'
 
 
-def named_html(named: Named, chapters: Sequence[Chapter]) -> str:
+def named_html(named: Named, chapters: Sequence[Chapter], reading_id: str) -> str:
     """One person or place: a line with a chart; opened, the forms of the name and quotes."""
     times = "once" if named.mentions == 1 else f"{named.mentions} times"
     same = named.first_label == named.last_label
     first = f"page {named.first_label}"
     where = first if same else f"{first} to {named.last_label}"
     forms = "".join(_chip(form, count) for form, count in named.variants)
-    quotes = "".join(_quote(quote) for quote in named.quotes)
+    quotes = "".join(_quote(quote, reading_id) for quote in named.quotes)
     listed = f'<ul class="bs-quotes">{quotes}</ul>' if quotes else ""
     return (
         '<details class="bs-person"><summary>'
@@ -90,6 +90,8 @@ def _chip(name: str, count: int) -> str:
     return f'<span class="bs-chip">{escape(shortened(name, LONGEST_NAME))}{times}</span> '
 
 
-def _quote(quote: Quote) -> str:
+def _quote(quote: Quote, reading_id: str) -> str:
     line = shortened(quote.text, LONGEST_QUOTE).strip('"“”')
-    return f'<li>“{escape(line)}” <span class="bs-place">page {escape(quote.label)}</span></li>'
+    link = f"#read={escape(reading_id)}:{quote.start}-{quote.end}"
+    page = f'<a href="{link}">page {escape(quote.label)}</a>'
+    return f'<li>“{escape(line)}” <span class="bs-place">{page}</span></li>'

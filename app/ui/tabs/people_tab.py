@@ -8,65 +8,60 @@ from typing import Any
 import gradio as gr
 
 from app.errors import REFUSALS
-from app.people.stored import people_of
+from app.people.stored import end_of, people_of
+from app.position import scope_for
 from app.state_reader import Scope
-from app.ui.inputs import choice_list
 from app.ui.session import Session, private
 from app.ui.tabs.people_html import everybody_html
-from app.ui.texts import NOT_OPEN, chapter_choices, note
-
-WHOLE = "The whole book"
+from app.ui.tabs.place import Place
+from app.ui.texts import NOT_OPEN, note
 
 
 class PeopleTab:
     """Components of the tab and what they do. Names are looked for only while it is shown."""
 
-    def __init__(self, session: Session, picker: gr.Dropdown) -> None:
+    def __init__(self, session: Session, picker: gr.Dropdown, place: Place) -> None:
         self._session = session
         self._picker = picker
+        self._lifted = place.lifted
         self._is_shown = gr.State(False)
-        self._until = choice_list("Up to the end of", visible=False)
         self._list = gr.HTML(note(NOT_OPEN))
-        self._inputs = [picker, self._until]
-        picker.change(self.follow, [picker, self._is_shown], [self._until, self._list], **private())
-        self._until.input(self.view, self._inputs, self._list, **private())
+        looking = [picker, self._lifted, self._is_shown]
+        picker.change(self.follow, looking, self._list, **private())
+        self._lifted.input(self.follow, looking, self._list, **private())
+        for change in place.changes:
+            change.then(self.follow, looking, self._list, **private())
 
     def on_open(self, tab: gr.Tab, others: Iterable[gr.Tab]) -> None:
         """Look for names when the tab is opened; and no more once another one is."""
-        tab.select(
-            self.opened, self._picker, [self._is_shown, self._until, self._list], **private()
-        )
+        looking = [self._picker, self._lifted]
+        tab.select(self.opened, looking, [self._is_shown, self._list], **private())
         for other in others:
             other.select(_left, None, self._is_shown, **private(queue=False))
 
-    def opened(self, document_id: str | None) -> list[Any]:
+    def opened(self, document_id: str | None, lifted: bool) -> list[Any]:
         """The tab is shown: the open document's names."""
-        return [True, *self.follow(document_id, True)]
+        return [True, self.view(document_id, lifted)]
 
-    def follow(self, document_id: str | None, is_shown: bool) -> list[Any]:
-        """Another document was opened: its chapters, and its names if they can be seen."""
-        document = self._session.find(document_id)
-        if document is None or not is_shown:
-            return [gr.update(choices=[], value=None, visible=False), note(NOT_OPEN)]
-        chapters = self._session.library.store.chapters(document.reading)
-        choices = [(WHOLE, 0), *chapter_choices(chapters)]
-        return [
-            gr.update(choices=choices, value=0, visible=len(chapters) > 1),
-            self.view(document_id, 0),
-        ]
+    def follow(self, document_id: str | None, lifted: bool, is_shown: bool) -> str:
+        """Another document was opened, or its reader is at another place."""
+        return self.view(document_id, lifted) if is_shown else note(NOT_OPEN)
 
-    def view(self, document_id: str | None, until: int | None) -> str:
-        """The names up to the end of a chapter; 0: of the whole book."""
+    def view(self, document_id: str | None, lifted: bool) -> str:
+        """The names in what was read of a document; lifted: in all of it."""
         document = self._session.find(document_id)
         if document is None:
             return note(NOT_OPEN)
-        until = until if isinstance(until, int) and until else None
+        library = self._session.library
         try:
-            found = people_of(self._session.library, document, Scope(as_of_chapter=until))
+            scope = scope_for(library, document, Scope(), whole_book=lifted)
+            found = people_of(library, document, scope)
         except REFUSALS as error:
             return note(str(error), "warning")
-        chapters = self._session.library.store.chapters(document.reading)
-        return everybody_html(found, chapters[:until])
+        chapters = library.store.chapters(document.reading)
+        until = end_of(scope, chapters)
+        begun = [chapter for chapter in chapters if until is None or chapter.start < until]
+        return everybody_html(found, begun, document.reading.id)
 
 
 def _left() -> bool:

@@ -15,6 +15,7 @@ from app.errors import REFUSALS
 from app.library import Library
 from app.people import stored
 from app.people.stored import people_of
+from app.position import set_position
 from app.settings import Settings
 from app.state_reader import Scope
 
@@ -81,6 +82,17 @@ def test_only_what_was_read_counts(known: str) -> None:
     assert [named["name"] for named in value["people"]] == ["Mara Holt"]
     assert set(value["people"][0]["variants"]) == {"Mara", "Mara Holt"}
     assert "Anton" not in json.dumps(value)
+
+
+def test_the_readers_place_holds_unless_it_is_lifted(known: str, library: Library) -> None:
+    whole = listed(known)
+    document = library.store.document(known)
+    set_position(library, document, chapter=1)
+    assert "Anton" not in json.dumps(listed(known))
+    assert (
+        listed(known) == listed(known, "--as-of-chapter", 1) == listed(known, "--as-of-chapter", 2)
+    )
+    assert listed(known, "--whole-book") == whole
 
 
 def test_a_chapter_that_is_not_there_is_refused(known: str) -> None:
