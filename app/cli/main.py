@@ -12,7 +12,8 @@ import sys
 
 import typer
 
-from app.cli import adapters, doctor, documents, exchange, models, people, questions, serve, users
+from app.cli import adapters, doctor, documents, exchange, models, questions, serve, users
+from app.cli.companion import people
 from app.cli.lab import WithLab
 
 app = typer.Typer(

@@ -21,8 +21,9 @@ SECOND = (
     "Wren, who laughed at her. In Sandhaven the bells rang for Greta and for the ferryman."
 )
 THIRD = (
-    "Anton Kerr was a doctor, the brother of Greta. She had found him in Lisbon. “No,” said Anton. Anton smiled "
-    "at Tobias Wren, and Mrs. Wren wept. Will you come, Anton? The wren sang to Miss Moll."
+    "Anton Kerr was a doctor, the brother of Greta. She had found him in Lisbon. “No,” said "
+    "Anton. Anton smiled at Tobias Wren, and Mrs. Wren wept. Will you come, Anton? The wren sang "
+    "to Miss Moll."
 )
 
 
