@@ -37,7 +37,7 @@ class Mention:
     gender: str  # of the first "he" or "she" that follows closely
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Form:
     """One way to write a name: titles, and words such as ("Anne", "Elliot")."""
 

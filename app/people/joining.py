@@ -52,6 +52,10 @@ class Somebody:
             self.shared.append(Form(form.titles, form.words, list(mentions)))
         self.found[form.shown] += form.mentions if mentions is None else mentions
 
+    def starts(self) -> list[int]:
+        """Where the mentions begin, in order."""
+        return sorted(mention.start for found in self.found.values() for mention in found)
+
     @property
     def count(self) -> int:
         """Mentions."""
@@ -113,6 +117,10 @@ class _Joining:
         self._apart = _pairs(self._forms)
         self._bare = {form.words for form in forms if not form.titles}
         self._called = {form.words[0]: form.called for form in forms if len(form.words) == 1}
+        self._titles = Counter[tuple[str, ...]]()  # how often titles stand before these words
+        for form in forms:
+            if form.titles:
+                self._titles[form.words] += len(form.mentions)
         self._misses = {word for form in forms if _rank(form) == "miss" for word in form.names}
         self._open: list[tuple[Form, list[Somebody]]] = []
 
@@ -122,8 +130,8 @@ class _Joining:
         men = {form.names for form in full if form.titles and _gender(form) == "m"}
         for form in sorted(full, key=_shortness):
             self._full(form, men)
-        first = [form for form in self._forms if self._is_first_name(form)]
-        for form in first:
+        first = {form for form in self._forms if self._is_first_name(form)}
+        for form in sorted(first, key=lambda form: form.mentions[0].start):
             self._new(form, form.names[0], "", _gender(form))
         for form in sorted(self._forms, key=lambda form: -len(form.mentions)):
             if form.titles and not form.full:
@@ -141,7 +149,7 @@ class _Joining:
         first, last = form.names[0], form.names[-1]
         gender = _gender(form) or self._called.get(first, "")
         wife = _rank(form) == "wife" and (gender_of(first) == "m" or form.names in men)
-        for other in self._by_last[last][:NAMESAKES]:
+        for other in self._lasts(last):
             if other.by_husband != wife or {gender, other.gender} == {"m", "f"}:
                 continue
             knighted = (_rank(form) == "high") != ("high" in other.ranks)
@@ -162,13 +170,18 @@ class _Joining:
             return False
         if self._by_first[word] or self._by_last[word]:
             return False
-        titled = (f for f in self._forms if f.titles and f.words == form.words)
-        return len(form.mentions) >= sum(len(f.mentions) for f in titled)
+        return len(form.mentions) >= self._titles[form.words]
+
+    def _lasts(self, word: str) -> list[Somebody]:
+        return self._by_last[word][:NAMESAKES]
+
+    def _firsts(self, word: str) -> list[Somebody]:
+        return self._by_first[word][:NAMESAKES]
 
     def _initial(self, first: str, other: Somebody, last: str) -> bool:
         if len(first) > 1 and len(other.first) > 1:
             return False
-        alike = [o for o in self._by_last[last] if o.first[:1] == first[:1] and not o.by_husband]
+        alike = [o for o in self._lasts(last) if o.first[:1] == first[:1] and not o.by_husband]
         return other in alike and len(alike) == 1
 
     def _new(
@@ -187,10 +200,10 @@ class _Joining:
 
     def _titled(self, form: Form) -> None:
         word, gender, rank = form.names[0], _gender(form), _rank(form)
-        last = [o for o in self._by_last[word] if self._fits(form, o, gender)]
+        last = [o for o in self._lasts(word) if self._fits(form, o, gender)]
         first = [
             o
-            for o in self._by_first[word]
+            for o in self._firsts(word)
             if o not in last and {gender, o.gender} != {"m", "f"} and self._may_be_first(form, o)
         ]
         by_first = rank in ("kin", "high", "miss") and word in FIRST_NAMES
@@ -251,8 +264,9 @@ class _Joining:
         That one must stand in the text before him.
         """
         title = form.title
-        named = [f for f in other.forms if f.full and title in f.titles]
-        places = [m.start for f in other.forms if f.full for m in f.mentions]
+        full = [f for f in other.forms[:NAMESAKES] if f.full]
+        named = [f for f in full if title in f.titles]
+        places = [m.start for f in full for m in f.mentions]
         titled = sum(len(f.mentions) for f in named)
         often = titled >= TOLD_APART and 4 * titled >= len(places)
         return often and form.mentions[0].start < min(places)
@@ -262,8 +276,8 @@ class _Joining:
     def _alone(self, form: Form) -> None:
         word = form.names[0]
         gender = _gender(form)
-        first = [o for o in self._by_first[word] if self._may_be(form, o, gender)]
-        last = [o for o in self._by_last[word] if o not in first and self._may_be(form, o, gender)]
+        first = [o for o in self._firsts(word) if self._may_be(form, o, gender)]
+        last = [o for o in self._lasts(word) if o not in first and self._may_be(form, o, gender)]
         if first and word in FIRST_NAMES:
             last = []
         found = first + self._usual(last)
@@ -288,7 +302,7 @@ class _Joining:
 
     def _are_apart(self, form: Form, other: Somebody) -> bool:
         """Whether the text has both joined by "and", and so as two."""
-        return any((form.shown, own.shown) in self._apart for own in other.forms)
+        return any(shown in other.found for shown in self._apart[form.shown])
 
     # Short forms of first names
 
@@ -299,7 +313,7 @@ class _Joining:
             longer = [
                 o
                 for name in SHORT_FORMS[somebody.first]
-                for o in self._by_first[name]
+                for o in self._firsts(name)
                 if o is not somebody
                 and "high" not in o.ranks
                 and not any(self._are_apart(f, o) for f in somebody.forms)
@@ -307,13 +321,18 @@ class _Joining:
             if len(longer) == 1 and {somebody.gender, longer[0].gender} != {"m", "f"}:
                 for form in somebody.forms:
                     longer[0].add(form)
+                self._by_first[somebody.first].append(longer[0])
                 somebody.forms, somebody.found = [], defaultdict(list)
 
     # Names that fit several
 
     def _settle(self) -> None:
+        known: dict[Somebody, tuple[int, list[int]]] = {}
         for form, people in self._open:
-            places = [sorted(m.start for ms in o.found.values() for m in ms) for o in people]
+            for somebody in people:
+                if somebody not in known or known[somebody][0] != len(somebody.found):
+                    known[somebody] = len(somebody.found), somebody.starts()
+            places = [known[somebody][1] for somebody in people]
             whose = [_nearest(mention, places) for mention in form.mentions]
             if form.titles and any(o.last == form.names[0] for o in people):
                 whose = [_agreed(whose)] * len(whose)
@@ -358,8 +377,8 @@ def _agreed(whose: list[int]) -> int:
     return number if votes >= AGREED * len(whose) else -1
 
 
-def _pairs(forms: Sequence[Form]) -> set[tuple[str, str]]:
-    """Forms that the text joins with "and", in both orders, more often than by chance."""
+def _pairs(forms: Sequence[Form]) -> defaultdict[str, set[str]]:
+    """For each form, those that the text joins to it with "and" more often than by chance."""
     counts = {form.shown: len(form.mentions) for form in forms}
     places = sorted(
         (mention.start, mention.end, mention.joined, form.shown)
@@ -370,9 +389,9 @@ def _pairs(forms: Sequence[Form]) -> set[tuple[str, str]]:
     for (_, end, joined, one), (start, _, _, other) in pairwise(places):
         if joined and one != other and start - end <= CLOSE:
             found[min(one, other), max(one, other)] += 1
-    apart = {
-        pair
-        for pair, count in found.items()
-        if count > CHANCE * min(counts[pair[0]], counts[pair[1]])
-    }
-    return apart | {(other, one) for one, other in apart}
+    apart: defaultdict[str, set[str]] = defaultdict(set)
+    for (one, other), count in found.items():
+        if count > CHANCE * min(counts[one], counts[other]):
+            apart[one].add(other)
+            apart[other].add(one)
+    return apart

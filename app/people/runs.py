@@ -19,6 +19,7 @@ _CONTRACTED = ("'m", "'ll", "'ve", "'d", "'re", "n't", "'t")
 _OPENING = "\"'“‘«„([{*_‹"
 _CLOSING = "\"'”’»)]}*_›"
 _STOPPING = ".!?:…"
+_LONGEST_PARAGRAPH = 50_000  # characters
 _LONGEST_HEADING = 90  # characters
 _MOST_HEADINGS = 4  # paragraphs at the start of a chapter
 _MOST_WORDS = 6  # of a name
@@ -70,11 +71,20 @@ def runs_of(text: str, chapters: Sequence[Chapter]) -> Runs:
 def _paragraphs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     at = start
     for gap in _PARAGRAPH.finditer(text, start, end):
-        if gap.start() > at:
-            yield at, gap.start()
+        yield from _pieces(text, at, gap.start())
         at = gap.end()
-    if at < end:
-        yield at, end
+    yield from _pieces(text, at, end)
+
+
+def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A paragraph, or parts of one that is so long that its words would fill the memory."""
+    while end - start > _LONGEST_PARAGRAPH:
+        cut = text.rfind(" ", start, start + _LONGEST_PARAGRAPH)
+        cut = cut if cut > start else start + _LONGEST_PARAGRAPH
+        yield start, cut
+        start = cut
+    if end > start:
+        yield start, end
 
 
 def _is_heading(text: str, start: int, end: int, chapter: Chapter, *, early: bool) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
 
+from app.answering.language import NAMES, language_of_text
 from app.library import Library
 from app.people.who import Everybody, people
 from app.state_reader import Scope
@@ -53,9 +55,20 @@ def _made(
         if found is not None:
             _kept.move_to_end(key)
             return found
-    made = people(text, chapters, pages, until)
+    made = replace(people(text, chapters, pages, until), note=_note(text))
     with _lock:
         _kept[key] = made
         while len(_kept) > MOST_KEPT:
             _kept.popitem(last=False)
     return made
+
+
+def _note(text: str) -> str:
+    """What to say about a text that is not English."""
+    language = language_of_text(text)
+    if language is None or language == "en":
+        return ""
+    return (
+        f"This text is in {NAMES[language]}. Names are found by rules for English, so some will be "
+        "missing, and other words may be taken for names."
+    )

@@ -55,11 +55,15 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Everybody:
-    """The people, the places, and the names of which neither is sure; most mentioned first."""
+    """The people, the places, and the names of which neither is sure; most mentioned first.
+
+    note: what a person must know about the list, else empty.
+    """
 
     people: tuple[Named, ...] = ()
     places: tuple[Named, ...] = ()
     others: tuple[Named, ...] = ()
+    note: str = ""
 
 
 def people(

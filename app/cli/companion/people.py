@@ -33,6 +33,8 @@ def people(
         asked = Scope(as_of_chapter=as_of_chapter)
         scope = scope_for(library, document, asked, whole_book=whole_book)
         found = people_of(library, document, scope)
+    if found.note:
+        err.print(found.note, style="yellow", markup=False, soft_wrap=True)
     if as_json:
         emit(people_json(found))
         return

@@ -27,7 +27,7 @@ def everybody_html(found: Everybody, chapters: Sequence[Chapter], reading_id: st
     """People, places and other names of a document; quotes lead into the reading's text."""
     if not (found.people or found.places or found.others):
         return note(NOBODY)
-    parts = [note(HOW)]
+    parts = [note(HOW), note(found.note, "warning")]
     for heading, listed, most in (
         ("People", found.people, MOST_SHOWN),
         ("Places", found.places, MOST_PLACES),
