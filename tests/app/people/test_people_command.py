@@ -123,3 +123,14 @@ def test_another_scope_is_another_list(library: Library) -> None:
     assert people_of(library, document) != people_of(library, document, Scope(as_of_chapter=1))
     with pytest.raises(REFUSALS):
         people_of(library, document, Scope(as_of_chapter=3))
+
+
+def test_a_text_in_another_language_says_that_the_rules_are_for_english(library: Library) -> None:
+    text = (
+        "Der alte Fischer wohnte mit seiner Frau in einer kleinen Hütte am Meer. Jeden Morgen ging "
+        "er zum Strand und warf sein Netz aus, und am Abend kam er müde nach Hause zurück. "
+    )
+    german = library.add((text * 6).encode(), "fischer.txt").document
+    assert "in German" in people_of(library, german).note
+    english = library.add(BOOK.encode(), "book.md").document
+    assert people_of(library, english).note == ""
