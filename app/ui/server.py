@@ -32,6 +32,7 @@ from app.ui.session import Session, private
 from app.ui.tabs.chat_tab import ChatTab
 from app.ui.tabs.library_tab import LibraryTab
 from app.ui.tabs.memory_tab import MemoryTab
+from app.ui.tabs.people_tab import PeopleTab
 from app.ui.tabs.place import Place
 from app.ui.tabs.read_tab import ReadTab
 from app.ui.tabs.summaries_tab import SummariesTab
@@ -92,16 +93,19 @@ def _build(session: Session) -> CheckedBlocks:
                 picker = choice_list("Open document")
         place = Place(session, picker)
         with gr.Tabs() as tabs:
-            with gr.Tab("Library", id="library"):
+            with gr.Tab("Library", id="library") as library:
                 LibraryTab(session, picker).on_open(blocks)
-            with gr.Tab("Chat", id="chat"):
+            with gr.Tab("Chat", id="chat") as asking:
                 chat = ChatTab(session, picker, place.lifted)
-            with gr.Tab("Read", id="read"):
+            with gr.Tab("Read", id="read") as reading:
                 read = ReadTab(session, picker, place)
+            with gr.Tab("People", id="people") as people:
+                names = PeopleTab(session, picker, place)
             with gr.Tab("Summaries", id="summaries") as summaries:
                 SummariesTab(session, picker, place).on_open(summaries)
             with gr.Tab("Memory", id="memory") as memory:
                 MemoryTab(session, picker, chat.chat).on_open(memory)
+        names.on_open(people, (library, asking, reading, summaries, memory))
         read.on_open(blocks, tabs)
     blocks.queue(default_concurrency_limit=8, max_size=MOST_QUEUED)
     blocks._queue.pending_messages_per_session.max_size = MOST_QUEUED

@@ -88,6 +88,12 @@ CSS = """
 .bubble .bs-chip, #talk .bs-chip { display: block; width: fit-content; margin-top: 6px; }
 .bs-items { margin-top: 8px; }
 .bs-items summary { cursor: pointer; padding: 3px 0; }
+.bs-person { border-top: 1px solid var(--border-color-primary); padding: 6px 0; }
+.bs-person summary { cursor: pointer; display: flex; align-items: center; flex-wrap: wrap;
+  gap: 4px 14px; }
+.bs-who { flex: 0 0 14em; max-width: 100%; overflow-wrap: anywhere; }
+.bs-bars { width: 180px; height: 26px; flex: none; fill: var(--primary-600); }
+.dark .bs-bars { fill: var(--primary-300); }
 .bs-topic { align-items: center; }
 .bs-quotes { margin: 4px 0 12px 20px; line-height: 1.55; max-width: 72ch; }
 .bs-quotes li { margin: 4px 0; }

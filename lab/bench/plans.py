@@ -64,6 +64,16 @@ class SummariesPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PeoplePlan:
+    """`bench people`."""
+
+    books: Path = option(kind="data", help=BOOKS)
+    lists: Path | None = option(
+        None, kind="data", help="People of books, listed by hand; else those of the tests."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class MutationsPlan:
     """`bench mutations`."""
 

@@ -19,6 +19,7 @@ from lab.bench.plans import (
     CrowdPlan,
     NovelPlan,
     OcrPlan,
+    PeoplePlan,
     PlantedPlan,
     ReadingPlan,
     SummariesPlan,
@@ -125,6 +126,14 @@ def summaries_command(plan: SummariesPlan, settings: Settings, as_json: Json = F
 
     with _benching(settings) as (library, on_progress):
         _report(summaries(library, plan.data, plan.stories, on_progress), as_json=as_json)
+
+
+@plan_command(commands, "people", PeoplePlan, group="bench")
+def people_command(plan: PeoplePlan, settings: Settings, as_json: Json = False) -> None:
+    """People found in novels against lists made by hand: of the ten most mentioned, how many."""
+    from lab.bench.people import people_figures
+
+    _report(people_figures(plan.books, plan.lists), as_json=as_json)
 
 
 @plan_command(commands, "answers", ProductPlan, group="bench")
