@@ -1,0 +1,218 @@
+"""The tools that assistants may call. Each is a description, its arguments, and a function.
+
+A further tool is one more entry of `TOOLS`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from anyio.to_thread import run_sync
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.errors import InvalidArgument
+from app.programs.callers import Caller
+from app.programs.citations import with_pages
+from app.programs.passages import LONGEST, passage
+from app.programs.scopes import scope_for
+from app.state_reader import Scope
+from app.storage.store import BOOK, Document
+
+_NAMED = "The id or the title of a document, as list_documents gives them."
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a tool answers: text for a model, and the same as JSON."""
+
+    text: str
+    value: dict[str, Any]
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoArguments(_Arguments):
+    """Nothing."""
+
+
+class Ask(_Arguments):
+    """A question."""
+
+    document: str = Field(description=_NAMED)
+    question: str = Field(
+        description="A short question that stands by itself: names instead of pronouns, one thing "
+        "at a time. Who, what, where and when are answered best."
+    )
+    chapter: int | None = Field(None, ge=1, description="Ask this chapter alone.")
+    as_of_chapter: int | None = Field(
+        None, ge=1, description="Ask the book up to the end of this chapter, to spoil nothing."
+    )
+
+
+class Summarize(_Arguments):
+    """A summary."""
+
+    document: str = Field(description=_NAMED)
+    chapter: int | None = Field(
+        None, ge=1, description="This chapter alone; without it, all that may be told."
+    )
+
+
+class Passage(_Arguments):
+    """A range of pages or of chapters."""
+
+    document: str = Field(description=_NAMED)
+    first_page: str | int | None = Field(
+        None, description="The printed number of the first page, as answers name it."
+    )
+    last_page: str | int | None = Field(None, description="Of the last page; else one page.")
+    first_chapter: int | None = Field(None, ge=1, description="Instead of pages: a chapter.")
+    last_chapter: int | None = Field(None, ge=1, description="The last chapter; else one.")
+    skip: int = Field(0, ge=0, description="Characters to leave out: next_skip of the last call.")
+
+
+async def list_documents(caller: Caller, _: NoArguments) -> Told:
+    """All documents of the account."""
+    value = {"documents": await run_sync(_listed, caller)}
+    return Told(json.dumps(value, ensure_ascii=False, indent=1), value)
+
+
+def _listed(caller: Caller) -> list[dict[str, Any]]:
+    store = caller.library.store
+    return [
+        {
+            "id": document.id,
+            "title": document.title,
+            "author": document.author,
+            "chapters": len(store.chapters(document.reading)),
+            "pages": store.page_count(document.reading),
+            "ready": document.ready,
+        }
+        for document in caller.library.list()
+    ]
+
+
+async def ask(caller: Caller, given: Ask) -> Told:
+    """The answer to a question, with the pages that it is from."""
+    document = await run_sync(caller.document, given.document)
+    asked = Scope(given.chapter, given.as_of_chapter)
+    async with caller.asking(document, given.question, asked) as work:
+        async with aclosing(work.watch()) as watching:
+            async for _ in watching:
+                pass
+        answer = work.answer
+    note = f"\n\n{work.note}" if work.note else ""
+    return Told(with_pages(answer) + note, answer.to_dict())
+
+
+async def summarize(caller: Caller, given: Summarize) -> Told:
+    """The summary of a chapter or of the book; of a book that is being read, chapter by chapter."""
+    document = await run_sync(caller.document, given.document)
+    scope = await run_sync(scope_for, caller.library, document, Scope(chapter=given.chapter))
+    numbers = await run_sync(_numbers, caller, document, scope)
+    summing = caller.summing(document)
+    made = [await summing.all_for(number) for number in numbers]
+    summaries = [{"chapter": s.chapter, "title": s.title, "summary": s.summary} for s in made]
+    text = "\n\n".join(f"{s.title}\n{s.summary}" for s in made)
+    return Told(text, {"document": document.id, "summaries": summaries})
+
+
+def _numbers(caller: Caller, document: Document, scope: Scope) -> list[int]:
+    """Which summaries tell what is in scope; nothing behind it is in any of them."""
+    if scope.chapter is not None:
+        return [scope.chapter]
+    if scope.as_of_chapter is None:
+        return [BOOK]
+    chapters = caller.library.store.chapters(document.reading)[: scope.as_of_chapter]
+    told = [n for n, chapter in enumerate(chapters, start=1) if chapter.matter == "main"]
+    return told or list(range(1, len(chapters) + 1))
+
+
+async def read_passage(caller: Caller, given: Passage) -> Told:
+    """The text of some pages or chapters."""
+    document = await run_sync(caller.document, given.document)
+    pages = chapters = None
+    if given.first_page is not None:
+        last = given.first_page if given.last_page is None else given.last_page
+        pages = str(given.first_page), str(last)
+    if given.first_chapter is not None:
+        chapters = given.first_chapter, given.last_chapter or given.first_chapter
+    value = await run_sync(
+        lambda: passage(caller.library, document, pages=pages, chapters=chapters, skip=given.skip)
+    )
+    left = value["characters_left"]
+    more = f"\n\n({left} more characters; go on with skip {value['next_skip']}.)" if left else ""
+    return Told(value["text"] + more, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool; `arguments` is the model of what it takes."""
+
+    name: str
+    title: str
+    description: str
+    arguments: type[BaseModel]
+    call: Callable[[Caller, Any], Awaitable[Told]]
+    writes: bool = False  # something that was not there is stored
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What it takes, as a JSON schema."""
+        return self.arguments.model_json_schema()
+
+    async def answer(self, caller: Caller, given: dict[str, Any] | None) -> Told:
+        """What it answers. Raises REFUSALS, Stopped and AnswerFailed."""
+        try:
+            arguments = self.arguments.model_validate(given or {})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            why = f"{name!r} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."
+            raise InvalidArgument(why) from error
+        return await self.call(caller, arguments)
+
+
+TOOLS = (
+    Tool(
+        "list_documents",
+        "List documents",
+        "List the documents of the library: id, title, author, how many chapters and pages, and "
+        "whether a document has been read, so that it can be asked.",
+        NoArguments,
+        list_documents,
+    ),
+    Tool(
+        "ask",
+        "Ask a document",
+        "Ask a question about a document. The answer is short, from the document alone, and names "
+        "the page and the sentence it is from, and how sure it is (sure, likely, guess). What the "
+        "document does not say is not answered.",
+        Ask,
+        ask,
+    ),
+    Tool(
+        "summarize",
+        "Summarize",
+        "Summarize a chapter, or the book as far as its reader has read it. A summary is kept; "
+        "one that has to be made takes seconds for each page, so a whole book takes long. "
+        "Summaries may be wrong in details; check them with passage.",
+        Summarize,
+        summarize,
+        writes=True,
+    ),
+    Tool(
+        "passage",
+        "Read a passage",
+        "Read the text itself: one page, a range of pages, or chapters; give first_page or "
+        f"first_chapter. At most {LONGEST} characters at once.",
+        Passage,
+        read_passage,
+    ),
+)
