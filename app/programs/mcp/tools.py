@@ -117,7 +117,10 @@ async def summarize(caller: Caller, given: Summarize) -> Told:
     scope = await run_sync(scope_for, caller.library, document, Scope(chapter=given.chapter))
     numbers = await run_sync(_numbers, caller, document, scope)
     summing = caller.summing(document)
-    made = [await summing.all_for(number) for number in numbers]
+    try:
+        made = [await summing.all_for(number) for number in numbers]
+    finally:
+        caller.line.sweep()  # what its client no longer waits for
     summaries = [{"chapter": s.chapter, "title": s.title, "summary": s.summary} for s in made]
     text = "\n\n".join(f"{s.title}\n{s.summary}" for s in made)
     return Told(text, {"document": document.id, "summaries": summaries})

@@ -39,8 +39,8 @@ class _StreamOptions(BaseModel):
 class _Part(BaseModel):
     """Which part of the document is asked about; bookstate's own field."""
 
-    chapter: int | None = Field(None, ge=1)
-    as_of_chapter: int | None = Field(None, ge=1)
+    chapter: int | None = Field(default=None, ge=1)
+    as_of_chapter: int | None = Field(default=None, ge=1)
 
 
 class _Message(BaseModel):
@@ -56,8 +56,8 @@ class _Body(BaseModel):
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
     n: int | None = None
-    max_tokens: int | None = Field(None, ge=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
     user: str | None = None
     logprobs: bool | None = None
     modalities: list[str] | None = None

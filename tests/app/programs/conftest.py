@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program_server import ProgramServer, program_server
+from program_server import TOKENS, ProgramServer, program_server
 from torch import Tensor
 
 from memory_models.memories.adaptive import SlotReading
@@ -21,13 +21,13 @@ def programs(
     tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path
 ) -> Iterator[ProgramServer]:
     home = tmp_path_factory.mktemp("programs")
-    with program_server(home, tiny_backbone, accounts=True, answer_tokens=400) as served:
+    with program_server(home, tiny_backbone, accounts=True, answer_tokens=TOKENS) as served:
         yield served
 
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A slow model, whose answer takes eight seconds unless it is stopped; when it took steps."""
+    """A slow model, whose answer takes four seconds unless it is stopped; when it took steps."""
     taken: list[float] = []
     step = SlotReading.step
 
