@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from anyio.to_thread import run_sync
 
@@ -14,8 +15,8 @@ from app.library import Library
 from app.line.line import Line
 from app.line.summing import Summing
 from app.line.work import HERE, Visitor
+from app.position import scope_for
 from app.programs.questions import Question
-from app.programs.scopes import scope_for
 from app.state_reader import Scope
 from app.storage.store import Document
 from memory_models.generate import Decoding
@@ -50,24 +51,28 @@ class Caller:
         asked: Scope,
         after: Turn | None = None,
         most_tokens: int | None = None,
+        *,
+        whole_book: bool = False,
     ) -> Question:
         """Put a question in line. Whoever does so calls `leave` in the end, whatever happens.
 
-        most_tokens: of the answer, if fewer than usual. Raises what `Library.ask` raises, and Busy.
+        most_tokens: of the answer, if fewer than usual. whole_book: what the document's reader has
+        not reached counts, too. Raises what `Library.ask` raises, and Busy.
         """
-        return await run_sync(self._ask, document, question, asked, after, most_tokens)
+        find = partial(scope_for, whole_book=whole_book)
+        scope = await run_sync(find, self.library, document, asked)
+        return await run_sync(self._ask, document, question, scope, after, most_tokens)
 
     def _ask(
         self,
         document: Document,
         question: str,
-        asked: Scope,
+        scope: Scope,
         after: Turn | None,
         most_tokens: int | None,
     ) -> Question:
         usual = self.library.settings.answer_tokens
         decoding = Decoding(max_tokens=min(usual, most_tokens or usual))
-        scope = scope_for(self.library, document, asked)
         work = Question(self.library, document, question, scope, decoding, after, self.visitor)
         work.check()
         self.line.join(work)

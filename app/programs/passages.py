@@ -7,7 +7,6 @@ from typing import Any
 
 from app.errors import InvalidArgument
 from app.library import Library
-from app.programs.scopes import scope_for
 from app.storage.store import Document
 from ingest.book import Chapter, Page
 
@@ -25,21 +24,20 @@ def passage(
     """The text of a range of pages, by their printed numbers, or of chapters; both ends count.
 
     skip: characters of it that are left out, to go on where an earlier passage ended. No text
-    behind the chapter that the document's reader has read is given. Raises InvalidArgument and
-    InvalidQuestion.
+    that the document's reader has not reached is given. Raises InvalidArgument.
     """
     if (pages is None) == (chapters is None):
         raise InvalidArgument("Give either pages or chapters, for example first_chapter 1.")
     whole = library.store.text(document.reading.text_id)
-    last_read = scope_for(library, document).as_of_chapter
-    readable = whole.chapters[last_read - 1].end if last_read else len(whole.text)
+    read_to = library.reader_scope(document).read_to
+    readable = len(whole.text) if read_to is None else read_to
     start, end = (
         _of_pages(whole.pages, *pages) if pages else _of_chapters(whole.chapters, *(chapters or ()))
     )
     if start >= readable:
         raise InvalidArgument(
-            f"This lies behind chapter {last_read}, the last one that the reader of "
-            f"{document.title!r} has read; ask for an earlier part."
+            f"This lies behind the place up to which {document.title!r} has been read; ask for an "
+            "earlier part, or set that place further on (`bookstate position`)."
         )
     end, start = min(end, readable), start + max(0, skip)
     shown = whole.text[start : min(end, start + LONGEST)]

@@ -15,10 +15,10 @@ from anyio.to_thread import run_sync
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InvalidArgument
+from app.position import position_of
 from app.programs.callers import Caller
 from app.programs.citations import with_pages
 from app.programs.passages import LONGEST, passage
-from app.programs.scopes import scope_for
 from app.state_reader import Scope
 from app.storage.store import BOOK, Document
 
@@ -60,7 +60,7 @@ class Summarize(_Arguments):
 
     document: str = Field(description=_NAMED)
     chapter: int | None = Field(
-        None, ge=1, description="This chapter alone; without it, all that may be told."
+        None, ge=1, description="This chapter alone; without it, the book as far as it was read."
     )
 
 
@@ -93,9 +93,16 @@ def _listed(caller: Caller) -> list[dict[str, Any]]:
             "chapters": len(store.chapters(document.reading)),
             "pages": store.page_count(document.reading),
             "ready": document.ready,
+            "read_to": _read_to(caller, document),
         }
         for document in caller.library.list()
     ]
+
+
+def _read_to(caller: Caller, document: Document) -> dict[str, Any] | None:
+    """How far the document's reader is; None where nothing is kept back."""
+    place = position_of(caller.library, document)
+    return None if place.chapter is None else {"chapter": place.chapter, "page": place.label}
 
 
 async def ask(caller: Caller, given: Ask) -> Told:
@@ -112,29 +119,19 @@ async def ask(caller: Caller, given: Ask) -> Told:
 
 
 async def summarize(caller: Caller, given: Summarize) -> Told:
-    """The summary of a chapter or of the book; of a book that is being read, chapter by chapter."""
+    """The summary of a chapter, or of the book as far as its reader is."""
     document = await run_sync(caller.document, given.document)
-    scope = await run_sync(scope_for, caller.library, document, Scope(chapter=given.chapter))
-    numbers = await run_sync(_numbers, caller, document, scope)
-    summing = caller.summing(document)
     try:
-        made = [await summing.all_for(number) for number in numbers]
+        made = await caller.summing(document).all_for(given.chapter or BOOK)
     finally:
         caller.line.sweep()  # what its client no longer waits for
-    summaries = [{"chapter": s.chapter, "title": s.title, "summary": s.summary} for s in made]
-    text = "\n\n".join(f"{s.title}\n{s.summary}" for s in made)
-    return Told(text, {"document": document.id, "summaries": summaries})
-
-
-def _numbers(caller: Caller, document: Document, scope: Scope) -> list[int]:
-    """Which summaries tell what is in scope; nothing behind it is in any of them."""
-    if scope.chapter is not None:
-        return [scope.chapter]
-    if scope.as_of_chapter is None:
-        return [BOOK]
-    chapters = caller.library.store.chapters(document.reading)[: scope.as_of_chapter]
-    told = [n for n, chapter in enumerate(chapters, start=1) if chapter.matter == "main"]
-    return told or list(range(1, len(chapters) + 1))
+    value = {
+        "document": document.id,
+        "chapter": given.chapter,
+        "title": made.title,
+        "summary": made.summary,
+    }
+    return Told(f"{made.title}\n{made.summary}", value)
 
 
 async def read_passage(caller: Caller, given: Passage) -> Told:
@@ -186,8 +183,9 @@ TOOLS = (
     Tool(
         "list_documents",
         "List documents",
-        "List the documents of the library: id, title, author, how many chapters and pages, and "
-        "whether a document has been read, so that it can be asked.",
+        "List the documents of the library: id, title, author, how many chapters and pages, "
+        "whether a document is ready to be asked, and how far its reader is: no tool tells what "
+        "stands behind that place.",
         NoArguments,
         list_documents,
     ),

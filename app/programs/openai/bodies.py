@@ -41,6 +41,7 @@ class _Part(BaseModel):
 
     chapter: int | None = Field(default=None, ge=1)
     as_of_chapter: int | None = Field(default=None, ge=1)
+    whole_book: bool = False
 
 
 class _Message(BaseModel):
@@ -75,6 +76,7 @@ class Wish:
     question: str
     after: Turn | None  # the turn that the question follows
     scope: Scope
+    whole_book: bool  # what the document's reader has not reached counts, too
     stream: bool
     usage: bool  # is to come at the end of a stream, too
     most_tokens: int | None
@@ -106,6 +108,7 @@ def read_body(body: bytes) -> Wish:
         question=question,
         after=after,
         scope=Scope(part.chapter, part.as_of_chapter),
+        whole_book=part.whole_book,
         stream=bool(asked.stream),
         usage=bool(asked.stream_options and asked.stream_options.include_usage),
         most_tokens=min(limits, default=None),

@@ -86,7 +86,12 @@ class OpenAI:
             caller = replace(caller, visitor=visitor)
         document = await run_sync(caller.document, wish.model)
         work = await caller.ask(
-            document, wish.question, wish.scope, wish.after, most_tokens=wish.most_tokens
+            document,
+            wish.question,
+            wish.scope,
+            wish.after,
+            wish.most_tokens,
+            whole_book=wish.whole_book,
         )
         replying = Replying(document, wish)
         if wish.stream:
