@@ -27,7 +27,7 @@ def programs(
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A slow model, whose answer takes two seconds and more unless it is stopped; when it took steps."""
+    """A slow model, whose answer takes seconds unless it is stopped; when it took each step."""
     taken: list[float] = []
     step = SlotReading.step
 
