@@ -10,7 +10,7 @@ from functools import partial
 from anyio.to_thread import run_sync
 
 from app.answering.conversation import Turn
-from app.errors import NotReady
+from app.errors import NotReady, UnknownDocument
 from app.library import Library
 from app.line.line import Line
 from app.line.summing import Summing
@@ -39,6 +39,8 @@ class Caller:
 
     def document(self, named: str) -> Document:
         """A document by its id or its title. Raises UnknownDocument and NotReady."""
+        if not named.strip():
+            raise UnknownDocument("No document is named; give its id or its title.")
         document = self.library.store.document(named)
         if not document.ready:
             raise NotReady(f"{document.how_far}; wait until the reading is done.")

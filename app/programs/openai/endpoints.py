@@ -66,7 +66,9 @@ class OpenAI:
         return JSONResponse({"object": "list", "data": [model_json(d) for d in documents]})
 
     async def model(self, caller: Caller, request: Request) -> Response:
-        """One of them, by its id or its title."""
+        """One of them, by its id or its title; all of them for a path that ends in a slash."""
+        if not request.path_params["name"]:
+            return await self.models(caller, request)
         found = await run_sync(caller.document, request.path_params["name"])
         return JSONResponse(model_json(found))
 

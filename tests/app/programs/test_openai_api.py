@@ -51,6 +51,11 @@ class TestModels:
         finally:
             library.remove(unread.id)
 
+    def test_no_name_is_no_model(self, programs: ProgramServer) -> None:
+        listed = httpx.get(f"{programs.address}v1/models/", headers=programs.headers("ada"))
+        assert listed.json()["object"] == "list"
+        assert programs.post({"model": " ", **asked()}).status_code == 404
+
     def test_another_path_says_what_there_is(self, programs: ProgramServer) -> None:
         with pytest.raises(openai.NotFoundError, match="POST /v1/chat/completions"):
             programs.openai().embeddings.create(model="x", input="y")
