@@ -28,7 +28,7 @@ from app.worker import Worker
 TITLE = "The novel of the harbour"
 PEOPLE = {"ada": "correct horse", "bob": "battery staple"}
 SOON = 20.0
-TOKENS = 120  # of the longest answer
+TOKENS = 60  # of the longest answer
 
 
 @dataclass(frozen=True)

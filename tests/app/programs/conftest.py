@@ -13,7 +13,7 @@ from torch import Tensor
 
 from memory_models.memories.adaptive import SlotReading
 
-STEP_SECONDS = 0.05
+STEP_SECONDS = 0.1
 
 
 @pytest.fixture(scope="session")

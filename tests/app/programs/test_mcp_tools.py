@@ -188,7 +188,7 @@ class TestCancelled:
         with_client(programs, act, "ada", mode)
         soon(lambda: not programs.line.works())
         taken = len(steps)
-        time.sleep(0.2)
+        time.sleep(0.5)
         assert len(steps) == taken < TOKENS
 
     def test_one_that_waits_for_its_turn_leaves(self, programs: ProgramServer, mode: str) -> None:

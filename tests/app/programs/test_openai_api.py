@@ -260,7 +260,7 @@ class TestCancelled:
     def stays_still(self, programs: ProgramServer, steps: list[float]) -> None:
         soon(lambda: not programs.line.works())
         taken = len(steps)
-        time.sleep(0.2)
+        time.sleep(0.5)
         assert len(steps) == taken < TOKENS
 
     def test_a_stream_that_is_closed(self, programs: ProgramServer, steps: list[float]) -> None:
