@@ -15,7 +15,7 @@ import httpx
 import pytest
 from novels import QUESTION
 from played import busy
-from program_server import TITLE, TOKENS, ProgramServer, soon
+from program_server import SOON, TITLE, TOKENS, ProgramServer, soon
 
 from app.answering.answers import Answer
 from app.line.line import Limits
@@ -126,7 +126,12 @@ class TestRefusals:
     def test_other_methods(self, programs: ProgramServer) -> None:
         for method in ("GET", "DELETE"):
             url = f"{programs.address}mcp"
-            assert httpx.request(method, url, headers=programs.headers("ada")).status_code == 405
+            assert (
+                httpx.request(
+                    method, url, headers=programs.headers("ada"), timeout=SOON
+                ).status_code
+                == 405
+            )
 
     def test_without_the_package(
         self, programs: ProgramServer, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ import openai
 import pytest
 from novels import QUESTION, novel
 from played import busy
-from program_server import TITLE, TOKENS, ProgramServer, program_server, soon
+from program_server import SOON, TITLE, TOKENS, ProgramServer, program_server, soon
 
 from app.answering.answers import Answer
 from app.line.line import Limits
@@ -52,7 +52,9 @@ class TestModels:
             library.remove(unread.id)
 
     def test_no_name_is_no_model(self, programs: ProgramServer) -> None:
-        listed = httpx.get(f"{programs.address}v1/models/", headers=programs.headers("ada"))
+        listed = httpx.get(
+            f"{programs.address}v1/models/", headers=programs.headers("ada"), timeout=SOON
+        )
         assert listed.json()["object"] == "list"
         assert programs.post({"model": " ", **asked()}).status_code == 404
 
@@ -192,7 +194,7 @@ class TestRefusals:
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000])
     def test_no_json(self, programs: ProgramServer, body: bytes) -> None:
         url = f"{programs.address}v1/chat/completions"
-        refused = httpx.post(url, content=body, headers=programs.headers("ada"))
+        refused = httpx.post(url, content=body, headers=programs.headers("ada"), timeout=SOON)
         assert refused.status_code == 400 and "JSON" in refused.json()["error"]["message"]
 
     def test_an_unknown_model(self, programs: ProgramServer) -> None:
@@ -240,7 +242,7 @@ class TestAccounts:
         assert programs.post({"model": TITLE, **asked()}, None).status_code == 401
 
     def test_a_login_of_the_page_serves_too(self, programs: ProgramServer) -> None:
-        with httpx.Client(base_url=programs.address) as client:
+        with httpx.Client(base_url=programs.address, timeout=SOON) as client:
             client.post("/login", data={"username": "ada", "password": "correct horse"})
             assert client.get("/v1/models").json()["data"][0]["name"] == TITLE
             foreign = {"Origin": "http://evil.example"}
