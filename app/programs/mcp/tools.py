@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from anyio.to_thread import run_sync
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,7 +20,9 @@ from app.programs.callers import Caller
 from app.programs.citations import with_pages
 from app.programs.passages import LONGEST, passage
 from app.state_reader import Scope
-from app.storage.store import BOOK, Document
+from app.storage.store import BOOK, Document, Summary
+from app.summaries.shown import Showing, Shown
+from app.summaries.summarizer import told_chapters
 
 _NAMED = "The id or the title of a document, as list_documents gives them."
 
@@ -61,6 +63,9 @@ class Summarize(_Arguments):
     document: str = Field(description=_NAMED)
     chapter: int | None = Field(
         None, ge=1, description="This chapter alone; without it, the book as far as it was read."
+    )
+    length: Literal["sentence", "paragraph", "page"] = Field(
+        "page", description="How long; of key passages as many as so many sentences."
     )
 
 
@@ -119,19 +124,22 @@ async def ask(caller: Caller, given: Ask) -> Told:
 
 
 async def summarize(caller: Caller, given: Summarize) -> Told:
-    """The summary of a chapter, or of the book as far as its reader is."""
+    """The summary of a chapter, or of the book as far as its reader is, with key passages."""
     document = await run_sync(caller.document, given.document)
     try:
         made = await caller.summing(document).all_for(given.chapter or BOOK)
     finally:
         caller.line.sweep()  # what its client no longer waits for
-    value = {
-        "document": document.id,
-        "chapter": given.chapter,
-        "title": made.title,
-        "summary": made.summary,
-    }
-    return Told(f"{made.title}\n{made.summary}", value)
+    shown = await run_sync(_shown, caller, document, made, given.length)
+    quoted = "\n".join(f'(page {p.label_first}: "{p.text}")' for p in shown.passages)
+    text = f"{shown.title}\n{shown.summary}\n\nKey passages, as they stand in the text:\n{quoted}"
+    return Told(text, {"document": document.id, **shown.to_dict()})
+
+
+def _shown(caller: Caller, document: Document, made: Summary, length: str) -> Shown:
+    """A summary in a length, with the passages that matter most in what it tells."""
+    told = told_chapters(caller.library, document) if made.chapter <= BOOK else ()
+    return Showing(caller.library.store, document, length).show(made, told)
 
 
 async def read_passage(caller: Caller, given: Passage) -> Told:
@@ -201,7 +209,8 @@ TOOLS = (
     Tool(
         "summarize",
         "Summarize",
-        "Summarize a chapter, or the book as far as its reader has read it. A summary is kept; "
+        "Summarize a chapter, or the book as far as its reader has read it, with key passages "
+        "quoted from the text, which are the surer half. A summary is kept; "
         "one that has to be made takes seconds for each page, so a whole book takes long. "
         "Summaries may be wrong in details; check them with passage.",
         Summarize,

@@ -76,9 +76,14 @@ def test_summaries(programs: ProgramServer) -> None:
     told = call(programs, "summarize", document=TITLE, chapter=2)
     summary = told.structured_content
     assert summary["chapter"] == 2 and summary["title"] == "Chapter 2"
-    assert told.content[0].text == f"Chapter 2\n{summary['summary']}"
+    assert told.content[0].text.startswith(f"Chapter 2\n{summary['summary']}")
+    text = programs.library.store.text(programs.document.reading.text_id).text
+    assert summary["key_passages"] and all(p["text"] in text for p in summary["key_passages"])
+    assert f'(page 1: "{summary["key_passages"][0]["text"]}")' in told.content[0].text
+    brief = call(programs, "summarize", document=TITLE, chapter=2, length="sentence")
+    assert len(brief.structured_content["key_passages"]) == 1
     whole = call(programs, "summarize", document=TITLE).structured_content
-    assert whole["chapter"] is None and whole["title"] == TITLE
+    assert whole["chapter"] == 0 and whole["title"] == TITLE
 
 
 def test_passages(programs: ProgramServer) -> None:
