@@ -49,6 +49,10 @@ class LabNotInstalled(BookstateError):
     """The packages that a command of the lab needs are not installed."""
 
 
+class McpNotInstalled(BookstateError):
+    """The package that the Model Context Protocol needs is not installed."""
+
+
 class NotInstalled(BookstateError):
     """The program runs from a folder that no installer knows, so what it needs is not recorded."""
 

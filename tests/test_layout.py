@@ -65,7 +65,8 @@ def test_the_product_imports_without_lab_or_its_packages() -> None:
     ]
     script = (
         "import sys, importlib\n"
-        "for name in ('lab', 'rouge_score', 'bm25s', 'Stemmer', 'matplotlib'):\n"
+        "for name in ('lab', 'rouge_score', 'bm25s', 'Stemmer', 'matplotlib', 'mcp', "
+        "'mcp_types'):\n"
         "    sys.modules[name] = None\n"
         f"for name in {['bookstate', *names]!r}:\n"
         "    importlib.import_module(name)\n"

@@ -1,4 +1,4 @@
-"""`bookstate serve`: the web page."""
+"""`bookstate serve`: the web page and the endpoints for programs. `bookstate mcp`: one program."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import Backbone, opened_for_all
+from app.cli.common import Backbone, opened, opened_for_all
 from app.errors import InvalidSetting
 
 commands = typer.Typer()
@@ -58,3 +58,20 @@ def serve(
             allowed_hosts=allowed_host or (),
             allowed_origins=allowed_origin or (),
         )
+
+
+@commands.command()
+def mcp(backbone: Backbone = None) -> None:
+    """Answer an assistant that speaks MCP on standard input and output."""
+    import anyio
+
+    from app.line.line import Line
+    from app.programs.callers import Caller
+    from app.programs.mcp.server import serve_stdio
+
+    with opened(backbone) as library:
+        line = Line()
+        try:
+            anyio.run(serve_stdio, Caller(library, line))
+        finally:
+            line.stop(lambda work: True)

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from gradio.exceptions import Error as GradioError
 
 from app.errors import REFUSALS, InvalidArgument
+from app.programs.served import Programs
 from app.ui.visitors import Visiting
 from app.web.listeners import Listeners
 
@@ -67,9 +68,12 @@ class CheckedBlocks(gr.Blocks):
     Gradio keeps of a program's request is given up with the request.
     """
 
-    def __init__(self, visiting: Visiting, listeners: Listeners, **named: Any) -> None:
+    def __init__(
+        self, visiting: Visiting, listeners: Listeners, programs: Programs, **named: Any
+    ) -> None:
         super().__init__(**named)
         self.visiting = visiting
+        self.programs = programs
         self.listeners = listeners
         self._fading: dict[str, asyncio.TimerHandle] = {}  # by event
         listeners.when_closed.append(self._forget_at_once)

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 
 from app.errors import AlreadyServed, InvalidSetting, StoreFailed
 from app.library import Library
+from app.programs.served import NameOf, Programs
 from app.ui.api import Api
 from app.ui.arguments import CheckedBlocks, no_such_endpoint, too_many_requests
 from app.ui.generations import Generations
@@ -78,6 +79,7 @@ def _build(session: Session) -> CheckedBlocks:
     blocks = CheckedBlocks(
         session.visiting,
         session.listeners,
+        Programs(session.visiting.seen_by, session.generations.line),
         title="bookstate",
         analytics_enabled=False,
         delete_cache=(HOUR, 24 * HOUR),
@@ -184,11 +186,14 @@ def _behind_door(
         assert app.middleware_stack is not None  # this function is called through it
         inside: ASGIApp = Heard(app.middleware_stack, blocks.listeners)
         may_enter: LoggedIn = _anybody
+        name_of: NameOf = _nobody
         if logins is not None:
             app.tokens = logins
             cookies = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
             inside = LoginDesk(inside, cookies[1], WrongPasswords())
-            may_enter = _may_enter(Visitors(logins, cookies), blocks.visiting)
+            visitors = Visitors(logins, cookies)
+            may_enter, name_of = _may_enter(visitors, blocks.visiting), visitors.name
+        app.router.routes[:0] = blocks.programs.routes(name_of)
         app.middleware_stack = Door(inside, callers, limits, may_enter)
         yield
 
@@ -197,6 +202,10 @@ def _behind_door(
 
 def _anybody(_: HTTPConnection) -> bool:
     return True
+
+
+def _nobody(_: HTTPConnection) -> None:
+    return None
 
 
 def _may_enter(visitors: Visitors, visiting: Visiting) -> LoggedIn:

@@ -57,7 +57,7 @@ class Visiting:
 
         page: the random text by which Gradio knows an open page; it stays with its account.
         """
-        library = self._seen_by(name)
+        library = self.seen_by(name)
         if name and page and not self.may_use(name, page, claim=True):
             raise UnknownAccount("This page belongs to another account; open the page again.")
         token = _seen.set(library)
@@ -77,7 +77,8 @@ class Visiting:
                     self._pages.popitem(last=False)
             return known in (None, name)
 
-    def _seen_by(self, name: str | None) -> Library:
+    def seen_by(self, name: str | None) -> Library:
+        """The library as an account sees it, or nobody. Raises UnknownAccount."""
         store = self._library.store
         if name is not None:
             return self._library.seen_by(store.account(name).id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from gradio_client import Client
 from novels import novel
 
 from app.library import Library
+from app.programs.mcp.tools import TOOLS
 from app.settings import read_settings
 from app.storage.store import Document, Message, Summary
 from app.ui.server import build_ui, launch_ui
@@ -26,6 +28,7 @@ from app.worker import Worker
 
 TITLE, ASKED, SUMMED = "The sealed diary", "Where did Quillfeather sleep?", "Quillfeather slept."
 SECRETS = (TITLE, "Quillfeather", "harbour")  # words of the title, the chat and the text
+PROGRAMS = ("/v1", "/mcp")  # beginnings of the paths for programs
 PASSWORDS = {"ada": "correct horse", "bob": "battery staple"}
 
 
@@ -73,9 +76,11 @@ class House:
         return {"index": [1, 0], "value": self.document.id, "row_value": row}
 
     def rows(self) -> list[Any]:
-        """Everything that is stored, but for accounts."""
+        """Everything that is stored, but for accounts and their tokens."""
         db = self.library.store.db
-        names = [n for n in db.table_names() if not n.startswith(("sqlite_", "_", "accounts"))]
+        names = [
+            n for n in db.table_names() if not n.startswith(("sqlite_", "_", "accounts", "tokens"))
+        ]
         return [(n, list(db.execute(f"SELECT * FROM {n} ORDER BY 1, 2"))) for n in sorted(names)]
 
     def data(self, fn: Any) -> list[list[Any]]:
@@ -167,6 +172,62 @@ class TestEveryEndpoint:
             assert any("Quillfeather" in answer for answer in told.values())
             assert any("harbour" in answer for answer in told.values())
             assert own.rows() != before
+
+
+class TestPrograms:
+    """The endpoints of `app/programs`, taken from the application."""
+
+    def sent(self, house: House, name: str | None, document: str) -> dict[str, str]:
+        """What every path for programs answers to what may name Ada's document."""
+        token = house.library.store.add_token(name) if name else "none"
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json, text/event-stream",
+        }
+        routes = house.blocks.server_app.routes
+        paths = [route.path for route in routes if getattr(route, "path", "").startswith(PROGRAMS)]
+        ask = {"model": document, "messages": [{"role": "user", "content": ASKED}]}
+        tools = [
+            {"name": tool.name, "arguments": given}
+            for tool in TOOLS
+            for given in ({}, {"document": document}, {"document": document, "question": ASKED})
+            for given in (given, {**given, "chapter": 1}, {**given, "first_chapter": 1})
+        ]
+        calls = [
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": tool} for tool in tools
+        ]
+        told = {}
+        for path in paths:
+            asked = f"{house.address.rstrip('/')}{re.sub('{.*?}', document, path)}"
+            for method in ("GET", "POST", "DELETE"):
+                bodies = calls if path == "/mcp" else [ask, {**ask, "stream": True}]
+                for body in bodies if method == "POST" else [None]:
+                    said = httpx.request(method, asked, json=body, headers=headers, timeout=30)
+                    told[f"{method} {path} {body}"] = f"{said.status_code} {said.text}"
+        return told
+
+    def test_the_wrong_account_is_told_what_it_would_be_told_of_nothing(self, diary: House) -> None:
+        before = diary.rows()
+        for named in (diary.document.id, TITLE):
+            told, nothing = self.sent(diary, "bob", named), self.sent(diary, "bob", "nothing")
+            for (name, said), (_, other) in zip(told.items(), nothing.items(), strict=True):
+                assert said.replace(named, "nothing") == other, name
+                for secret in set(SECRETS) - {TITLE}:
+                    assert secret not in said, name
+        assert diary.rows() == before
+
+    def test_without_an_account_nothing_is_answered(self, diary: House) -> None:
+        told = self.sent(diary, None, diary.document.id)
+        assert len(told) > 40
+        for name, said in told.items():
+            assert said.startswith("401") and "Log in first." in said, name
+
+    def test_the_right_account_is_answered(self, tmp_path: Path, tiny_backbone: Path) -> None:
+        with house(tmp_path, tiny_backbone) as own:
+            told = self.sent(own, "ada", own.document.id)
+            assert sum(said.startswith("200") for said in told.values()) > 30
+            assert sum(TITLE in said for said in told.values()) >= 3
+            assert sum("harbour" in said for said in told.values()) >= 3
 
 
 class TestPages:

@@ -1,0 +1,1 @@
+"""The part of OpenAI's API that chat programs use."""
