@@ -15,6 +15,8 @@ from anyio.to_thread import run_sync
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InvalidArgument
+from app.people.as_json import people_json
+from app.people.stored import people_of
 from app.position import position_of
 from app.programs.callers import Caller
 from app.programs.citations import with_pages
@@ -67,6 +69,13 @@ class Summarize(_Arguments):
     length: Literal["sentence", "paragraph", "page"] = Field(
         "page", description="How long; of key passages as many as so many sentences."
     )
+
+
+class People(_Arguments):
+    """A list of people."""
+
+    document: str = Field(description=_NAMED)
+    most: int = Field(30, ge=1, le=200, description="How many people and places at most.")
 
 
 class Passage(_Arguments):
@@ -159,6 +168,18 @@ async def read_passage(caller: Caller, given: Passage) -> Told:
     return Told(value["text"] + more, value)
 
 
+async def list_people(caller: Caller, given: People) -> Told:
+    """Who is in a document and which places, as far as its reader is."""
+    document = await run_sync(caller.document, given.document)
+    value = people_json(await run_sync(people_of, caller.library, document))
+    lines = [
+        f"{named['name']} ({named['mentions']} times, first on page {named['first_page']})"
+        for named in value["people"][: given.most]
+    ]
+    value = {kind: found[: given.most] for kind, found in value.items()}
+    return Told("\n".join(lines) or "No people were found.", value)
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A tool; `arguments` is the model of what it takes."""
@@ -216,6 +237,15 @@ TOOLS = (
         Summarize,
         summarize,
         writes=True,
+    ),
+    Tool(
+        "people",
+        "List people",
+        "List the people and the places of a document, most mentioned first, with other forms of "
+        "their names, the chapters they are in, and sentences that introduce them. Made from the "
+        "text by rules for English; only as far as the document's reader is.",
+        People,
+        list_people,
     ),
     Tool(
         "passage",

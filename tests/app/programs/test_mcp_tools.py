@@ -86,6 +86,13 @@ def test_summaries(programs: ProgramServer) -> None:
     assert whole["chapter"] == 0 and whole["title"] == TITLE
 
 
+def test_people(programs: ProgramServer) -> None:
+    told = call(programs, "people", document=TITLE, most=2).structured_content
+    assert set(told) == {"people", "places"} and len(told["people"]) <= 2
+    text = programs.library.store.text(programs.document.reading.text_id).text
+    assert all(person["name"] in text for person in told["people"])
+
+
 def test_passages(programs: ProgramServer) -> None:
     told = call(programs, "passage", document=TITLE, first_chapter=2).structured_content
     text = programs.library.store.text(programs.document.reading.text_id)
@@ -166,6 +173,7 @@ class TestAccounts:
             ("ask", {"question": QUESTION}),
             ("summarize", {"chapter": 1}),
             ("passage", {"first_chapter": 1}),
+            ("people", {}),
         ):
             for named in (programs.document.id, TITLE):
                 told = call(programs, tool, "bob", document=named, **more)
