@@ -78,7 +78,7 @@ def test_two_processes_register_the_same_file_once(
     other = Library(settings)
     parse, parsed = File.parse, []
 
-    def overtaken(file: File, limits: Limits) -> Book:
+    def overtaken(file: File, limits: Limits, *_: object) -> Book:
         if not parsed:
             parsed.append(file)
             library.register(novel(), "novel.md")

@@ -50,7 +50,7 @@ def newer_readers(monkeypatch: pytest.MonkeyPatch, change: Callable[[Book], Book
     """Readers of version 2, which make another book of some files."""
     read = ingest.readers.read_book
 
-    def newer(data: bytes, name: str, *, password: str | None = None) -> Book:
+    def newer(data: bytes, name: str, *, password: str | None = None, **_: object) -> Book:
         return change(read(data, name, password=password))
 
     monkeypatch.setattr(ingest.readers, "PARSER_VERSION", 99)
