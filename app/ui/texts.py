@@ -255,7 +255,8 @@ def summaries_html(
             blocks.append(_summary(title, None, link, "you have not finished it yet"))
             continue
         found = made.get(number)
-        quotes = _key_passages(showing.chapter_passages(number), document.reading.id)
+        passages = showing.chapter_passages(number)
+        quotes = _key_passages(passages, document.reading.id, is_open=found is None)
         blocks.append(_summary(title, showing.show(found) if found else None, link) + quotes)
     heading = f'<div class="bs-title">{escape(document.title)}</div>'
     return heading + "".join(blocks if finished else blocks[1:])
@@ -293,7 +294,7 @@ def _summary(
     return f'<div class="bs-summary"><h4>{escape(title)}</h4>{body}</div>'
 
 
-def _key_passages(passages: Sequence[Passage], reading_id: str) -> str:
+def _key_passages(passages: Sequence[Passage], reading_id: str, *, is_open: bool) -> str:
     """Sentences quoted from a chapter, each with a link to where it stands."""
     rows = "".join(
         f"<li>“{escape(p.text)}” "
@@ -304,7 +305,8 @@ def _key_passages(passages: Sequence[Passage], reading_id: str) -> str:
     if not rows:
         return ""
     return (
-        '<details class="bs-passages"><summary>Key passages, word for word</summary>'
+        f'<details class="bs-passages"{" open" if is_open else ""}>'
+        "<summary>Key passages, word for word</summary>"
         f'<ul class="bs-quotes">{rows}</ul></details>'
     )
 

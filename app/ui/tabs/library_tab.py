@@ -194,7 +194,10 @@ class LibraryTab:
         return [
             gr.update(value=[self._row(d, jobs, places) for d in documents], visible=bool(every)),
             gr.update(visible=not every),
-            gr.update(
+            # Nothing is chosen yet while the page is loaded: a link may choose in the meantime.
+            gr.update(choices=[(d.title, d.id) for d in every])
+            if selected is None
+            else gr.update(
                 choices=[(d.title, d.id) for d in every], value=opened.id if opened else None
             ),
             gr.update(visible=opened is not None),

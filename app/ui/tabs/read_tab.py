@@ -24,7 +24,8 @@ SHORTEST_SEARCH = 2  # characters
 FOLLOW_LINKS = """() => {
   const go = () => document.querySelector('#goto')?.click();
   window.addEventListener('hashchange', go);
-  setTimeout(go, 50);
+  const start = () => document.querySelector('#goto') ? go() : setTimeout(start, 100);
+  start();
 }"""
 PLACE = """(_, selected) => {
   const place = location.hash.slice(1) || 'open=' + (localStorage.getItem('bookstate') || '');

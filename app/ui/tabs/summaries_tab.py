@@ -41,12 +41,13 @@ class SummariesTab:
             self._one = gr.Button("Summarise this chapter", scale=1, min_width=150, size="sm")
             self._all = gr.Button("Summarise the whole book", scale=1, min_width=150, size="sm")
             self._stop = gr.Button("Stop", scale=1, min_width=80, size="sm", interactive=False)
+        with gr.Row(elem_classes="bs-actions"):
             self._length = gr.Radio(
                 [("A sentence", "sentence"), ("A paragraph", "paragraph"), ("A page", "page")],
                 value="paragraph",
                 label="Length",
                 scale=2,
-                min_width=260,
+                min_width=340,
             )
             self._again = gr.Checkbox(
                 label="Replace existing summaries",
@@ -54,7 +55,6 @@ class SummariesTab:
                 elem_classes="bs-plain",
                 min_width=190,
             )
-        with gr.Row():
             wanted = [self._picker, self._lifted, self._length]
             offer("summaries", self.as_markdown, wanted, "summaries.md")
         self._said = gr.HTML()
