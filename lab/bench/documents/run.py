@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,7 @@ def documents(
     known = read_labels(labels or LABELS)
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name[0] != _HIDDEN)
     if only_labelled:
-        named = {Path(label.file).name for label in known.values()}
-        paths = [path for path in paths if path.name in named]
+        paths = [path for path in paths if sha256(path.read_bytes()).hexdigest() in known]
     if not paths:
         raise InvalidSetting(f"{folder} has no files to compare; name another folder.")
     if any(path.suffix.lower() == ".pdf" for path in paths):
