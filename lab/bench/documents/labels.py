@@ -57,12 +57,20 @@ def read_labels(path: Path) -> dict[str, Label]:
 
 
 def compare(book: Book, label: Label) -> Chapters:
-    """Which chapters of a book are not in its label, and which of the label's it lacks."""
-    own = [c.title for c in book.chapters if not c.made_up and c.title != FRONT_MATTER]
+    """Which chapters of a book are not in its label, and which of the label's it lacks.
+
+    What is set apart as front or back matter, such as a table of contents, is no chapter.
+    """
+    named = [c for c in book.chapters if not c.made_up and c.title != FRONT_MATTER]
     if len(book.chapters) == 1:
-        own = []  # a book of one chapter has the book's title
+        named = []  # a book of one chapter has the book's title
+    own = [c.title for c in named]
     known = [*label.chapters, *label.also]
-    invented = [t for t in own if not any(_alike(t, name) for name in known)]
+    invented = [
+        c.title
+        for c in named
+        if c.matter == "main" and not any(_alike(c.title, name) for name in known)
+    ]
     missing = [name for name in label.chapters if not any(_alike(t, name) for t in own)]
     return Chapters(tuple(invented), tuple(missing), len(label.chapters))
 
