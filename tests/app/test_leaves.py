@@ -99,11 +99,13 @@ def test_the_tab_opens_a_citation_and_turns_its_leaves(library: Library, tab: Re
     text = library.store.text(document.reading.text_id).text
     chapters = library.store.chapters(document.reading)
     start = chapters[1].start + 20
-    picked, tabs, chapter, at, leaf, _ = tab.follow(
+    picked, tabs, chapter, at, leaf, _, shown = tab.follow(
         f"read={document.reading.id}:{start}-{start + 9}", None
     )
-    assert picked == document.id and tabs["selected"] == "read"
+    assert picked["value"] == document.id and tabs["selected"] == "read"
     assert chapter["value"] == 2 and at == chapters[1].start
+    assert tab.open_book(document.id, shown)[0] == gr.skip()  # the marked place stays
+    assert tab.open_book(document.id, "")[1] == 0
     assert plain(re.findall(r"<mark>(.*?)</mark>", leaf, re.S)[0]) in text[start : start + 9]
     assert tab.turn_on(document.id, at)[1] == chapters[2].start
     assert tab.turn_on(document.id, chapters[2].start)[1] == chapters[2].start

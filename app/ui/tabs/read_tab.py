@@ -36,11 +36,12 @@ REMEMBER = """(id) => {
   localStorage.setItem('bookstate', id);
   if (!location.hash.includes(id)) history.replaceState(null, '', '#open=' + id);
 }"""
-SHOW_MARK = """() => { setTimeout(() => {
+# More than once: what stands above the text appears a little later than the text.
+SHOW_MARK = """() => { for (const wait of [80, 500, 1200]) setTimeout(() => {
   const mark = document.querySelector('#leaf mark');
   if (mark) mark.scrollIntoView({block: 'center'});
   else document.querySelector('#leaf')?.scrollIntoView({block: 'nearest'});
-}, 80); }"""
+}, wait); }"""
 
 
 class ReadTab:
@@ -64,12 +65,18 @@ class ReadTab:
         self._found = gr.HTML()
         self._leaf = gr.HTML(note(NOT_OPEN), elem_id="leaf")
         self._said = gr.HTML()
-        self._view = [self._chapter, self._at, self._leaf, self._said]
+        self._shown = gr.State("")  # the document whose leaf is shown
+        self._view = [self._chapter, self._at, self._leaf, self._said, self._shown]
         self._wire()
 
     def _wire(self) -> None:
         turning = [self._picker, self._at]
-        self._picker.change(self.open_book, self._picker, [*self._view, self._found], **private())
+        self._picker.change(
+            self.open_book,
+            [self._picker, self._shown],
+            [*self._view, self._found],
+            **private(),
+        )
         self._chapter.input(
             self.open_chapter, [self._picker, self._chapter], self._view, **private()
         )
@@ -98,11 +105,13 @@ class ReadTab:
 
     # Looking
 
-    def open_book(self, document_id: str | None) -> list[Any]:
+    def open_book(self, document_id: str | None, shown: str = "") -> list[Any]:
         """The beginning of the document that was opened, unless a part of it is shown already."""
         document = self._session.find(document_id)
         if document is None:
-            return [gr.update(choices=[], value=None), 0, note(NOT_OPEN), "", ""]
+            return [gr.update(choices=[], value=None), 0, note(NOT_OPEN), "", "", ""]
+        if document.id == shown:  # a citation has opened it
+            return [*[gr.skip()] * len(self._view), ""]
         return [*self._show(document, 0), ""]
 
     def open_chapter(self, document_id: str | None, number: int | None) -> list[Any]:
@@ -138,12 +147,17 @@ class ReadTab:
             document = self._session.library.store.document(name)
         except REFUSALS:
             return [gr.skip(), gr.skip(), *same]
-        picked = gr.skip() if document.id == selected else document.id
+        picked = gr.skip() if document.id == selected else self._pick(document)
         numbers = [int(n) for n in span.split("-") if n.isdecimal()]
         if kind != "read" or len(numbers) != 2:
             return [picked, gr.skip(), *same]
         start, end = numbers
         return [picked, gr.update(selected="read"), *self._show(document, start, (start, end))]
+
+    def _pick(self, document: Document) -> Any:
+        """The picker with all documents, and this one chosen."""
+        found = self._session.library.list()
+        return gr.update(choices=[(d.title, d.id) for d in found], value=document.id)
 
     def _show(
         self, document: Document, place: int, marked: tuple[int, int] | None = None
@@ -155,7 +169,8 @@ class ReadTab:
         pages = [p for p in store.pages(document.reading) if leaf.start <= p.start < leaf.end]
         choices = [(f"{n}. {c.title[:80]}", n) for n, c in enumerate(chapters, start=1)]
         shown = leaf_html(leaf, chapters[leaf.chapter - 1].title, text, pages, marked)
-        return [gr.update(choices=choices, value=leaf.chapter), leaf.start, shown, ""]
+        chosen = gr.update(choices=choices, value=leaf.chapter)
+        return [chosen, leaf.start, shown, "", document.id]
 
     def _leaves(self, document: Document) -> list[Leaf]:
         store, key = self._session.library.store, document.reading.text_id

@@ -239,3 +239,28 @@ def test_a_tab_that_is_closed_is_not_waited_for_but_one_that_is_loaded_again_is(
         question._patience = 0.0  # its seconds have passed
         line.sweep()
         assert line.works() == [holding]
+
+
+@pytest.mark.parametrize("width", [390, 1366, 1920])
+def test_a_citation_opens_the_text_at_its_sentence(
+    browser: Any, library: Library, address: str, width: int
+) -> None:
+    (document,) = library.list()
+    text = library.store.text(document.reading.text_id).text
+    start = text.index("# Chapter 2") + 13
+    page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
+    page.goto(f"{address}#read={document.reading.id}:{start}-{start + 20}")
+    page.wait_for_selector("#leaf mark")
+    assert "".join(page.inner_text("#leaf mark").split()) == "".join(
+        text[start : start + 20].split()
+    )
+    page.wait_for_function(
+        "() => { const mark = document.querySelector('#leaf mark').getBoundingClientRect();"
+        " return mark.top >= 0 && mark.bottom <= innerHeight; }"
+    )
+    page.reload()
+    page.wait_for_selector("#leaf mark")  # the address holds where one is
+    page.wait_for_function("() => localStorage.getItem('bookstate')")
+    page.goto(address)
+    page.wait_for_selector("#place", state="visible")  # the last open document opens again
+    page.context.close()

@@ -317,6 +317,7 @@ def learnt(name: str, books: Callable[[int, int], Corpus], steps: int) -> float:
     return by_position(read_books(system, books(40, 3), 8 * W, False, rows=20), W)[-1].nats
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("books", "steps", "names", "gain"),
     [
