@@ -15,6 +15,7 @@ from ingest.book import (
 )
 from ingest.readers import archive, read_book
 from ingest.readers.ebooks.palm import Huffman, unpack_palmdoc
+from lab.bench.hard.mutate import corpus, mutated
 
 STORY = "The ferry had left, and nobody on the quay knew when the next one would come. " * 5
 
@@ -261,3 +262,8 @@ def test_a_file_of_these_cut_or_changed_anywhere_is_read_or_refused(name):
                 read_book(broken, name)
             except UnreadableDocument as refusal:
                 assert str(refusal).endswith(".")
+
+
+def test_a_changed_rtf_whose_note_outlives_its_paragraph_is_read() -> None:
+    data = mutated("letter.rtf", corpus()["letter.rtf"], 12326)
+    assert read_book(data, "letter.rtf").text.strip()

@@ -213,6 +213,8 @@ def _write(reading: _Reading, state: _State, text: str) -> None:
     elif state.into in ("title", "author"):
         reading.info[state.into] = (reading.info.get(state.into, "") + text)[:1_000]
     elif state.into == "footnote":
+        if not reading.notes:  # the paragraph that it belongs to has ended already
+            reading.notes.append("")
         if len(reading.notes[-1]) < 100_000:
             reading.notes[-1] += text.replace(_CELL, " ")
     elif text == "\n\n":
