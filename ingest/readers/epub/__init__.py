@@ -12,7 +12,7 @@ from ingest.matter import Part
 from ingest.readers.archive import Archive
 from ingest.readers.charset import decode
 from ingest.readers.compose import Draft, PageStart, compose, title_from
-from ingest.readers.epub.contents import Contents, read_nav, read_ncx
+from ingest.readers.epub.contents import Contents, Resolve, read_nav, read_ncx
 from ingest.readers.epub.matter import landmarks, matter_of
 from ingest.readers.epub.package import CONTAINER, Package, read_package, refuse_locked
 from ingest.readers.epub.paths import Paths
@@ -22,6 +22,7 @@ from ingest.readers.markup_tree import MarkupTooDeep, parse
 
 __all__ = ["CONTAINER", "read_epub"]
 
+_Read = Callable[[LexborHTMLParser, str, Resolve], Contents]
 _DEEPEST_CONTENTS = 300  # levels of elements in a table of contents
 
 
@@ -35,9 +36,9 @@ def read_epub(data: bytes, name: str) -> Book:
     paths = Paths(archive.names)
     package = read_package(archive, paths)
     refuse_locked(archive, paths, {item.path for item in package.spine})
-    marked = _landmarks(archive, package, paths)
-    flow, parts = _text(archive, package, marked)
-    contents = _contents(archive, package, paths)
+    tables = _Tables(archive, package, paths)
+    flow, parts = _text(archive, package, tables.landmarks())
+    contents = tables.contents()
     marks = [Mark(_place(flow, e.target), e.title, e.level) for e in contents.chapters]
     marks = [mark for mark in marks if mark.start >= 0]
     return compose(
@@ -85,45 +86,50 @@ def _text(
     return flow, parts
 
 
-def _landmarks(archive: Archive, package: Package, paths: Paths) -> dict[str, str]:
-    """What the navigation document says that files are, by path."""
-    for item in package.items.values():
-        if item.path and item.is_contents:
-            try:
-                markup = decode(archive.read(item.path), "utf-8")
-                tree = parse(markup, xml=True, deepest=_DEEPEST_CONTENTS)
-            except (MarkupTooDeep, DamagedDocument):
-                return {}  # its contents are tried, too, and a warning says that they are damaged
-            return landmarks(tree, item.path, paths.target)
-    return {}
+class _Tables:
+    """The navigation document and the NCX file, each unpacked and parsed once."""
 
+    def __init__(self, archive: Archive, package: Package, paths: Paths) -> None:
+        self._archive = archive
+        self._warnings = package.warnings
+        self._resolve = paths.target
+        self._items = [item for item in package.items.values() if item.path]
+        self._nav = next((item for item in self._items if item.is_contents), None)
+        self._nav_tree = self._parsed(self._nav.path) if self._nav else None
 
-def _contents(archive: Archive, package: Package, paths: Paths) -> Contents:
-    """The entries of the navigation document, or else of the NCX file, or else none."""
-
-    def entries(
-        path: str, read: Callable[[LexborHTMLParser, str, Callable[[str, str], str]], Contents]
-    ) -> Contents:
+    def _parsed(self, path: str) -> LexborHTMLParser | None:
+        """The tree of a table of contents; None for one that is damaged."""
         try:
-            markup = decode(archive.read(path), "utf-8")
-            tree = parse(markup, xml=True, deepest=_DEEPEST_CONTENTS)
+            markup = decode(self._archive.read(path), "utf-8")
+            return parse(markup, xml=True, deepest=_DEEPEST_CONTENTS)
         except (MarkupTooDeep, DamagedDocument):
-            package.warnings.append("The EPUB file's table of contents is damaged and is not used.")
-            return Contents()
-        return read(tree, path, paths.target)
+            return None
 
-    items = [item for item in package.items.values() if item.path]
-    found = Contents()
-    if nav := next((item for item in items if item.is_contents), None):
-        found = entries(nav.path, read_nav)
-    if found.chapters and found.pages:
+    def landmarks(self) -> dict[str, str]:
+        """What the navigation document says that files are, by path."""
+        if self._nav is None or self._nav_tree is None:
+            return {}
+        return landmarks(self._nav_tree, self._nav.path, self._resolve)
+
+    def contents(self) -> Contents:
+        """The entries of the navigation document, or else of the NCX file, or else none."""
+        found = Contents()
+        if self._nav is not None:
+            found = self._entries(self._nav_tree, self._nav.path, read_nav)
+        if found.chapters and found.pages:
+            return found
+        for item in self._items:
+            is_ncx = item.media_type == "application/x-dtbncx+xml" or item.path.endswith(".ncx")
+            if is_ncx:
+                older = self._entries(self._parsed(item.path), item.path, read_ncx)
+                return Contents(found.chapters or older.chapters, found.pages or older.pages)
         return found
-    for item in items:
-        is_ncx = item.media_type == "application/x-dtbncx+xml" or item.path.endswith(".ncx")
-        if is_ncx:
-            older = entries(item.path, read_ncx)
-            return Contents(found.chapters or older.chapters, found.pages or older.pages)
-    return found
+
+    def _entries(self, tree: LexborHTMLParser | None, path: str, read: _Read) -> Contents:
+        if tree is None:
+            self._warnings.append("The EPUB file's table of contents is damaged and is not used.")
+            return Contents()
+        return read(tree, path, self._resolve)
 
 
 def _place(flow: MarkupText, target: str) -> int:
