@@ -43,6 +43,7 @@ def test_recognised_pages_are_the_text() -> None:
     assert [p.number for p in book.pages] == [1, 2] and book.bare == ()
     assert all(text in book.text for text in PAGES)
     assert any("2 pages was recognised" in warning for warning in book.warnings)
+    assert not any("text recognition (OCR) could read" in w for w in book.warnings)
 
 
 def test_a_page_that_was_not_recognised_stays_bare() -> None:

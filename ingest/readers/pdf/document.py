@@ -9,10 +9,11 @@ from pypdf import PdfReader
 
 from ingest.book import Book, DamagedDocument, NoTextLayer
 from ingest.readers.compose import Draft, PageStart, compose, title_from
+from ingest.readers.pdf.attached import attached_warning
 from ingest.readers.pdf.lines import Sheet, plain_line
 from ingest.readers.pdf.opening import FAILURES, attempt, check_tree, damaged, open_pdf
 from ingest.readers.pdf.outline import outline_marks
-from ingest.readers.pdf.pages import can_open, read_pages
+from ingest.readers.pdf.pages import can_open, page_warnings, read_pages
 from ingest.readers.pdf.paragraphs import join_pages
 from ingest.readers.pdf.running import without_running_lines
 from ingest.readers.pdf.sections import sections_of
@@ -32,11 +33,12 @@ def read_pdf(
     NeedsPassword, WrongPassword, ProtectedDocument, NoTextLayer, DamagedDocument.
     """
     reader, warnings = _opened(data, password)
-    sheets, found = read_pages(data, reader, password)
-    warnings += found
+    sheets = read_pages(data, reader, password)
+    found: list[str] = []
     if recognised:
         sheets, found = _with_recognised(sheets, recognised)
-        warnings = [*(w for w in warnings if "recognised" not in w), *found]
+    attached = attempt(lambda: attached_warning(reader) if reader else "", "")
+    warnings += [*page_warnings(sheets), *filter(None, [attached]), *found]
     _refuse_pictures(sheets)
     bare = [number + 1 for number in pages_without_text(sheets)]
     sheets = without_running_lines(sheets)

@@ -11,7 +11,6 @@ from pypdf._page import PageObject
 
 from ingest.book import TooLarge
 from ingest.readers.pdf.added import Added, added_texts
-from ingest.readers.pdf.attached import attached_warning
 from ingest.readers.pdf.drawing import is_broken
 from ingest.readers.pdf.fonts import CodedFonts
 from ingest.readers.pdf.lines import Sheet, plain_line
@@ -115,10 +114,8 @@ def can_open(data: bytes, password: str | None) -> bool:
         return 0 < document.pages <= MOST_PAGES
 
 
-def read_pages(
-    data: bytes, reader: PdfReader | None, password: str | None
-) -> tuple[list[Sheet], list[str]]:
-    """The pages of a document, and what people should know about them.
+def read_pages(data: bytes, reader: PdfReader | None, password: str | None) -> list[Sheet]:
+    """The pages of a document.
 
     ``reader`` is None if pypdf cannot open the document. Raises DamagedDocument if no page can be
     read, and TooLarge.
@@ -142,9 +139,7 @@ def read_pages(
         raise damaged(
             "none of its pages can be read" if len(sheets) > 1 else "its page cannot be read"
         )
-    warnings = _warnings(sheets)
-    about = attempt(lambda: attached_warning(reader) if reader else "", "")
-    return sheets, [*warnings, about] if about else warnings
+    return sheets
 
 
 def _has_fonts(page: PageObject) -> bool:
@@ -157,7 +152,7 @@ def _has_fonts(page: PageObject) -> bool:
     return contents is not None and len(contents.get_data()) <= _MOST_CONTENT
 
 
-def _warnings(sheets: Sequence[Sheet]) -> list[str]:
+def page_warnings(sheets: Sequence[Sheet]) -> list[str]:
     """Sentences about the pages that could not be read as they should be."""
     lost = [n for n, sheet in enumerate(sheets, 1) if not sheet.reader]
     second = [n for n, sheet in enumerate(sheets, 1) if sheet.reader == "pypdf"]
