@@ -111,7 +111,7 @@ def _ocr(request: Request, requests: IO[bytes]) -> Frames:
         for page in request.pages:
             picture = rendered(data, request.password, page)
             text = page_text(recogniser.lines(picture)) if picture is not None else ""
-            yield packed({"page": page, "text": text[: request.most_text]})
+            yield packed({"text": text[: request.most_text]})
 
     return frames
 

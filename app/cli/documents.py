@@ -1,5 +1,4 @@
-"""Commands for documents: inspect, ingest, reread, list, show, append,
-position, rename, rm."""
+"""Commands for documents: inspect, ingest, reread, list, show, append, position, rename, rm."""
 
 from __future__ import annotations
 

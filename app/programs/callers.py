@@ -56,7 +56,7 @@ class Caller:
         *,
         whole_book: bool = False,
     ) -> Question:
-        """Put a question in line. Whoever does so calls `leave` in the end, whatever happens.
+        """Put a question in line. The caller must call `leave` in the end, also after an error.
 
         most_tokens: of the answer, if fewer than usual. whole_book: what the document's reader has
         not reached counts, too. Raises what `Library.ask` raises, and Busy.

@@ -83,7 +83,7 @@ class DocumentText:
         return replace(self, chapters=tuple(chapters), sources=tuple(sources))
 
     def says_the_same(self, other: DocumentText) -> bool:
-        """True if text, chapters and pages are equal, whatever the parsers say about them."""
+        """True if text, chapters and pages are equal; what is said about them may differ."""
         marks, others = ([(c.title, c.start, c.end) for c in t.chapters] for t in (self, other))
         alike = replace(other, parser=self.parser, chapters=self.chapters, warnings=self.warnings)
         return marks == others and self == alike

@@ -10,7 +10,7 @@ from typing import Any
 
 END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?][\"”’]?(?=\s|$)")
 _WORD = re.compile(r"[^\W_]+")
-# Words that a sentence begins with, whatever it is about.
+# Words that a sentence about anything may begin with.
 _OPENING = frozenset(
     _WORD.findall(
         """a about after again all also although an and another any are as at because before both

@@ -87,7 +87,7 @@ def _paragraph(
 
 
 def matches_in(text: str, wanted: str) -> list[tuple[int, int]]:
-    """Where a phrase stands in a text, whatever its case and its spaces; at most 101 places."""
+    """Where a phrase stands in a text, in any case and with any spaces; at most 101 places."""
     pattern = r"\s+".join(re.escape(word) for word in wanted.split())
     found: list[tuple[int, int]] = []
     for match in re.finditer(pattern, text, re.IGNORECASE):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import IO
 
 from ingest.book import UnreadableDocument
 from ingest.isolation.parent import Child, turn
-from ingest.isolation.wire import Refusal, Request, number_in, receive_head, text_in
+from ingest.isolation.wire import Refusal, Request, receive_head, text_in
 
 PAGES = 8  # of one child, which loads the models in a second or two
 SECONDS_A_PAGE = 60.0
@@ -43,14 +44,18 @@ def recognise_apart(
         )
         with suppress(UnreadableDocument), turn(), Child(request) as child:
             child.tell(data)
-            for _ in batch:
-                reply = child.hear(receive_head)
-                if isinstance(reply, Refusal):
+            for page in batch:
+                text = child.hear(_text)
+                if isinstance(text, Refusal):
                     break
-                found[number_in(reply.get("page"))] = text_in(reply.get("text"))
+                found[page] = text
                 done += 1
                 on_page(len(pages) - len(waiting) + done, len(pages))
-        waiting = waiting[max(done, 1) :] if done < len(batch) else waiting[len(batch) :]
-        if done < len(batch) and done:
-            waiting = waiting[1:]  # the page at which the child ended
-    return {page: text for page, text in found.items() if page in set(pages)}
+        waiting = waiting[done if done == len(batch) else done + 1 :]  # without the one it ended at
+    return found
+
+
+def _text(stream: IO[bytes]) -> str | Refusal:
+    """Read the text of one page. Raises BrokenWire."""
+    reply = receive_head(stream)
+    return reply if isinstance(reply, Refusal) else text_in(reply.get("text"))

@@ -14,7 +14,7 @@ from app.ui.inputs import choice_list
 from app.ui.leaves import Leaf, leaf_at, leaf_html, leaves_of, matches_html, matches_in
 from app.ui.session import Session, private
 from app.ui.tabs.place import Place
-from app.ui.texts import NOT_OPEN, note
+from app.ui.texts import NOT_OPEN, chapter_choices, note
 
 MOST_KNOWN = 8  # documents whose leaves are kept in memory
 SHORTEST_SEARCH = 2  # characters
@@ -167,9 +167,8 @@ class ReadTab:
         leaf = leaf_at(self._leaves(document), place)
         text = store.text_part(document.reading, leaf.start, leaf.end)
         pages = [p for p in store.pages(document.reading) if leaf.start <= p.start < leaf.end]
-        choices = [(f"{n}. {c.title[:80]}", n) for n, c in enumerate(chapters, start=1)]
         shown = leaf_html(leaf, chapters[leaf.chapter - 1].title, text, pages, marked)
-        chosen = gr.update(choices=choices, value=leaf.chapter)
+        chosen = gr.update(choices=chapter_choices(chapters), value=leaf.chapter)
         return [chosen, leaf.start, shown, "", document.id]
 
     def _leaves(self, document: Document) -> list[Leaf]:
