@@ -395,10 +395,11 @@ class Library:
         self.store.use(document.reading)
         return self.store.document_of(reading_id)
 
-    def remove(self, document_id: str) -> Document:
+    def remove(self, document_id: str, *, undoable: bool = False) -> Document:
         """Delete a document with its states, chats and summaries; a reading of it ends first.
 
-        The id of one of several readings deletes that reading only.
+        The id of one of several readings deletes that reading only. What is `undoable` can be
+        brought back for a minute (`Store.bring_back`), unless the disk is too full for that.
         """
         document, is_reading = self.store.find(document_id)
         readings = self.store.readings(document.id)
@@ -410,7 +411,10 @@ class Library:
             for reading in readings:
                 each = replace(document, reading=reading)
                 alone.enter_context(self._alone(each, patience_seconds=30))
-            self.store.remove(document.id)
+            if undoable and self.store.can_set_aside():
+                self.store.set_aside(document.id)
+            else:
+                self.store.remove(document.id)
         return document
 
     def remove_reading(self, reading_id: str) -> Document:

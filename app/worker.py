@@ -56,6 +56,7 @@ class Worker:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
+                self._library.store.delete_removed()
                 job = self._next()
                 if job is not None:
                     self._work(job)

@@ -13,6 +13,7 @@ from app.storage.records import Document
 BOOK = 0
 """The chapter number under which the whole book's summary is stored."""
 
+_SHOWN = "id NOT IN (SELECT chat_id FROM removed_chats)"  # not deleted a moment ago
 JSON_COLUMNS = ("sources", "evidence", "items")  # of messages
 
 
@@ -153,7 +154,7 @@ class ActivityStore(DatabaseFile):
         """Chats about a document, newest first."""
         rows = self.db.query(
             f"SELECT * FROM chats WHERE document_id = ? AND {self._seen('document_id')} "
-            "ORDER BY id DESC",
+            f"AND {_SHOWN} ORDER BY id DESC",
             [document_id],
         )
         return [Chat(**row) for row in rows]
@@ -165,7 +166,7 @@ class ActivityStore(DatabaseFile):
 
     def is_chat(self, chat_id: int) -> bool:
         """True if there is a chat of this number about a document that is seen."""
-        where = f"id = ? AND {self._seen('document_id')}"
+        where = f"id = ? AND {self._seen('document_id')} AND {_SHOWN}"
         return bool(self._table("chats").count_where(where, [chat_id]))
 
     def check_chat(self, chat_id: int) -> None:

@@ -297,9 +297,11 @@ class DatabaseFile:
 
     def _seen(self, column: str) -> str:
         """An SQL condition on a column of document ids: it holds for those that are seen."""
+        there = f"{column} NOT IN (SELECT document_id FROM removed_documents)"
         if self.viewer is None:
-            return "TRUE"
-        return f"{column} IN (SELECT id FROM documents WHERE account_id = {self.viewer:d})"
+            return there
+        own = f"SELECT id FROM documents WHERE account_id = {self.viewer:d}"
+        return f"({column} IN ({own}) AND {there})"
 
     def check_there(self, document_id: str) -> None:
         """Raise UnknownDocument if the document was deleted, or is another account's."""

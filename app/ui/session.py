@@ -170,7 +170,7 @@ class Session:
             if not any(job.document_id == document_id for job in self.library.store.jobs(*OPEN)):
                 break
             sleep(0.05)
-        return self.library.remove(document_id)
+        return self.library.remove(document_id, undoable=True)
 
 
 def private(**more: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from app.library import Library
 from app.settings import read_settings
 
 SEED = 20261121
-KILLS = 3
+KILLS = 2
 PATIENCE = 60  # seconds that a process may take to get further
 
 
@@ -75,7 +75,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_state(
 ) -> None:
     chance = random.Random(SEED)
     file = tmp_path / "novel.md"
-    file.write_bytes(novel(chapters=8, sentences=50, seed=1))
+    file.write_bytes(novel(chapters=6, sentences=50, seed=1))
     home = tmp_path / "killed"
     done = [-1]
     for _ in range(KILLS):

@@ -233,7 +233,7 @@ class TestPage:
         self.press(served, "summarise_one", id, 1, False)
         assert len(served.library.store.summaries(served.library.store.document(id))) == 1
         assert self.press(served, "ask_delete", id)[0]["visible"]
-        assert "deleted" in self.press(served, "delete", id)[-1]
+        assert "deleted" in self.press(served, "delete", id)[5]
 
 
 class TestRefusals:
@@ -588,7 +588,7 @@ class TestLibraryTab:
         first = read_novel(session.library)
         second, _ = session.library.register(novel(), "novel.md", memory="melodi")
         session.enqueue(second.reading.id)
-        assert "deleted" in LibraryTab(session, picker).delete(first.id)[-1]
+        assert "deleted" in LibraryTab(session, picker).delete(first.id)[5]
         assert not session.library.store.jobs()
 
     def test_untrained_memories_are_warned_of(self, session: Session, picker: Any) -> None:

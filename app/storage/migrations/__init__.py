@@ -111,6 +111,23 @@ def _sentences_of_summaries(db: Database) -> None:
     db.execute("ALTER TABLE summaries ADD COLUMN sentences TEXT NOT NULL DEFAULT '[]'")
 
 
+@migrations(name="0011_removed")
+def _removed(db: Database) -> None:
+    """Documents and chats that were deleted a moment ago and can be brought back."""
+    _execute(db, _REMOVED)
+
+
+_REMOVED = """
+CREATE TABLE removed_documents (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    removed_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE removed_chats (
+    chat_id INTEGER PRIMARY KEY REFERENCES chats (id) ON DELETE CASCADE,
+    removed_at TEXT NOT NULL
+) STRICT
+"""
+
 _POSITIONS = """
 CREATE TABLE positions (
     document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,

@@ -12,6 +12,7 @@ import gradio as gr
 from app.engine import MEMORY_NOTES
 from app.errors import REFUSALS
 from app.position import Position, position_of
+from app.storage.reader.removed import UNDO_SECONDS
 from app.storage.store import Document, Job, Reading
 from app.ui.inputs import choice_list, upload_box
 from app.ui.session import OPEN, Session, private
@@ -46,8 +47,13 @@ class LibraryTab:
         self.picker = picker
         self._seen = gr.State("")
         self._timer = gr.Timer(1.0)
+        self._removed = gr.State("")  # the document that was deleted last
+        self._undo_ends = gr.Timer(UNDO_SECONDS, active=False)
         with gr.Row():
             with gr.Column(scale=7, min_width=340):
+                with gr.Row(visible=False, elem_id="undo") as self._undoing:
+                    self._undo_text = gr.HTML()
+                    self._undo = gr.Button("Undo", size="sm", scale=0, min_width=90)
                 self._build_table()
             with gr.Column(scale=3, min_width=300):
                 self._build_upload()
@@ -151,9 +157,17 @@ class LibraryTab:
         confirming = [self._confirm, self._confirm_text]
         self._delete.click(self.ask_delete, self.picker, confirming, **private())
         self._keep.click(lambda: gr.Row(visible=False), None, self._confirm, **private())
+        undoing = [self._removed, self._undoing, self._undo_text, self._undo_ends]
         self._sure.click(
-            self.delete, self.picker, [self.picker, self._confirm, self._said], **private()
+            self.delete,
+            self.picker,
+            [self.picker, self._confirm, self._said, *undoing],
+            **private(),
         ).then(self.view, looking, self._view, **private())
+        self._undo.click(
+            self.undo, self._removed, [self.picker, self._said, *undoing], **private()
+        ).then(self.view, looking, self._view, **private())
+        self._undo_ends.tick(self._nothing_to_undo, None, undoing, **private(queue=False))
 
     def on_open(self, blocks: gr.Blocks) -> None:
         """Fill the tab when the page loads and whenever another document is opened."""
@@ -341,13 +355,32 @@ class LibraryTab:
         """Ask for confirmation, and say what would be deleted."""
         document = self._session.find(selected)
         what = f"{document.title} with its memory, chats and summaries" if document else ""
-        words = f"Delete {what}? This cannot be undone." if document else ""
+        words = f"Delete {what}? You can undo this for a minute." if document else ""
         return [gr.update(visible=document is not None), note(words)]
 
     def delete(self, selected: str | None) -> list[Any]:
-        """Delete the open document."""
+        """Delete the open document, and offer to undo that for a minute."""
         try:
-            said = note(f"{self._session.remove(selected or '').title} was deleted.")
+            gone = self._session.remove(selected or "")
         except REFUSALS as error:
-            said = note(str(error), "warning")
-        return [None, gr.update(visible=False), said]
+            same = [gr.skip()] * 4
+            return [gr.skip(), gr.update(visible=False), note(str(error), "warning"), *same]
+        words = note(f"{gone.title} was deleted.")
+        if not self._session.library.store.can_bring_back(gone.id):  # the disk was full
+            return [None, gr.update(visible=False), words, *self._nothing_to_undo()]
+        offered = [gone.id, gr.update(visible=True), words, gr.Timer(active=True)]
+        return [None, gr.update(visible=False), "", *offered]
+
+    def undo(self, removed: str) -> list[Any]:
+        """Bring back the document that was deleted last, and open it."""
+        library = self._session.library
+        try:
+            library.store.bring_back(removed)
+        except REFUSALS as error:
+            return [gr.skip(), note(str(error), "warning"), *self._nothing_to_undo()]
+        document = library.store.document(removed)
+        choice = gr.update(choices=[(document.title, document.id)], value=document.id)
+        return [choice, note(f"{document.title} is back.", "good"), *self._nothing_to_undo()]
+
+    def _nothing_to_undo(self) -> list[Any]:
+        return ["", gr.update(visible=False), "", gr.Timer(active=False)]

@@ -47,6 +47,7 @@ NAMES = (
     "0008_matter_and_warnings",
     "0009_positions",
     "0010_sentences_of_summaries",
+    "0011_removed",
 )
 
 

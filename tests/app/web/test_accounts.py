@@ -104,10 +104,11 @@ def house(home: Path, backbone: Path) -> Iterator[House]:
     for chapter in range(4):
         store.save_summary(document, Summary(chapter, TITLE, SUMMED))
     store.enqueue(document.reading.id)
-    for name, password in PASSWORDS.items():
-        store.add_account(name, password)
-    blocks = build_ui(library, Worker(library))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.passwords._COST", {"n": 1 << 10, "r": 8, "p": 1})  # quicker
+        for name, password in PASSWORDS.items():
+            store.add_account(name, password)
+        blocks = build_ui(library, Worker(library))
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         address = launch_ui(blocks, library, "127.0.0.1", 0)
         yield House(address, blocks, library, document, chat)

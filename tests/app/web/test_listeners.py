@@ -13,9 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import gradio_client
 import httpx
 import pytest
+from gradio.state_holder import SessionState
 from novels import QUESTION, read_novel
 from played import PATIENCE, busy
 from torch import Tensor
@@ -274,6 +276,20 @@ class TestPrograms:
             assert set(states.session_data) == before
         served.press("a page", "new_chat", served.document)
         assert set(states.session_data) - before == {"a page"}
+
+    def test_a_state_is_what_gradio_would_make_and_shares_nothing(self, served: Served) -> None:
+        states = served.blocks.state_holder
+        theirs = SessionState(served.blocks)
+        one, other = states["one"], states["other"]
+        assert set(vars(one)) == set(vars(theirs))
+        assert one.config_values == theirs.config_values
+        assert one.blocks_config.blocks == theirs.blocks_config.blocks
+        key = next(k for k, b in served.blocks.blocks.items() if isinstance(b, gr.State))
+        text = next(k for k, b in served.blocks.blocks.items() if isinstance(b, gr.Textbox))
+        one[key] = "changed"
+        one._update_value_in_config(text, "changed")
+        assert other[key] != "changed"
+        assert other.config_values == theirs.config_values
 
     def test_nor_of_one_whose_answer_nobody_fetches(
         self, served: Served, monkeypatch: pytest.MonkeyPatch

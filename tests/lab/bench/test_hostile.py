@@ -43,6 +43,7 @@ def test_it_is_read_or_refused(name: str, tmp_path: Path) -> None:
     assert one.outcome and one.peak_mib > 5
 
 
+@pytest.mark.slow  # two servers start
 def test_the_server_answers_others_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other tests run beside this one; a server that stands still would take a minute."""
     monkeypatch.setattr("lab.bench.hard.hostile.CONFIG_SECONDS", 5.0)

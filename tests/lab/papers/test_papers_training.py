@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,6 +68,13 @@ def trainer(name: str = "melodi", recipe: Recipe = RECIPE, found: Corpus | None 
     length = recipe.steps * recipe.windows
     plan = StreamPlan(W, recipe.rows, length, recipe.passage, seed=1)
     return Trainer(system, Streams([found or random_corpus()], [1.0], plan), recipe)
+
+
+def some_quick(*quick: str) -> list[Any]:
+    """All systems; those that are not named are tried with -m slow."""
+    return [
+        name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in MAKERS
+    ]
 
 
 # -- names and tokens ----------------------------------------------------------------------------
@@ -210,7 +218,7 @@ def test_echoes_say_what_stood_so_far_back() -> None:
 MUON = replace(RECIPE, optimizer="muon")
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", some_quick("infini_delta", "compressive", "melodi"))
 def test_a_killed_run_ends_in_the_same_bits(name, tmp_path: Path) -> None:
     whole = trainer(name, MUON)
     train(whole, tmp_path / "whole.safetensors", lambda _t, _loss: None)
@@ -239,7 +247,7 @@ def test_checkpointing_windows_changes_nothing(name) -> None:
 
 
 @pytest.mark.parametrize("native", [torch.bfloat16, torch.float32])
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", some_quick("infini_linear", "memorizing", "melodi"))
 def test_bfloat16_and_adafactor_take_a_step(name, native, monkeypatch) -> None:
     monkeypatch.setattr("lab.papers.train.best_dtype", lambda _device: native)
     seen = set()
