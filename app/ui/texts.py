@@ -187,7 +187,7 @@ def _plain_quote(evidence: Mapping[str, Any]) -> str:
 
 
 def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
-    """An answer's confidence, its sentences, and the segments where the memory looked for it."""
+    """How sure an answer is, its sentences, and the pages where they were looked for."""
     if message.confidence is None and not message.sources:
         return ""
     parts = [] if message.confidence is None else [_confidence(message.confidence)]
@@ -199,6 +199,8 @@ def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
         )
         parts.append(f'<ol class="bs-quotes">{"".join(quotes)}</ol>')
     first = not message.evidence
+    if message.sources:
+        parts.append('<div class="bs-title">Pages that were looked at</div>')
     parts += [
         _source(source, chapters, is_first=first and i == 0)
         for i, source in enumerate(message.sources)
@@ -207,23 +209,19 @@ def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
 
 
 def _confidence(confidence: float) -> str:
-    return (
-        f'<div class="bs-confidence"><b>Confidence {confidence:.0%}</b> '
-        '<span class="bs-bar bs-short">'
-        f'<span style="width:{100 * confidence:.0f}%"></span></span></div>'
-    )
+    """What a confidence means: it was fitted to the share of answers that were right."""
+    right = min(max(round(10 * confidence), 1), 9)
+    words = f"About {right} of 10 answers like this one are right."
+    return f'<div class="bs-confidence">{words}</div>'
 
 
 def _source(source: Mapping[str, Any], chapters: Sequence[Chapter], *, is_first: bool) -> str:
-    weight = float(source["weight"])
     number = int(source["chapter"])
     title = chapters[number - 1].title if 0 < number <= len(chapters) else str(number)
     title = title if len(title) > SHORT_TITLE else f"chapter {title}"
     text = escape(str(source["text"]).strip())
     return (
         f'<details class="bs-source"{" open" if is_first else ""}><summary>'
-        f'<span class="bs-weight">{weight:.0%}</span>'
-        f'<span class="bs-bar bs-short"><span style="width:{100 * weight:.0f}%"></span></span>'
         f'<span class="bs-place">{escape(pages(source))}</span>'
         f'<span class="bs-chapter">{escape(title)}</span></summary>'
         f'<div class="bs-text">{text}</div></details>'

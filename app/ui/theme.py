@@ -69,13 +69,9 @@ CSS = """
 .bs-bar { display: block; height: 6px; border-radius: 3px; overflow: hidden;
   background: var(--border-color-primary); margin: 6px 0; }
 .bs-bar > * { display: block; height: 100%; background: var(--primary-600); }
-.bs-short { display: inline-block; width: 76px; margin: 0 10px; vertical-align: middle;
-  flex: none; }
 .bs-confidence { margin: 2px 0 10px; }
 .bs-source { border-top: 1px solid var(--border-color-primary); padding: 8px 0; }
 .bs-source summary { cursor: pointer; display: flex; align-items: center; flex-wrap: wrap; }
-.bs-weight { width: 3em; text-align: right; font-variant-numeric: tabular-nums;
-  font-weight: 600; }
 .bs-place { margin-right: 12px; white-space: nowrap; }
 .bs-chapter { color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
 #talk blockquote { margin: 8px 0 0; padding-left: 10px; line-height: 1.5;

@@ -57,7 +57,7 @@ class ChatTab:
                 self._said = gr.HTML()
             with gr.Column(scale=2, min_width=320):
                 self._build_chats()
-                with gr.Accordion("Where the memory looked", visible=False) as self._looked:
+                with gr.Accordion("Where the answer comes from", visible=False) as self._looked:
                     self._evidence = gr.HTML()
         self._view = [
             self.chat,

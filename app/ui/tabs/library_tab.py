@@ -11,6 +11,7 @@ import gradio as gr
 
 from app.engine import MEMORY_NOTES
 from app.errors import REFUSALS
+from app.intake.demo import DEMO_FILE, DEMO_QUESTIONS, demo_book
 from app.position import Position, position_of
 from app.storage.reader.removed import UNDO_SECONDS
 from app.storage.store import Document, Job, Reading
@@ -75,7 +76,9 @@ class LibraryTab:
         self._search = gr.Textbox(
             placeholder="Search titles, authors, file names", show_label=False, container=False
         )
-        self._empty = gr.HTML(f'<div class="bs-empty">{NO_DOCUMENTS}</div>', visible=False)
+        with gr.Column(visible=False, elem_id="empty") as self._empty:
+            gr.HTML(f'<div class="bs-empty">{NO_DOCUMENTS}</div>')
+            self._demo = gr.Button("Try it with a short story", size="sm", elem_id="demo")
         self._table = gr.Dataframe(
             headers=HEADERS,
             datatype="str",
@@ -139,6 +142,9 @@ class LibraryTab:
             [self._file, self._title, self._password, self.picker, self._said],
             **private(show_progress="minimal"),
         ).then(self.view, looking, self._view, **private())
+        self._demo.click(self.add_demo, None, [self.picker, self._said], **private()).then(
+            self.view, looking, self._view, **private()
+        )
         for button, act in ((self._read_on, self.read_on), (self._cancel, self.cancel)):
             button.click(act, self.picker, None, **private()).then(
                 self.view, looking, self._view, **private()
@@ -316,13 +322,23 @@ class LibraryTab:
             path.read_bytes(), path.name, title=title, memory=memory, password=password or None
         )
         path.unlink(missing_ok=True)
+        return document, self._begun(document, known)
+
+    def _begun(self, document: Document, known: bool) -> str:
         if known and document.ready:
-            return document, f"{document.title} has already been read; it is open now."
+            return f"{document.title} has already been read; it is open now."
         self._session.enqueue(document.reading.id)
-        return (
-            document,
-            f"{document.title} is being read. You can close this page; reading continues.",
-        )
+        return f"{document.title} is being read. You can close this page; reading continues."
+
+    def add_demo(self) -> list[Any]:
+        """Add the story that comes with the program, and open it."""
+        try:
+            document, known = self._session.library.register(demo_book(), DEMO_FILE)
+        except REFUSALS as error:
+            return [gr.skip(), note(str(error), "warning")]
+        choice = gr.update(choices=[(document.title, document.id)], value=document.id)
+        ask = "Ask in Chat, for example: " + " ".join(DEMO_QUESTIONS)
+        return [choice, note(self._begun(document, known), "good") + note(ask)]
 
     def read_on(self, selected: str | None) -> None:
         """Continue an interrupted reading."""
