@@ -18,8 +18,8 @@ from ingest.book import Chapter
 
 SENTENCE = "Read a book once, keep its memory state, ask for ever."
 EXPLANATION = (
-    "A document is streamed once through a language model; what stays is a memory state, and "
-    "answers and summaries come from that state alone."
+    "Each book is read once and remembered, on this computer; answers and summaries come from that "
+    "memory, with the sentences that they rest on."
 )
 WORDS = {"sure": "sure", "likely": "likely", "guess": "a guess"}
 PASSAGES = "These passages come closest:"

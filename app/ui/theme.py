@@ -19,10 +19,16 @@ def theme() -> Base:
         font_mono=(LocalFont("IBM Plex Mono", weights=(400, 600)), Font("monospace")),
     ).set(
         body_background_fill="*neutral_50",
+        body_text_color_subdued="*neutral_600",  # enough contrast for small text
+        body_text_color_subdued_dark="*neutral_300",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
         block_shadow="none",
         block_label_text_color="*neutral_600",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
         button_primary_text_color="white",
         button_cancel_background_fill="#b91c1c",
         button_cancel_background_fill_hover="#991b1b",
