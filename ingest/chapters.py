@@ -202,7 +202,7 @@ class _Between:
 
 
 def _letters(text: str) -> int:
-    return sum(character.isalnum() for character in text)
+    return sum(map(str.isalnum, text))
 
 
 def _joined(outer: str, inner: str) -> str:

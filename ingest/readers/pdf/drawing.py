@@ -32,6 +32,8 @@ def is_broken(page: PageObject) -> bool:
     if not data or len(data) > _MOST or b"ID" in data:  # the bytes of a picture may be anything
         return False
     for _ in range(_DEEPEST):
+        if b"(" not in data:
+            break
         data = _STRING.sub(b" ", data)
     inside = False
     for match in _TOKEN.finditer(_QUIET.sub(b" ", data)):

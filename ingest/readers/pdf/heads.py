@@ -118,14 +118,32 @@ def heads_of(sheets: Sequence[Sheet]) -> list[set[int]]:
             seen.sized[row.top, round(size)].add(row.off, row.page)
     first: set[str] = set()
     headed: set[str] = set()
-    found = []
+    found: list[set[int]] = []
+    emptied: list[bool] = []
     for page in rows:
         dropped: set[int] = set()
         for top in (True, False):
             taken = list(_outermost(seen, [row for row in page if row.top is top], headed))
             dropped |= {at for row in taken for at in row.lines}
         found.append(_without_titles(sheets, page[0].page if page else 0, dropped, first))
+        emptied.append(bool(dropped) and not found[-1])
+    if 2 * sum(emptied) < len(sheets):  # else the same on all pages is all there is
+        for page in (page for page, bare in zip(rows, emptied, strict=True) if bare):
+            found[page[0].page] = set(_of_all(seen, page))
     return found
+
+
+def _of_all(seen: _Seen, rows: Sequence[_Row]) -> Iterator[int]:
+    """The lines of a page without other text, such as one with a picture, that are heads for sure:
+    the document's own, and the page's number.
+    """
+    for row in rows:
+        for at in row.lines:
+            text = seen.sheets[row.page].lines[at].text.strip()
+            folio = _BARE.match(text) is not None and _is_folio(seen, row, text)
+            count = seen.keys[row.top, key_of(text)].count(row.off) if _LETTER.search(text) else 0
+            if folio or (count >= _FEWEST and count > _OFTEN * len(seen.sheets)):
+                yield at
 
 
 def usual_size(sheets: Sequence[Sheet]) -> float:
@@ -230,7 +248,7 @@ def _outermost(seen: _Seen, rows: Sequence[_Row], first: set[str]) -> Iterator[_
     """
     taken: list[_Row] = []
     for row in rows:
-        if not _is_head(seen, row):
+        if not _is_head(seen, row, outermost=not taken):
             break
         taken.append(row)
     while len(taken) > 1 and not _has_gap(seen, taken[-1]) and not _is_usual(seen, taken[-1]):
@@ -247,7 +265,7 @@ def _outermost(seen: _Seen, rows: Sequence[_Row], first: set[str]) -> Iterator[_
     yield from taken
 
 
-def _is_head(seen: _Seen, row: _Row) -> bool:
+def _is_head(seen: _Seen, row: _Row, *, outermost: bool) -> bool:
     lines = [seen.sheets[row.page].lines[at] for at in row.lines]
     texts = [line.text.strip() for line in lines]
     size = max(line.size for line in lines)
@@ -267,7 +285,7 @@ def _is_head(seen: _Seen, row: _Row) -> bool:
     # A head that this page alone has, where other pages have theirs, beside its number or alone.
     usual = max(_FEWEST, pages // 3)
     return seen.sized[row.top, round(size)].count(row.off) >= usual and (
-        folio or row.gap > _GAP * seen.step
+        folio or (outermost and row.gap > _GAP * seen.step)
     )
 
 

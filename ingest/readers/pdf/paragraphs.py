@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 
@@ -159,7 +160,7 @@ def _gap(last: _Set, line: _Set, width: float) -> str:
     """A paragraph break, a line break or a space: what separates two lines."""
     text, following = last.text.strip(), line.text.strip()
     ended = bool(_TERMINAL.search(text))
-    if _is_heading(text) or _is_heading(following) or line.above:
+    if line.above or _is_heading(text) or _is_heading(following):
         return "\n\n"
     # One speaker's words end and another's begin.
     if ended and text[-1] in _CLOSING and following[0] in _OPENING:
@@ -179,6 +180,7 @@ def _gap(last: _Set, line: _Set, width: float) -> str:
     return "" if _NO_SPACES.match(text[-1]) and _NO_SPACES.match(following[0]) else " "
 
 
+@lru_cache(maxsize=64)  # each line is asked about as the upper and as the lower one
 def _is_heading(line: str) -> bool:
     """Whether a line is a heading; in a PDF, "#" or a number in digits does not make one."""
     found = heading_at(line, 0, len(line))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _TOKEN = re.compile(r"\S+")
 _EDGE = "\"'.,;:!?()[]{}<>«»“”‘’„…*•·–—-/\\|+=%&$€£#©®™°§†‡"
@@ -53,6 +54,7 @@ def names_glyphs(text: str) -> bool:
     return 2 * named > sum(not letter.isspace() for letter in text) > 0
 
 
+@lru_cache(maxsize=1 << 14)  # a book repeats its words
 def _worth(token: str) -> float:
     """How much a token looks like a word, 0 to 1."""
     if not token:

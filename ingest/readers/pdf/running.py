@@ -12,6 +12,7 @@ from functools import cache
 from ingest.headings import heading_at
 from ingest.readers.pdf.heads import heads_of
 from ingest.readers.pdf.lines import Sheet
+from ingest.readers.pdf.margins import margins_of
 
 _EDGE_LINES = 2  # lines at the top and bottom of a page that may be running heads or feet
 _NEARBY_PAGES = 6
@@ -33,14 +34,25 @@ def without_running_lines(sheets: Sequence[Sheet]) -> list[Sheet]:
     """
     plain = [Sheet(() if _is_placed(sheet) else sheet.lines) for sheet in sheets]
     placed = [sheet if _is_placed(sheet) else replace(sheet, lines=()) for sheet in sheets]
+    margins = margins_of(placed)
+    beside = [_without(sheet, marked) for sheet, marked in zip(placed, margins, strict=True)]
     by_words = _kept([[line.text for line in sheet.lines] for sheet in plain])
-    by_place = heads_of(placed)
+    by_place = heads_of(beside)
     kept = []
-    for sheet, words, dropped in zip(sheets, by_words, by_place, strict=True):
-        places = range(len(sheet.lines)) if _is_placed(sheet) else words
-        rest = tuple(sheet.lines[at] for at in places if at not in dropped)
-        kept.append(replace(sheet, lines=rest))
+    for sheet, text, words, dropped in zip(sheets, beside, by_words, by_place, strict=True):
+        if _is_placed(sheet):
+            kept.append(_without(text, dropped))
+        else:
+            kept.append(replace(sheet, lines=tuple(sheet.lines[at] for at in words)))
     return kept
+
+
+def _without(sheet: Sheet, dropped: set[int]) -> Sheet:
+    """A page without some of its lines, which are named by their index."""
+    if not dropped:
+        return sheet
+    lines = tuple(line for at, line in enumerate(sheet.lines) if at not in dropped)
+    return replace(sheet, lines=lines)
 
 
 def _is_placed(sheet: Sheet) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -21,13 +22,15 @@ _TEENS = (
 )
 _COUNTS = re.compile(rf"\d+|\b(?:[ivxlcdm]+|{'|'.join(_TEENS.split())})\b")
 _PARTS = re.compile(r"#(?:[\W_]*#)+")
-_NUMBER = re.compile(r"\W{0,4}(\d{1,4})\W{0,4}")
+_NUMBER = re.compile(r"\W{0,4}(\d{1,5})\W{0,4}")
 _LETTER = re.compile(r"[^\W\d_]")
 _AROUND = " #|/.-–—"
 _NEARBY = 8  # pages around one
 _OFTEN = 0.3  # the share of pages from which a head is the whole document's
 _LARGE = 1.5  # of the usual height: titles of slides
 _GAP = 0.7  # of a line's height: what separates a head from the text
+_FAR = 1.5  # lines' heights between a head and the text
+_ACCENTS = re.compile("[\u0300-\u036f\\s\u00a8\u00b4\u02c6\u02dc\u02c7\u02da\u02d8\u00b8`]+")
 _OVER = 40  # words of the pages before and after one that may belong to it
 _DEEPEST = 4  # lines of the body at an edge of a page that are looked at
 
@@ -123,6 +126,9 @@ def judge(
     """What a reader did with heads and bodies; ``read``: the text of each page by its number."""
     left: dict[str, list[str]] = defaultdict(list)
     gone: list[str] = []
+    strips = _strips(bodies)
+    texts = Counter(text for body in bodies for text in {line.text for line in body})
+    most = max(_FEWEST, _OFTEN * len(bodies))  # what so many pages say, such as a mark, is no text
     for number, (head, body) in enumerate(zip(heads, bodies, strict=True), 1):
         words = words_of(read.get(number, ""))
         own = words_of("\n".join(line.text for line in body))
@@ -132,8 +138,9 @@ def judge(
                 break
         # A paragraph may run on from the page before or into the next one.
         before, after = (words_of(read.get(n, "")) for n in (number - 1, number + 1))
-        near = [*before[-_OVER:], *words, *after[:_OVER]]
-        gone += [f"{number}: {line}" for line in _gone(body, set(near), "".join(near))]
+        near = _plain([*before[-_OVER:], *words, *after[:_OVER]])
+        lines = [line for line in body if _strip(line) not in strips and texts[line.text] < most]
+        gone += [f"{number}: {line}" for line in _gone(lines, set(near), "".join(near))]
     # A head that stays once may be a chapter's own title.
     kept = [line for lines in left.values() for line in lines[1:]]
     return Judged(sum(map(bool, heads)), tuple(kept), tuple(gone))
@@ -162,14 +169,54 @@ def _gone(body: Sequence[Line], around: set[str], letters: str) -> list[str]:
     found = []
     for way in (ordered, ordered[::-1]):
         for line, inner in islice(pairwise(way), _DEEPEST):
-            words = [word for word in words_of(line.text) if len(word) > 2 and word.isalpha()]
+            own = _plain(words_of(line.text))
+            words = [word for word in own if len(word) > 2 and word.isalpha()]
             if len(words) < 2 or _share(words, around) > 0.5:
                 continue
-            if "".join(words_of(line.text)) in letters:
+            if "".join(own) in letters:
                 continue
-            if _share(words_of(inner.text), around) >= 0.8:
+            if _share(_plain(words_of(inner.text)), around) >= 0.8:
                 found.append(line.text)
     return list(dict.fromkeys(found))
+
+
+def _plain(words: Sequence[str]) -> list[str]:
+    """Words without accents, which TeX draws as letters of their own."""
+    return [_ACCENTS.sub("", unicodedata.normalize("NFKD", word)) for word in words]
+
+
+def _strip(line: Line) -> tuple[bool | None, int]:
+    return _edge(line), round(line.top / _SAME)
+
+
+def _strips(bodies: Sequence[list[Line]]) -> set[tuple[bool | None, int]]:
+    """Places at the edges where half of the pages have their outermost line, far from the text.
+
+    These are heads, though each may be on two pages only.
+    """
+    seen: Counter[tuple[bool | None, int]] = Counter()
+    heights = [line.bottom - line.top for body in bodies for line in body]
+    most = _LARGE * median(heights) if heights else 0.0
+    for body in bodies:
+        for way in (1, -1):
+            ordered = sorted(body, key=lambda line: way * line.top)
+            outer = [line for line in ordered if abs(line.top - ordered[0].top) < _SAME]
+            inner = ordered[len(outer)] if len(ordered) > len(outer) else None
+            if inner is None:
+                continue
+            gap = max(inner.top - outer[0].bottom, outer[0].top - inner.bottom)
+            small = outer[0].bottom - outer[0].top <= most
+            if (
+                small
+                and _edge(outer[0]) is not None
+                and gap > _FAR * (outer[0].bottom - outer[0].top)
+            ):
+                seen.update({_strip(line) for line in outer})
+    near: set[tuple[bool | None, int]] = set()
+    for edge, at in list(seen):
+        if 2 * sum(seen[edge, at + step] for step in (-1, 0, 1)) >= len(bodies):
+            near |= {(edge, at - 1), (edge, at), (edge, at + 1)}
+    return near
 
 
 def _share(words: Sequence[str], around: set[str]) -> float:
