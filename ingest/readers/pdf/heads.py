@@ -125,8 +125,9 @@ def heads_of(sheets: Sequence[Sheet]) -> list[set[int]]:
         for top in (True, False):
             taken = list(_outermost(seen, [row for row in page if row.top is top], headed))
             dropped |= {at for row in taken for at in row.lines}
-        found.append(_without_titles(sheets, page[0].page if page else 0, dropped, first))
-        emptied.append(bool(dropped) and not found[-1])
+        rest = _without_titles(sheets, page[0].page if page else 0, dropped, first)
+        emptied.append(rest is None)
+        found.append(rest or set())
     if 2 * sum(emptied) < len(sheets):  # else the same on all pages is all there is
         for page in (page for page, bare in zip(rows, emptied, strict=True) if bare):
             found[page[0].page] = set(_of_all(seen, page))
@@ -308,10 +309,10 @@ def _has_gap(seen: _Seen, row: _Row) -> bool:
 
 def _without_titles(
     sheets: Sequence[Sheet], page: int, dropped: set[int], first: set[str]
-) -> set[int]:
+) -> set[int] | None:
     """The lines to drop without those that are a chapter's own title, where it stands first.
 
-    No page loses all of its lines.
+    None if the page would lose all of its lines.
     """
     if not dropped:
         return dropped
@@ -325,7 +326,7 @@ def _without_titles(
         if not any(text.casefold() in line.text.casefold() for line in _others(lines, dropped)):
             kept.add(at)
     rest = [at for at, line in enumerate(lines) if at not in dropped and line.text.strip()]
-    return dropped - kept if rest or kept else set()
+    return dropped - kept if rest or kept else None
 
 
 def _others(lines: Sequence[Line], dropped: set[int]) -> list[Line]:
