@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from ingest.book import UnreadableDocument
 from ingest.readers import read_book
+from ingest.readers.pdf.edges.running import without_running_lines
 from ingest.readers.pdf.lines import Sheet, plain_line
 from ingest.readers.pdf.paragraphs import join_pages
-from ingest.readers.pdf.running import without_running_lines
 
 FULL = "The road ran along the river for many miles and nobody met them"
 

@@ -11,9 +11,9 @@ import pytest
 from ingest.isolation.parent import read_apart
 from ingest.readers.pdf.drawn.fast import BOX, address, loose_box, object_of
 from ingest.readers.pdf.drawn.pdfium import Pdfium
+from ingest.readers.pdf.edges.margins import margins_of
+from ingest.readers.pdf.edges.running import without_running_lines
 from ingest.readers.pdf.lines import Line, Sheet
-from ingest.readers.pdf.margins import margins_of
-from ingest.readers.pdf.running import without_running_lines
 
 WORDS = (
     "The keeper lit the lamp before the fog came in from the west",

@@ -9,8 +9,8 @@ import pytest
 from clock import within
 
 from ingest.readers import read_book
+from ingest.readers.pdf.edges.heads import heads_of, key_of
 from ingest.readers.pdf.headlines import headlines_of
-from ingest.readers.pdf.heads import heads_of, key_of
 from ingest.readers.pdf.lines import Line, Sheet
 from ingest.readers.pdf.paragraphs import join_pages
 from ingest.readers.pdf.sections import sections_of

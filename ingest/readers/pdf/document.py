@@ -10,12 +10,12 @@ from pypdf import PdfReader
 from ingest.book import Book, DamagedDocument, NoTextLayer
 from ingest.readers.compose import Draft, PageStart, compose, title_from
 from ingest.readers.pdf.attached import attached_warning
+from ingest.readers.pdf.edges.running import without_running_lines
 from ingest.readers.pdf.lines import Sheet, plain_line
 from ingest.readers.pdf.opening import FAILURES, attempt, check_tree, damaged, open_pdf
 from ingest.readers.pdf.outline import outline_marks
 from ingest.readers.pdf.pages import can_open, page_warnings, read_pages
 from ingest.readers.pdf.paragraphs import join_pages
-from ingest.readers.pdf.running import without_running_lines
 from ingest.readers.pdf.sections import sections_of
 
 _FEWEST_LETTERS = 5  # per page; a PDF with fewer is probably scanned

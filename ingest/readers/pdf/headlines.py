@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ingest.headings import heading_at, is_capitals, number_of
-from ingest.readers.pdf.heads import usual_size, usual_step
+from ingest.readers.pdf.edges.heads import usual_size, usual_step
 from ingest.readers.pdf.lines import Line, Sheet
 
 _LONGEST_KEYED = 60  # of one such as "Chapter 4" without a gap below it

@@ -15,8 +15,8 @@ from itertools import pairwise
 from statistics import median
 
 from ingest.chapters import Mark
+from ingest.readers.pdf.edges.heads import usual_size
 from ingest.readers.pdf.headlines import Headline, Style, headlines_of, spread
-from ingest.readers.pdf.heads import usual_size
 from ingest.readers.pdf.lines import Sheet
 
 _FEWEST = 3  # chapters, where nothing but their numbers or their type shows them

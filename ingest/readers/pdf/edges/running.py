@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import cache
 
 from ingest.headings import heading_at
-from ingest.readers.pdf.heads import heads_of
+from ingest.readers.pdf.edges.heads import heads_of
+from ingest.readers.pdf.edges.margins import margins_of
 from ingest.readers.pdf.lines import Sheet
-from ingest.readers.pdf.margins import margins_of
 
 _EDGE_LINES = 2  # lines at the top and bottom of a page that may be running heads or feet
 _NEARBY_PAGES = 6

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from ingest.readers.pdf.heads import key_of
+from ingest.readers.pdf.edges.heads import key_of
 from ingest.readers.pdf.lines import Line, Sheet
 
 _SAME = 4.0  # points: how far the places of one head may be apart
