@@ -5,10 +5,11 @@ from __future__ import annotations
 from html import escape
 from xml.etree.ElementTree import Element
 
-from ingest.book import Book
+from ingest.book import Book, DamagedDocument
 from ingest.matter import Part
 from ingest.readers.archive import local
 from ingest.readers.compose import Draft, compose, title_from
+from ingest.readers.ebooks.forgiving import forgiving_tree
 from ingest.readers.markup import MarkupText
 from ingest.readers.markup_tree import parse
 from ingest.readers.office.xml_tree import parse_xml
@@ -23,7 +24,7 @@ _DROPPED = frozenset({"binary", "image", "description", "stylesheet"})
 
 def read_fb2(data: bytes, name: str) -> Book:
     """A FictionBook file as a Book. Raises DamagedDocument, TooLarge or EmptyDocument."""
-    root = parse_xml(data, "FB2")
+    root, warnings = _tree(data)
     flow = MarkupText()
     parts: list[Part] = []
     info = _first(root, "title-info")
@@ -43,9 +44,21 @@ def read_fb2(data: bytes, name: str) -> Book:
             title_from(name, title),
             ", ".join(filter(None, authors)),
             marks=flow.headings,
+            warnings=warnings,
             parts=parts,
         )
     )
+
+
+def _tree(data: bytes) -> tuple[Element, list[str]]:
+    """The file as a tree, and a warning if its marks have errors. Raises DamagedDocument."""
+    try:
+        return parse_xml(data, "FB2"), []
+    except DamagedDocument:
+        root = forgiving_tree(data, "FictionBook")
+        if root is None or _first(root, "body") is None:
+            raise
+        return root, ["The FB2 file has errors in its marks; some of its text may be missing."]
 
 
 def _add(flow: MarkupText, markup: str, parts: list[Part], part: Part | None) -> None:
