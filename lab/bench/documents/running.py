@@ -126,7 +126,7 @@ def judge(
     """What a reader did with heads and bodies; ``read``: the text of each page by its number."""
     left: dict[str, list[str]] = defaultdict(list)
     gone: list[str] = []
-    strips = _strips(bodies)
+    strips = _strips([[*head, *body] for head, body in zip(heads, bodies, strict=True)])
     texts = Counter(text for body in bodies for text in {line.text for line in body})
     most = max(_FEWEST, _OFTEN * len(bodies))  # what so many pages say, such as a mark, is no text
     for number, (head, body) in enumerate(zip(heads, bodies, strict=True), 1):
@@ -189,17 +189,17 @@ def _strip(line: Line) -> tuple[bool | None, int]:
     return _edge(line), round(line.top / _SAME)
 
 
-def _strips(bodies: Sequence[list[Line]]) -> set[tuple[bool | None, int]]:
+def _strips(pages: Sequence[list[Line]]) -> set[tuple[bool | None, int]]:
     """Places at the edges where half of the pages have their outermost line, far from the text.
 
     These are heads, though each may be on two pages only.
     """
     seen: Counter[tuple[bool | None, int]] = Counter()
-    heights = [line.bottom - line.top for body in bodies for line in body]
+    heights = [line.bottom - line.top for page in pages for line in page]
     most = _LARGE * median(heights) if heights else 0.0
-    for body in bodies:
+    for page in pages:
         for way in (1, -1):
-            ordered = sorted(body, key=lambda line: way * line.top)
+            ordered = sorted(page, key=lambda line: way * line.top)
             outer = [line for line in ordered if abs(line.top - ordered[0].top) < _SAME]
             inner = ordered[len(outer)] if len(ordered) > len(outer) else None
             if inner is None:
@@ -214,7 +214,7 @@ def _strips(bodies: Sequence[list[Line]]) -> set[tuple[bool | None, int]]:
                 seen.update({_strip(line) for line in outer})
     near: set[tuple[bool | None, int]] = set()
     for edge, at in list(seen):
-        if 2 * sum(seen[edge, at + step] for step in (-1, 0, 1)) >= len(bodies):
+        if 2 * sum(seen[edge, at + step] for step in (-1, 0, 1)) >= len(pages):
             near |= {(edge, at - 1), (edge, at), (edge, at + 1)}
     return near
 

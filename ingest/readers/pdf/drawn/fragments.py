@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from ingest.readers.pdf.drawn.runs import Face, Run, is_rtl
+from ingest.readers.pdf.drawn.runs import Run, is_rtl
+from ingest.readers.pdf.drawn.styles import Face
 
 _SAME_LINE = 0.15  # of the font size: baselines that differ by less are one
 _GAP = 0.95  # of the font size: a wider space may lie between two columns

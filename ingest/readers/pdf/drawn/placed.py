@@ -6,7 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from ingest.readers.pdf.added import Added
-from ingest.readers.pdf.drawn.runs import Face, Run
+from ingest.readers.pdf.drawn.runs import Run
+from ingest.readers.pdf.drawn.styles import Face
 
 _FACE = Face("", False, False)
 _USUAL_SIZE = 10.0
