@@ -17,6 +17,7 @@ from app.storage.store import Job
 
 log = logging.getLogger(__name__)
 
+READING = ("reading", "Read it again: reading continues where it stopped")
 BUSY_SECONDS = 5.0  # until a document that another process is reading is tried again
 
 
@@ -100,24 +101,26 @@ class Worker:
             store.set_job(job.id, status="failed", error=str(error))
         except Exception as error:  # concerns only this document: the next ones can still be read
             log.exception("Reading %s failed", job.document_id)
-            store.set_job(job.id, status="failed", error=_explained(error))
+            store.set_job(job.id, status="failed", error=explained(error, *READING))
         else:
             store.set_job(job.id, status="done", error="")
         finally:
             self.progress.pop(job.reading_id, None)
 
 
-def _explained(error: Exception) -> str:
-    """What a user can do about an unexpected error."""
-    what = str(error).strip().partition("\n")[0]
+def explained(error: Exception, what: str, again: str) -> str:
+    """What a user can do about an unexpected error.
+
+    what: the work that it stopped. again: how to start that once more, and what is kept.
+    """
+    said = str(error).strip().partition("\n")[0]
     memory = ("out of memory", "can't allocate memory", "not enough memory")  # torch's words
-    if isinstance(error, MemoryError) or any(words in what for words in memory):
+    if isinstance(error, MemoryError) or any(words in said for words in memory):
         return (
             "This computer ran out of memory. Close other programs or choose a smaller backbone, "
-            "then read the document again: reading continues where it stopped."
+            f"then {again[0].lower()}{again[1:]}."
         )
     return (
-        f"An internal error stopped the reading ({type(error).__name__}: {what[:200]}). Read it "
-        "again: reading continues where it stopped. If that fails too, report this error with the "
-        "server's log."
+        f"An internal error stopped the {what} ({type(error).__name__}: {said[:200]}). {again}. "
+        "If that fails too, report this error with the server's log."
     )

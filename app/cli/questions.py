@@ -16,6 +16,7 @@ from app.cli.thorough import print_thorough
 from app.position import scope_for
 from app.state_reader import Scope
 from app.storage.store import BOOK
+from app.summaries.condensed import how_made
 from app.summaries.key_passages import LENGTHS
 from app.summaries.shown import Showing, Shown
 
@@ -111,6 +112,10 @@ def summarize(
     so_far: Annotated[
         bool, typer.Option("--so-far", help="The story up to where you are (see `position`).")
     ] = False,
+    since: Annotated[
+        int | None,
+        typer.Option(help="The chapters after this one, up to where you are (see `position`)."),
+    ] = None,
     length: Annotated[str, typer.Option(help=f"{', '.join(LENGTHS)}.")] = "page",
     style: Annotated[str, typer.Option(help="prose or bullets.")] = "prose",
     whole_book: WholeBook = False,
@@ -121,11 +126,12 @@ def summarize(
     as_json: Json = False,
 ) -> None:
     """Summarise a document; a summary that is stored is not made again without --again."""
-    if (chapter is not None) + chapters + book + so_far > 1:
-        raise typer.BadParameter("give one of --chapter N, --chapters, --book, --so-far")
+    if (chapter is not None) + (since is not None) + chapters + book + so_far > 1:
+        raise typer.BadParameter("give one of --chapter N, --chapters, --book, --so-far, --since N")
     if so_far and whole_book:
         raise typer.BadParameter("--so-far and --whole-book contradict each other")
     from app.summaries.summarizer import Summarizer  # its splitter takes a second to import
+    from app.summaries.wanted import chapters_since
 
     with opened(backbone) as library, reading_bar(err, "Summarising") as on_progress:
         summarizer = Summarizer(library, again=again, whole_book=whole_book)
@@ -134,11 +140,15 @@ def summarize(
         whole = None
         if chapter is not None:
             made = [summarizer.chapter(document, chapter)]
+        elif since is not None:
+            numbers = chapters_since(library, document, since, whole_book=whole_book)
+            made = list(summarizer.each(document, numbers, on_progress))
         else:
             made = list(summarizer.chapters(document, on_progress))
             whole = None if chapters else summarizer.book(document)
         asked = scope_for(library, document, Scope(chapter=chapter), whole_book=whole_book)
         _warn(library.scope_note(document, asked))
+        _warn(how_made(whole, made) if whole else "")
         shown = [showing.show(summary) for summary in made]
         book_shown = showing.show(whole, [s.chapter for s in made]) if whole else None
         if as_json:

@@ -1,7 +1,8 @@
 """The line in front of the model: one thread does the work of all visitors, one piece at a time.
 
 It is fair (`turns.py`), of limited length, and keeps nothing that nobody waits for: work whose
-client has gone is dropped, and what is being made for it ends at the next token.
+client has gone is dropped, and what is being made for it ends at the next token. Work in the
+background, such as the summaries of a book, gives way to all other between two tokens.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Line:
     def __init__(self, limits: Limits = Limits()) -> None:
         self._limits = limits
         self._turns = Turns()
-        self._making: Work | None = None
+        self._making: list[Work] = []  # work in the background, then what it gave way to
         self._moved = Condition()
         self._has_thread = False
 
@@ -45,7 +46,7 @@ class Line:
         """Put work in line. Raises Busy where too much waits already."""
         self.sweep()
         with self._moved:
-            if why := self._why_refused(work):
+            if not work.background and (why := self._why_refused(work)):
                 raise Busy(why)
             self._turns.add(work)
             self._moved.notify_all()
@@ -78,8 +79,7 @@ class Line:
     def works(self) -> list[Work]:
         """What is being made, then what waits, in the order of arrival."""
         with self._moved:
-            making = [self._making] if self._making else []
-            return [*making, *sorted(self._turns, key=lambda work: work.number)]
+            return [*self._making, *sorted(self._turns, key=lambda work: work.number)]
 
     def sweep(self) -> None:
         """Drop what was stopped before its turn, and what nobody waits for."""
@@ -98,26 +98,40 @@ class Line:
         for work in works:
             work.wait()
 
+    def give_way(self) -> None:
+        """Do first what somebody waits for. Work in the background calls this while it is made."""
+        while (work := self._take(lambda work: work.heard and not work.background)) is not None:
+            self._do(work)
+
     def _run(self) -> None:
         while (work := self._next()) is not None:
-            try:
-                work.make()
-            except Exception:  # concerns only this work: the next can still be done
-                log.exception("What the model was asked about %s failed", work.document_id)
-            finally:
-                with self._moved:
-                    self._making = None
-                work.finish()
+            self._do(work)
+
+    def _do(self, work: Work) -> None:
+        try:
+            work.make()
+        except Exception:  # concerns only this work: the next can still be done
+            log.exception("What the model was asked about %s failed", work.document_id)
+        finally:
+            with self._moved:
+                self._making.remove(work)
+            work.finish()
+
+    def _take(self, ready: Callable[[Work], bool]) -> Work | None:
+        """Work whose turn it is; it counts as being made."""
+        self.sweep()
+        with self._moved:
+            if (work := self._turns.take(ready)) is not None:
+                self._making.append(work)
+            return work
 
     def _next(self) -> Work | None:
         """The work whose turn it is, once there is one; None after a long time without any."""
         until = monotonic() + IDLE_SECONDS
         while True:
-            self.sweep()
-            with self._moved:
-                self._making = self._turns.take(lambda work: work.heard)
-                if self._making is not None:
-                    return self._making
+            with self._moved:  # no work joins between the look and the wait
+                if (work := self._take(lambda work: work.heard)) is not None:
+                    return work
                 waits = len(self._turns) > 0
                 if not waits and monotonic() >= until:
                     self._has_thread = False

@@ -14,7 +14,8 @@ from app.library import Library, Stopped
 from app.line.line import Line
 from app.line.work import HERE, Away, Visitor, Work, always_here
 from app.storage.store import BOOK, Document, Summary
-from app.summaries.summarizer import Summarizer, told_chapters
+from app.summaries.summarizer import Summarizer
+from app.summaries.wanted import every_summary
 
 
 class _Summary(Work):
@@ -107,8 +108,3 @@ class Summing:
         if number == BOOK:
             return self._summarizer.book(self._document)
         return self._summarizer.chapter(self._document, number)
-
-
-def every_summary(library: Library, document: Document, *, whole_book: bool = False) -> list[int]:
-    """The numbers of a document's summaries, in the order in which they are made."""
-    return [*told_chapters(library, document, whole_book=whole_book), BOOK]

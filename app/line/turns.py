@@ -40,8 +40,12 @@ class Turns:
             del self._ring[account]
 
     def take(self, ready: Callable[[Work], bool]) -> Work | None:
-        """The next that is ready, taken out; its session and its account go to the end."""
-        work = next((work for work in self if ready(work)), None)
+        """The next that is ready, taken out; its session and its account go to the end.
+
+        Work in the background comes after all other.
+        """
+        found = [work for work in self if ready(work)]
+        work = min(found, key=lambda work: work.background, default=None)
         if work is None:
             return None
         self.remove(work)

@@ -60,8 +60,10 @@ class Work:
     """Something that the model is to do. It waits in line, then is made or dropped.
 
     away: of the client that asked. patience: seconds for which work is kept although no client of
-    it is connected.
+    it is connected. Work in the background is done while nobody waits for anything else.
     """
+
+    background = False
 
     def __init__(
         self,

@@ -2,7 +2,8 @@
 
 Each segment of a chapter is opened from its own slots and summarised in one sentence; together
 these sentences are the chapter's summary. For the book, the chapters' summaries are read through
-the same memory as if they were a text, and summarised again until the result is short enough. A
+the same memory as if they were a text, and summarised again until the result is short enough; where
+the model makes them no shorter, sentences are chosen from them (`condensed.py`). A
 recurrent memory (Infini, MELODI) has no segments to open, so its state at the end of the chapter is
 asked for a summary.
 """
@@ -10,7 +11,7 @@ asked for a summary.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -22,6 +23,7 @@ from app.errors import InvalidQuestion, NotReady
 from app.library import Library, OnProgress, ReadProgress, quiet
 from app.state_reader import Scope, StateReader
 from app.storage.store import BOOK, Document, Summary
+from app.summaries.condensed import chosen, is_pasted
 from app.summaries.told import END, Told, joined, pages_of, sentences_of, told
 from ingest.book import Chapter
 from ingest.segments import split_text
@@ -39,6 +41,8 @@ LEAD = "In this part, "  # without these words an untrained model writes a revie
 WINDOW_TOKENS = 64
 WHOLE_TOKENS = 160
 BOOK_TOKENS = 1024  # most tokens of a book's summary
+BOOK_SENTENCES = 14  # about as many as its summary should have: a page
+SPAN_TOKENS = 64  # fewest tokens of summaries that become one sentence of the book's
 NO_REPEAT = 6  # tokens in a row that may not occur twice; longer than most names
 NAME = re.compile(r"\b[^\W\d_]{2,}")  # a name if its first letter is a capital
 TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St", "Miss", "Sir", "Lady", "Lord"))
@@ -65,12 +69,27 @@ def told_chapters(library: Library, document: Document, *, whole_book: bool = Fa
     return told
 
 
+def check_chapter(
+    library: Library, document: Document, number: int, *, whole_book: bool = False
+) -> None:
+    """Raise InvalidQuestion for a chapter that is not there, or that is not to be told yet."""
+    chapters = library.store.chapters(document.reading)
+    Scope(chapter=number).check(len(chapters))
+    read_to = None if whole_book else library.store.read_to(document.id)
+    if read_to is not None and chapters[number - 1].end > read_to:
+        raise InvalidQuestion(
+            f"You have not finished chapter {number} yet, so it is not summarised; set the "
+            "place up to which you have read further on, or lift it."
+        )
+
+
 class Summarizer:
     """Makes and stores summaries of the documents of one library.
 
     `watch` is called before every token and every segment; if it raises, the summary stops. With
-    `again`, each summary is made again and replaces the stored one. Nothing behind the place that
-    the document's reader has reached is summarised, unless for the `whole_book`.
+    `again`, each summary is made again and replaces the stored one, but for those of the chapters
+    `made`. Nothing behind the place that the document's reader has reached is summarised, unless
+    for the `whole_book`. `on_told` is called with the number of segments that were summarised.
     """
 
     def __init__(
@@ -80,9 +99,13 @@ class Summarizer:
         *,
         again: bool = False,
         whole_book: bool = False,
+        made: Collection[int] = (),
+        on_told: Callable[[int], None] = quiet,
     ) -> None:
         self._library = library
         self._again = again
+        self._made_before = frozenset(made)
+        self._on_told = on_told
         self._whole_book = whole_book
         self._made: set[tuple[str, int]] = set()
         self._watch = watch
@@ -93,6 +116,12 @@ class Summarizer:
     def chapters(self, document: Document, on_progress: OnProgress = quiet) -> Iterator[Summary]:
         """The summaries of `told_chapters`, in order; missing ones are made."""
         numbers = told_chapters(self._library, document, whole_book=self._whole_book)
+        yield from self.each(document, numbers, on_progress)
+
+    def each(
+        self, document: Document, numbers: Sequence[int], on_progress: OnProgress = quiet
+    ) -> Iterator[Summary]:
+        """The summaries of some chapters, in order; missing ones are made."""
         count = len(numbers)
         started = perf_counter()
         for done, number in enumerate(numbers, start=1):
@@ -103,14 +132,8 @@ class Summarizer:
     def chapter(self, document: Document, number: int) -> Summary:
         """One chapter's summary, from that chapter's part of the state."""
         self._check_ready(document)
+        check_chapter(self._library, document, number, whole_book=self._whole_book)
         chapters = self._library.store.chapters(document.reading)
-        Scope(chapter=number).check(len(chapters))
-        read_to = self._read_to(document)
-        if read_to is not None and chapters[number - 1].end > read_to:
-            raise InvalidQuestion(
-                f"You have not finished chapter {number} yet, so it is not summarised; set the "
-                "place up to which you have read further on, or lift it."
-            )
         if known := self._known(document, number):
             return known
         memory = self._library.memory_of(document)
@@ -128,13 +151,20 @@ class Summarizer:
         if self._read_to(document) is not None:
             last = told_chapters(self._library, document)[-1]
             number, title = -last, f"{document.title}, to the end of chapter {last}"
-        if known := self._known(document, number):
+        known = self._known(document, number)
+        if known and not self._is_pasted(document, known):
             return known
         made = list(self.chapters(document))
         parts = [part for summary in made for part in self._told_again(document, summary)]
-        if len(made) > 1:
+        if len(parts) > 1:
             parts = self._shortened(parts)
         return self._keep(document, _summary(number, title, parts))
+
+    def _is_pasted(self, document: Document, book: Summary) -> bool:
+        """True for what an earlier version made of a short book: its chapters in a row."""
+        stored = self._library.store.summaries(document)
+        told = told_chapters(self._library, document, whole_book=self._whole_book)
+        return is_pasted(book, [stored[number] for number in told if number in stored])
 
     def _told_again(self, document: Document, summary: Summary) -> list[Told]:
         """The sentences of a stored chapter's summary; an older one has the chapter's pages."""
@@ -163,7 +193,8 @@ class Summarizer:
             raise NotReady(f"{document.how_far}; finish reading it, then summarise it.")
 
     def _known(self, document: Document, number: int) -> Summary | None:
-        if self._again and (document.id, number) not in self._made:
+        made = number in self._made_before or (document.id, number) in self._made
+        if self._again and not made:
             return None
         return self._library.store.summaries(document).get(number)
 
@@ -214,6 +245,7 @@ class Summarizer:
         for first in range(0, len(segments), ROWS):
             part = list(segments[first : first + ROWS])
             texts += self._each(memory, self._states.slots(document, memory, part))
+            self._on_told(len(part))
         return texts
 
     def _each(self, memory: WindowMemory, slots: Mapping[int, Bundle]) -> list[str]:
@@ -233,22 +265,31 @@ class Summarizer:
         return ["" if REFUSAL in text.lower() else text for text in texts]
 
     def _shortened(self, parts: list[Told]) -> list[Told]:
-        """Summarise a summary until it is short enough or does not get shorter."""
-        while self._tokenizer.count(joined(parts, "\n")) > BOOK_TOKENS:
+        """Summarise a summary until it is short enough; choose from it where that makes it no
+        shorter.
+        """
+        most = min(BOOK_TOKENS, self._tokens(parts) // 2)
+        while len(parts) > 1 and self._tokens(parts) > most:
             shorter = self._summed_up(parts)
-            if len(joined(shorter)) >= len(joined(parts)):
-                break
+            if not shorter or len(joined(shorter)) >= len(joined(parts)):
+                return chosen(parts, most, self._tokenizer.count)
             parts = shorter
         return parts
+
+    def _tokens(self, parts: Sequence[Told]) -> int:
+        return self._tokenizer.count(joined(parts, "\n"))
 
     def _summed_up(self, parts: list[Told]) -> list[Told]:
         """Read a summary through the memory and summarise its segments."""
         memory = self._whole_memory()
         text = joined(parts, "\n")
-        spans = list(split_text(text, self._tokenizer.count, memory.window))
+        size = max(SPAN_TOKENS, self._tokens(parts) // BOOK_SENTENCES)
+        spans = list(split_text(text, self._tokenizer.count, min(size, memory.window)))
         shorter: list[Told] = []
         for first in range(0, len(spans), ROWS):
-            shorter += self._group(memory, text, parts, spans[first : first + ROWS])
+            group = spans[first : first + ROWS]
+            shorter += self._group(memory, text, parts, group)
+            self._on_told(len(group))
         return shorter
 
     def _group(

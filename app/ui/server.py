@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 
 from app.errors import AlreadyServed, InvalidSetting, StoreFailed
 from app.library import Library
+from app.line.summary_worker import SummaryWorker
 from app.programs.served import NameOf, Programs
 from app.ui.api import Api
 from app.ui.arguments import CheckedBlocks, no_such_endpoint, too_many_requests
@@ -304,12 +305,14 @@ def _serve(
     shutil.rmtree(_uploads(library), ignore_errors=True)  # left by an earlier process
     worker = Worker(library)
     session = _session(library, worker)
+    summaries = SummaryWorker(library, session.generations.line)
     blocks = _build(session)
     address = launch_ui(blocks, library, host, port, callers)
     worker.start()
+    summaries.start()
     err.print(
         f"bookstate is running at {address} with the model {name}. Ctrl-C stops it; unfinished "
-        "readings continue at the next start."
+        "readings and summaries continue at the next start."
     )
     if open_browser:
         import webbrowser
@@ -320,6 +323,7 @@ def _serve(
         err.print("Stopping after the part that is being read ...")
     finally:
         session.generations.stop_all()
+        summaries.stop()
         blocks.close(verbose=False)
         worker.stop()
         shutil.rmtree(_uploads(library), ignore_errors=True)

@@ -162,6 +162,7 @@ class Session:
     def remove(self, document_id: str) -> Document:
         """Delete a document once nothing writes to it any more. Raises UnknownDocument."""
         self.library.store.check_there(document_id)
+        self.library.store.cancel_summaries(document_id)
         self.stop_summary(document_id)
         self.generations.stop_document(document_id)
         self.cancel(document_id)

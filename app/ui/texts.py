@@ -12,6 +12,7 @@ from app.answering.confidence import words_of
 from app.cli.progress import pace_text
 from app.library import ReadProgress
 from app.storage.store import BOOK, Document, Job, Message, Reading, Summary
+from app.summaries.condensed import how_made
 from app.summaries.key_passages import Passage
 from app.summaries.shown import Showing, Shown
 from ingest.book import Chapter
@@ -234,21 +235,29 @@ def summaries_html(
     made: Mapping[int, Summary],
     showing: Showing,
     read_to: int | None = None,
+    since: int = 0,
 ) -> str:
     """The book's summary, then every chapter with its summary and its key passages.
 
-    read_to: how far its reader is; the story so far then stands for the book's summary.
+    read_to: how far its reader is; the story so far then stands for the book's summary. since: only
+    the chapters after this one that were read are shown.
     """
     finished = [n for n, c in enumerate(chapters, 1) if read_to is None or c.end <= read_to]
     last = finished[-1] if finished else 0
     whole = made.get(BOOK if read_to is None else -last)
     title = "The book" if read_to is None else f"The story so far, to the end of chapter {last}"
     link = _PageLinks(document.reading.id, showing)
-    blocks = [_summary(title, showing.show(whole, finished) if whole else None, link)]
+    told = [made[n] for n in finished if n in made and chapters[n - 1].matter == "main"]
+    blocks = [
+        _summary(title, showing.show(whole, finished) if whole else None, link)
+        + (note(how_made(whole, told)) if whole else "")
+    ]
     for number, chapter in enumerate(chapters, start=1):
         title = f"{number}. {chapter.title}"
         if chapter.matter != "main":
             continue  # nobody asks for the summary of a licence
+        if since and (number <= since or number not in finished):
+            continue
         if number not in finished:
             blocks.append(_summary(title, None, link, "you have not finished it yet"))
             continue
@@ -257,7 +266,7 @@ def summaries_html(
         quotes = _key_passages(passages, document.reading.id, is_open=found is None)
         blocks.append(_summary(title, showing.show(found) if found else None, link) + quotes)
     heading = f'<div class="bs-title">{escape(document.title)}</div>'
-    return heading + "".join(blocks if finished else blocks[1:])
+    return heading + "".join(blocks if finished and not since else blocks[1:])
 
 
 class _PageLinks:

@@ -10,21 +10,20 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import httpx
 import pytest
 from novels import QUESTION, novel, read_novel
 from played import busy, played
-from torch import Tensor
 
 from app.answering.answers import Answer
 from app.errors import AlreadyServed, InvalidSetting, NotReady
 from app.library import Library
 from app.settings import Settings
 from app.state_reader import Scope
-from app.storage.store import BOOK, Job, Message, Summary, now
+from app.storage.store import BOOK, Job, Message, now
 from app.summaries.shown import Showing
 from app.ui import charts, server
 from app.ui.generations import Generations
@@ -33,7 +32,6 @@ from app.ui.session import Session
 from app.ui.tabs.chat_tab import ONLY, WHOLE, ChatTab
 from app.ui.tabs.library_tab import LibraryTab
 from app.ui.tabs.memory_tab import MemoryTab
-from app.ui.tabs.summaries_tab import WAITS, SummariesTab
 from app.ui.texts import (
     about_html,
     bubble,
@@ -48,7 +46,6 @@ from app.ui.texts import (
 from app.ui.theme import theme
 from app.ui.visitors import Visiting
 from app.worker import Worker
-from memory_models.memories.adaptive import SlotReading
 
 gr = pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")
@@ -230,8 +227,8 @@ class TestPage:
         assert len(served.library.store.messages(chat.id)) == 2
         assert len(self.press(served, "open_chat", id, chat.id)) == 8
         assert "too long" in self.press(served, "check_length", "key " * 600)[0]
-        self.press(served, "summarise_one", id, 1, False)
-        assert len(served.library.store.summaries(served.library.store.document(id))) == 1
+        self.press(served, "start_one", id, False, "page", 0, False, 1)
+        assert [job.chapter for job in served.library.store.summary_jobs_of(id)] == [1]
         assert self.press(served, "ask_delete", id)[0]["visible"]
         assert "deleted" in self.press(served, "delete", id)[5]
 
@@ -597,106 +594,6 @@ class TestLibraryTab:
         assert "No trained adapter" not in tab.describe_memory("adaptive")
 
 
-class TestSummariesTab:
-    def test_all_and_the_book_are_made_once(self, session: Session, picker: Any) -> None:
-        document = read_novel(session.library)
-        tab = SummariesTab(session, picker)
-        *_, last = played(tab.summarise_all(document.id))
-        assert set(session.library.store.summaries(document)) == {BOOK, 1, 2, 3}
-        assert "not summarised" not in last[1]
-        before = session.library.store.summaries(document)
-        list(played(tab.summarise_one(document.id, 2)))
-        assert session.library.store.summaries(document) == before
-
-    def test_a_summary_that_waits_says_so(self, session: Session, picker: Any) -> None:
-        document = read_novel(session.library)
-        with busy(session.generations.line):
-            making = played(SummariesTab(session, picker).summarise_one(document.id, 1))
-            assert WAITS in next(making)[0]
-        assert WAITS not in next(making)[0]
-        *_, last = making
-        assert "Done" in last[0]
-
-    def test_again_makes_what_is_there(self, session: Session, picker: Any) -> None:
-        document, store = read_novel(session.library), session.library.store
-        store.save_summary(document, Summary(2, "Two", "An older one."))
-        tab = SummariesTab(session, picker)
-        list(played(tab.summarise_one(document.id, 2)))
-        assert store.summaries(document)[2].summary == "An older one."
-        list(played(tab.summarise_one(document.id, 2, again=True)))
-        assert store.summaries(document)[2].summary != "An older one."
-
-    def test_stop_keeps_what_was_made(self, session: Session, picker: Any) -> None:
-        document = read_novel(session.library)
-        tab = SummariesTab(session, picker)
-        making = played(tab.summarise_all(document.id))
-        next(shown for shown in making if "(2 of 4)" in shown[0])  # the first chapter is made
-        tab.stop(document.id)
-        *_, last = making
-        assert "Stopped" in last[0]
-        assert set(session.library.store.summaries(document)) == {1}
-
-    def test_stop_ends_a_chapter_that_is_being_made(
-        self, session: Session, picker: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        document = read_novel(session.library)
-        tab = SummariesTab(session, picker)
-        said = 0
-
-        def step(*arguments: Any) -> Tensor:
-            nonlocal said
-            said += 1
-            tab.stop(document.id)
-            return one_step(*arguments)
-
-        one_step = SlotReading.step
-        monkeypatch.setattr(SlotReading, "step", step)
-        *_, last = played(tab.summarise_one(document.id, 1))
-        assert "Stopped" in last[0] and said == 1
-        assert session.library.store.summaries(document) == {}
-        monkeypatch.setattr(SlotReading, "step", one_step)
-        *_, last = played(tab.summarise_one(document.id, 1))
-        assert "Done" in last[0]
-
-    @pytest.mark.parametrize("kind", ["adaptive", "melodi"])
-    def test_a_document_is_deleted_while_it_is_summarised(
-        self, session: Session, picker: Any, monkeypatch: pytest.MonkeyPatch, kind: str
-    ) -> None:
-        document = read_novel(session.library, memory=kind)
-        tab, begun, said = SummariesTab(session, picker), Event(), []
-        save = session.library.store.save_summary
-
-        def saved(*given: Any) -> None:
-            begun.set()
-            save(*given)
-
-        monkeypatch.setattr(session.library.store, "save_summary", saved)
-        making = Thread(target=lambda: said.extend(played(tab.summarise_all(document.id))))
-        making.start()
-        assert begun.wait(READING_PATIENCE)
-        session.remove(document.id)
-        making.join(READING_PATIENCE)
-        assert "Stopped" in said[-1][0]
-        assert session.library.list() == []
-
-    def test_a_document_that_another_process_deletes_is_named(
-        self, session: Session, picker: Any
-    ) -> None:
-        document = read_novel(session.library)
-        making = played(SummariesTab(session, picker).summarise_all(document.id))
-        next(making)
-        session.library.remove(document.id)
-        *_, last = making
-        assert "has been deleted" in last[0]
-
-    def test_an_unread_document_is_refused(self, session: Session, picker: Any) -> None:
-        document, _ = session.library.register(novel(), "a.md")
-        *_, said = played(SummariesTab(session, picker).summarise_all(document.id))
-        assert "wait until" in said[0]
-        with pytest.raises(NotReady):
-            session.ready(None)
-
-
 class TestMemoryTab:
     def test_sizes_and_attention(self, session: Session, picker: Any) -> None:
         document = read_novel(session.library)
@@ -781,7 +678,7 @@ def test_a_second_server_of_a_data_folder_is_refused_and_takes_nothing(
     server.serve_ui(library, "127.0.0.1", 0, open_browser=False)
 
 
-def test_stopping_flag_is_per_document(session: Session, picker: Any) -> None:
+def test_stopping_flag_is_per_document(session: Session) -> None:
     session.stops["other"] = Event()
-    SummariesTab(session, picker).stop("mine")
+    session.stop_summary("mine")
     assert not session.stops["other"].is_set()

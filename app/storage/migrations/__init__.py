@@ -128,6 +128,35 @@ CREATE TABLE removed_chats (
 ) STRICT
 """
 
+
+@migrations(name="0012_summary_jobs")
+def _summary_jobs(db: Database) -> None:
+    """Summaries that are made in the background."""
+    _execute(db, _SUMMARY_JOBS)
+
+
+_SUMMARY_JOBS = """
+CREATE TABLE summary_jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    chapter INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    again INTEGER NOT NULL,
+    whole_book INTEGER NOT NULL,
+    status TEXT NOT NULL
+        CHECK (status IN ('queued', 'running', 'cancelling', 'cancelled', 'done', 'failed')),
+    wanted TEXT NOT NULL DEFAULT '[]',
+    made TEXT NOT NULL DEFAULT '[]',
+    share REAL NOT NULL DEFAULT 0,
+    seconds_left REAL,
+    error TEXT NOT NULL DEFAULT '',
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX summary_jobs_by_document ON summary_jobs (document_id, id);
+CREATE INDEX summary_jobs_by_status ON summary_jobs (status, id)
+"""
+
 _POSITIONS = """
 CREATE TABLE positions (
     document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,

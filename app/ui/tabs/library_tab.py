@@ -197,6 +197,7 @@ class LibraryTab:
         ]
         store = self._session.library.store
         jobs = [(j.id, j.status) for j in store.jobs()]
+        jobs += [(-j.id, j.status) for j in store.summary_jobs(*OPEN)]
         progress = sorted(dict(self._session.worker.progress).items())
         return repr((search, selected, documents, jobs, progress, store.places()))
 
@@ -206,13 +207,17 @@ class LibraryTab:
         session = self._session
         documents, jobs = session.library.list(search), session.jobs()
         places = session.library.store.places()
+        summarised = {job.document_id for job in session.library.store.summary_jobs(*OPEN)}
         every = documents if not search.strip() else session.library.list()
         opened = session.find(selected)
         unfinished = session.unfinished(opened) if opened else None
         job = jobs.get(unfinished.id) if unfinished else None
         is_open = job is not None and job.status in OPEN
         return [
-            gr.update(value=[self._row(d, jobs, places) for d in documents], visible=bool(every)),
+            gr.update(
+                value=[self._row(d, jobs, places, summarised) for d in documents],
+                visible=bool(every),
+            ),
             gr.update(visible=not every),
             # Nothing is chosen yet while the page is loaded: a link may choose in the meantime.
             gr.update(choices=[(d.title, d.id) for d in every])
@@ -254,7 +259,11 @@ class LibraryTab:
         )
 
     def _row(
-        self, document: Document, jobs: Mapping[str, Job], places: Mapping[str, int]
+        self,
+        document: Document,
+        jobs: Mapping[str, Job],
+        places: Mapping[str, int],
+        summarised: set[str],
     ) -> list[str]:
         reading, session = document.reading, self._session
         store = session.library.store
@@ -262,6 +271,8 @@ class LibraryTab:
         others = (j for j in jobs.values() if j.document_id == document.id and j.status in OPEN)
         if document.ready and any(others):
             words += ", being read again"
+        elif document.id in summarised:
+            words += ", being summarised"
         is_set = document.id in places
         place = position_of(session.library, document) if is_set else Position()
         return [
