@@ -26,7 +26,8 @@ from app.worker import explained
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.25  # between looks at whether the job was cancelled
-BOOK_SHARE = 8  # segments whose summaries are about one segment of text for the book's
+SPAN = 2  # segments that could be summarised while the book's summary gets a sentence
+MOST_SPANS = 14  # about so many sentences it gets, and one for every four segments at most
 SUMMARISING = ("summary", "Start it again: what was finished is kept")
 
 
@@ -74,6 +75,7 @@ class SummaryWorker:
         self._stop.set()
         if (part := self._part) is not None:
             part.stop()
+            self._line.sweep()
         self._thread.join(timeout)
 
     def _run(self) -> None:
@@ -169,7 +171,7 @@ class SummaryWorker:
 
         def on_told(segments: int) -> None:
             nonlocal told
-            told += segments
+            told += segments * (SPAN if number == BOOK else 1)
             pace = self._paces[job.id] = (before[0] + monotonic() - begun, before[1] + told)
             progress.note(told, pace)
 
@@ -206,14 +208,16 @@ class _Progress:
         inside = self._library.store.segment_chapters(document.reading)
         weights = {n: max(1, inside.count(n)) for n in numbers if n != BOOK}
         if BOOK in numbers:
-            weights[BOOK] = max(1, sum(weights.values()) // BOOK_SHARE)
+            weights[BOOK] = SPAN * min(MOST_SPANS, 1 + sum(weights.values()) // 4)
         return weights
 
     def note(self, told: int, pace: tuple[float, int]) -> None:
         """Store it. told: segments of the present summary; pace: seconds for so many segments."""
         done = min(self._before + told, self._total)
         seconds, segments = pace
-        left = (self._total - done) * seconds / segments if segments else None
+        known = segments > 0 and done < self._total
         self._library.store.set_summary_job(
-            self._job.id, share=done / self._total, seconds_left=left
+            self._job.id,
+            share=done / self._total,
+            seconds_left=(self._total - done) * seconds / segments if known else None,
         )

@@ -43,6 +43,7 @@ WHOLE_TOKENS = 160
 BOOK_TOKENS = 1024  # most tokens of a book's summary
 BOOK_SENTENCES = 14  # about as many as its summary should have: a page
 SPAN_TOKENS = 64  # fewest tokens of summaries that become one sentence of the book's
+SHORTER = 0.8  # what a round must make of a book's summary, for another to be worth its time
 NO_REPEAT = 6  # tokens in a row that may not occur twice; longer than most names
 NAME = re.compile(r"\b[^\W\d_]{2,}")  # a name if its first letter is a capital
 TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St", "Miss", "Sir", "Lady", "Lord"))
@@ -271,7 +272,7 @@ class Summarizer:
         most = min(BOOK_TOKENS, self._tokens(parts) // 2)
         while len(parts) > 1 and self._tokens(parts) > most:
             shorter = self._summed_up(parts)
-            if not shorter or len(joined(shorter)) >= len(joined(parts)):
+            if not shorter or len(joined(shorter)) > SHORTER * len(joined(parts)):
                 return chosen(parts, most, self._tokenizer.count)
             parts = shorter
         return parts
