@@ -334,7 +334,7 @@ class Named(Work):
 
     def __init__(self, made: list[str], name: str, *, background: bool = False) -> None:
         super().__init__("", Visitor("", name))
-        self.background = background  # type: ignore[misc]
+        self.background = background
         self._made, self.name = made, name
 
     def make(self) -> None:
