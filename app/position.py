@@ -13,6 +13,7 @@ from app.errors import InvalidSetting
 from app.library import Library
 from app.state_reader import Scope
 from app.storage.store import Document
+from ingest.pages import PageIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,8 @@ def position_of(library: Library, document: Document) -> Position:
     if read_to is None:
         return Position()
     chapters = library.store.chapters(document.reading)
-    pages = library.store.pages(document.reading)
     chapter = max(1, bisect_right([c.start for c in chapters], read_to - 1))
-    page = pages[max(0, bisect_right([p.start for p in pages], read_to - 1) - 1)]
+    page = PageIndex(library.store.pages(document.reading)).at(read_to - 1)
     return Position(chapter, page.number, page.label)
 
 

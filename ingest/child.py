@@ -45,7 +45,8 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, _own_output()
     request = unpack_request(receive(requests, MOST_HEAD))
     kinds = {
-        "book": _book, "segments": _segments, "ocr": _ocr, "archive": _archive, "gguf": _gguf
+        "book": _book, "segments": _segments, "ocr": _ocr, "archive": _archive, "gguf": _gguf,
+        "page": _page,
     }  # fmt: skip
     prepare = kinds[request.kind]
     frames = prepare(request, requests)  # the limits are for the file, not for the libraries
@@ -112,6 +113,26 @@ def _ocr(request: Request, requests: IO[bytes]) -> Frames:
             picture = rendered(data, request.password, page)
             text = page_text(recogniser.lines(picture)) if picture is not None else ""
             yield packed({"text": text[: request.most_text]})
+
+    return frames
+
+
+def _page(request: Request, requests: IO[bytes]) -> Frames:
+    from ingest.pictures.drawn import PdfFile
+
+    data = receive(requests, request.size)
+    _end_with(requests)
+
+    def frames() -> Iterator[bytes]:
+        file = PdfFile(data)
+        for number in request.pages:
+            drawn = file.draw(number)
+            if drawn is None:
+                yield packed({"missing": True})
+                continue
+            head = {name: getattr(drawn, name) for name in ("width", "height", "letters", "boxes")}
+            yield packed({"pages": file.pages, **head})
+            yield drawn.picture
 
     return frames
 

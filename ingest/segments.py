@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from ingest.book import Book, InvalidBookError, Page, Segment, WindowTooSmallError, check_partition
+from ingest.book import Book, InvalidBookError, Segment, WindowTooSmallError, check_partition
 from ingest.cuts import (
     CLAUSE_END,
     LINE_END,
@@ -25,6 +25,7 @@ from ingest.cuts import (
     each_sentence_end,
     even_cuts,
 )
+from ingest.pages import PageIndex
 
 _PIECES_PER_WINDOW = 16  # the splitter's pieces have at most window / 16 tokens
 _PROBES = 8  # token counts that finding the end of one segment may take
@@ -46,14 +47,16 @@ def split_book(book: Book, count_tokens: Count, window: int) -> tuple[Segment, .
     """
     _check_window(window)
     segments: list[Segment] = []
-    starts = [page.start for page in book.pages]
+    pages = PageIndex(book.pages)
     rate = _FIRST_RATE
     for number, chapter in enumerate(book.chapters):
         filler = _Filler(book.text[chapter.start : chapter.end], count_tokens, window, rate)
         for start, end, tokens in filler.fill():
             begin, stop = chapter.start + start, chapter.start + end
-            pages = _pages(book.pages, starts, begin, stop)
-            segments.append(Segment(len(segments), number, begin, stop, *pages, tokens))
+            first, last = pages.of(begin, stop)
+            segments.append(
+                Segment(len(segments), number, begin, stop, first.number, last.number, tokens)
+            )
         rate = filler.rate
     check_partition("segment", segments, 0, len(book.text))
     return tuple(segments)
@@ -69,13 +72,6 @@ def split_text(text: str, count_tokens: Count, window: int) -> list[tuple[int, i
 def _check_window(window: int) -> None:
     if window < 1:
         raise ValueError(f"window is {window} tokens; it must be at least 1")
-
-
-def _pages(pages: Sequence[Page], starts: list[int], start: int, end: int) -> tuple[int, int]:
-    """Numbers of the first and last page of text[start:end]; starts: of all pages."""
-    first = bisect_right(starts, start) - 1
-    last = bisect_right(starts, end - 1) - 1
-    return pages[first].number, pages[last].number
 
 
 def _pieces(text: str, count: Count, window: int) -> list[int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 
 from app.answering.answers import Evidence
 from app.answering.evidence import Sentence
 from app.storage.store import Reading, Store
+from ingest.pages import PageIndex
 
 
 def placed(store: Store, reading: Reading, best: Sequence[Sentence]) -> list[Evidence]:
@@ -15,17 +15,14 @@ def placed(store: Store, reading: Reading, best: Sequence[Sentence]) -> list[Evi
     if not best:
         return []
     segments = store.some_segments(reading, {s.segment for s in best})
-    pages = store.pages(reading)
-    starts = [page.start for page in pages]
+    pages = PageIndex(store.pages(reading))
     found = []
     for sentence in best:
         segment = segments[sentence.segment]
         raw = sentence.text
         start = segment.start + sentence.start + len(raw) - len(raw.lstrip())
         text = raw.strip()
-        first, last = (
-            pages[bisect_right(starts, place) - 1] for place in (start, start + len(text) - 1)
-        )
+        first, last = pages.of(start, start + len(text))
         found.append(
             Evidence(
                 text=text,

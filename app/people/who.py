@@ -15,6 +15,7 @@ from app.people.kinds import PERSON, PLACE
 from app.people.listing import Entry, everybody
 from app.people.quotes import Sentences, telling
 from ingest.book import Chapter, Page
+from ingest.pages import PageIndex
 
 MOST = 200  # names of one kind that are listed
 MOST_QUOTED = 100  # of these have quotes
@@ -99,8 +100,7 @@ class _Making:
 
     def __init__(self, text: str, chapters: Sequence[Chapter], pages: Sequence[Page]) -> None:
         self._text = text
-        self._pages = pages
-        self._page_starts = [page.start for page in pages]
+        self._pages = PageIndex(pages)
         self._chapter_starts = [chapter.start for chapter in chapters]
         self._sentences = Sentences(text)
 
@@ -113,7 +113,7 @@ class _Making:
 
     def _named(self, entry: Entry, *, quoted: bool) -> Named:
         starts = [mention.start for mention in entry.places]
-        first, last = self._page(starts[0]), self._page(starts[-1])
+        first, last = self._pages.at(starts[0]), self._pages.at(starts[-1])
         chapters = Counter(self._chapter(start) for start in starts)
         places = entry.places
         spans = telling(self._text, self._sentences, places, entry.kind) if quoted else []
@@ -131,12 +131,9 @@ class _Making:
         )
 
     def _quote(self, start: int, end: int) -> Quote:
-        page = self._page(start)
+        page = self._pages.at(start)
         chapter = self._chapter(start)
         return Quote(self._text[start:end], start, end, page.number, page.label, chapter)
-
-    def _page(self, at: int) -> Page:
-        return self._pages[bisect_right(self._page_starts, at) - 1]
 
     def _chapter(self, at: int) -> int:
         return bisect_right(self._chapter_starts, at)

@@ -200,6 +200,15 @@ class DocumentStore(ReadingStore):
             )
         )
 
+    def kept_pdfs(self, document_id: str) -> set[int]:
+        """Numbers of the files whose bytes are stored and begin as a PDF."""
+        rows = self.db.execute(
+            "SELECT number FROM originals WHERE document_id = ? AND "
+            f"instr(substr(data, 1, 1024), CAST('%PDF-' AS BLOB)) AND {self._seen('document_id')}",
+            [document_id],
+        )
+        return {row[0] for row in rows}
+
     def kept_originals(self, document_id: str) -> set[int]:
         """Numbers of the files whose bytes are stored."""
         rows = self.db.execute(

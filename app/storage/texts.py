@@ -250,6 +250,15 @@ class TextStore(DatabaseFile):
         )
         return [Page(**row) for row in rows]
 
+    def starts_of_files(self, reading: Reading) -> list[tuple[int, int]]:
+        """(start in the text, number) of each file of a text, in order."""
+        rows = self.db.execute(
+            "SELECT min(start), source FROM chapters WHERE text_id = ? GROUP BY source "
+            "ORDER BY min(start)",
+            [reading.text_id],
+        )
+        return [(int(start), int(source)) for start, source in rows]
+
     def page_count(self, reading: Reading) -> int:
         """How many pages the text has."""
         return int(self._table("pages").count_where("text_id = ?", [reading.text_id]))

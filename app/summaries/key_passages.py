@@ -9,7 +9,6 @@ no other score tried was better (docs/experiments/summaries.md).
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 from ingest.book import Page
 from ingest.cuts import sentence_ends
+from ingest.pages import PageIndex
 
 LENGTHS = {"sentence": 1, "paragraph": 5, "page": 14}
 """How many sentences a chapter gets."""
@@ -57,7 +57,8 @@ def key_passages(
     """At most ``count`` sentences of text[start:end], in their order."""
     sentences = _sentences(text, start, end)
     chosen = most_central([text[a:b] for a, b in sentences], count)
-    return [_passage(text, *sentences[n], pages) for n in chosen]
+    index = PageIndex(pages)
+    return [_passage(text, *sentences[n], index) for n in chosen]
 
 
 def most_central(sentences: Sequence[str], count: int) -> list[int]:
@@ -119,8 +120,7 @@ def _centrality(sentences: Sequence[str]) -> list[float]:
     return [sum(value * total[w] for w, value in vector.items()) / size for vector in vectors]
 
 
-def _passage(text: str, start: int, end: int, pages: Sequence[Page]) -> Passage:
-    starts = [page.start for page in pages]
-    first, last = (pages[max(0, bisect_right(starts, at) - 1)] for at in (start, end - 1))
+def _passage(text: str, start: int, end: int, pages: PageIndex) -> Passage:
+    first, last = pages.of(start, end)
     words = " ".join(text[start:end].split())
     return Passage(words, start, end, first.number, last.number, first.label, last.label)

@@ -11,9 +11,11 @@ from itertools import pairwise
 
 from ingest.book import Chapter, Page
 from ingest.cuts import even_cuts
+from ingest.pages import PageIndex
 
 LONGEST = 20_000  # characters of a leaf; a chapter of more has several
 MOST_FOUND = 100
+SHORTEST_SEARCH = 2  # characters
 AROUND = 60  # characters shown on each side of what was found
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 
@@ -107,10 +109,10 @@ def matches_html(
     """The places that were found, each a link to where it stands."""
     if not found:
         return f'<p class="bs-note">“{escape(wanted)}” is not in what may be shown.</p>'
-    starts = [page.start for page in pages]
+    index = PageIndex(pages)
     rows = []
     for start, end in found[:MOST_FOUND]:
-        page = pages[max(0, bisect_right(starts, start) - 1)]
+        page = index.at(start)
         before = escape(" ".join(text[max(0, start - AROUND) : start].split()))
         after = escape(" ".join(text[end : end + AROUND].split()))
         rows.append(

@@ -109,6 +109,15 @@ CSS = """
 .bs-leaf p { margin: 0 0 0.9em; white-space: pre-line; }
 .bs-leaf mark { background: color-mix(in srgb, var(--color-accent) 30%, transparent);
   color: inherit; scroll-margin: 30vh; }
+.bs-turning { align-items: center; }
+.bs-pane { border-radius: 6px; scroll-margin-top: 8px; overflow-x: auto; }
+.bs-pane:focus-visible { outline: 3px solid var(--color-accent); outline-offset: 2px; }
+.bs-sheet { margin: 0 auto 14px; max-width: 860px; }
+.bs-drawn { position: relative; border: 1px solid var(--border-color-primary); background: white; }
+.bs-drawn img { display: block; width: 100%; height: auto; }
+.bs-drawn mark { position: absolute; border-radius: 2px; mix-blend-mode: multiply;
+  background: #ffd84d99; box-shadow: 0 0 0 2px #ffd84d99; scroll-margin: 30vh 60px; }
+@media (max-width: 640px) { .bs-drawn { width: 640px; } }
 .bs-page { float: left; margin-left: -4.2em; width: 3.6em; text-align: right; font-size: 0.75rem;
   font-family: var(--font); color: var(--body-text-color-subdued); }
 @media (max-width: 900px) { .bs-page { float: none; margin: 0 0.4em 0 0; width: auto; } }

@@ -45,6 +45,7 @@ _KINDS = {
     "book": ("document", "split it into smaller documents"),
     "ocr": ("scan", "split it into smaller documents"),
     "segments": ("document's text", "split it into smaller documents"),
+    "page": ("page", "look at its text instead"),
     "archive": ("archive", "add the document itself with `bookstate ingest`"),
     "gguf": ("model file", "choose another file of this model"),
 }

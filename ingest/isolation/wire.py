@@ -51,7 +51,8 @@ class Request:
 
     For "segments" a book follows that is already read, and ``path`` is the tokenizer's file, which
     counts the tokens of a ``window``. For "ocr" a PDF follows, of which ``pages`` are recognised;
-    ``recognised`` is what came out of that, by page. ``most_text`` limits the reply.
+    ``recognised`` is what came out of that, by page. For "page" a PDF follows, of which ``pages``
+    are drawn. ``most_text`` limits the reply.
     """
 
     name: str
