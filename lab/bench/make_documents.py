@@ -20,15 +20,25 @@ _CONTAINER = (
 
 def make_epub(title: str, text: str, chapters: Sequence[Chapter]) -> bytes:
     """An EPUB 3 with one file a chapter and a nav document."""
-    names = [f"c{number}.xhtml" for number in range(len(chapters))]
+    bodies = []
+    for chapter in chapters:
+        paragraphs = text[chapter.start : chapter.end].split("\n\n")
+        shown = "".join(f"<p>{escape(p)}</p>" for p in paragraphs if p.strip())
+        bodies.append((chapter.title, shown))
+    return epub_of_bodies(title, bodies)
+
+
+def epub_of_bodies(title: str, bodies: Sequence[tuple[str, str]]) -> bytes:
+    """An EPUB 3 of chapters, each a title and the XHTML of its body."""
+    names = [f"c{number}.xhtml" for number in range(len(bodies))]
     items = "".join(
         f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml"/>'
         for n, name in enumerate(names)
     )
     spine = "".join(f'<itemref idref="i{n}"/>' for n in range(len(names)))
     links = "".join(
-        f'<li><a href="{name}">{escape(c.title)}</a></li>'
-        for name, c in zip(names, chapters, strict=True)
+        f'<li><a href="{name}">{escape(chapter)}</a></li>'
+        for name, (chapter, _) in zip(names, bodies, strict=True)
     )
     package = (
         '<?xml version="1.0"?><package xmlns="http://www.idpf.org/2007/opf" version="3.0" '
@@ -45,9 +55,8 @@ def make_epub(title: str, text: str, chapters: Sequence[Chapter]) -> bytes:
         "book.opf": package,
         "nav.xhtml": _xhtml(nav),
     }
-    for name, chapter in zip(names, chapters, strict=True):
-        paragraphs = text[chapter.start : chapter.end].split("\n\n")
-        members[name] = _xhtml("".join(f"<p>{escape(p)}</p>" for p in paragraphs if p.strip()))
+    for name, (_, body) in zip(names, bodies, strict=True):
+        members[name] = _xhtml(body)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name, body in members.items():
@@ -77,6 +86,13 @@ def make_pdf(title: str, text: str, chapters: Sequence[Chapter]) -> bytes:
         lines = list(_lines(text[chapter.start : chapter.end]))
         pages += [lines[i : i + LINES_A_PAGE] for i in range(0, len(lines), LINES_A_PAGE)]
     return _Pdf().build(title, pages, [(c.title, s) for c, s in zip(chapters, starts, strict=True)])
+
+
+def pdf_of_pages(
+    title: str, pages: Sequence[Sequence[str]], outline: Sequence[tuple[str, int]]
+) -> bytes:
+    """A PDF of pages of lines, with an outline of titles and their pages, from 0."""
+    return _Pdf().build(title, pages, outline)
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -74,6 +74,16 @@ class PeoplePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class CitationsPlan:
+    """`bench citations`."""
+
+    pages: int = option(350, minimum=30, help="Pages of each book.")
+    sentences: int = option(100, minimum=1, help="Sentences of each that are cited.")
+    clicks: int = option(20, minimum=2, help="Citations that are clicked in a browser.")
+    browser: bool = option(True, help="Measure the clicks, if there is a browser.")
+
+
+@dataclass(frozen=True, slots=True)
 class MutationsPlan:
     """`bench mutations`."""
 

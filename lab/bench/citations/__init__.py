@@ -1,0 +1,1 @@
+"""`bench citations`: from a citation to the marked sentence, right page and time."""
