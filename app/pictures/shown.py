@@ -44,7 +44,7 @@ class PagePictures:
         self, library: Library, document: Document, files: PagesOfFiles, number: int
     ) -> ShownPage:
         """One page of a PDF, without marks. Raises UnreadableDocument, StoreFailed."""
-        picture = self._drawn(library, document, files, [number])[number]
+        picture = self.drawn(library, document, files, [number])[number]
         labels = (page.label for page in files.index.pages if page.number == number)
         return ShownPage(number, next(labels, ""), picture)
 
@@ -63,7 +63,7 @@ class PagePictures:
             enough = begins_here or len(bare_letters(text[at:end])) >= _FEWEST
             if files.place(page.number) is not None and enough:
                 parts.append((page, text, at, end))
-        drawn = self._drawn(library, document, files, [page.number for page, *_ in parts])
+        drawn = self.drawn(library, document, files, [page.number for page, *_ in parts])
         shown = []
         for page, text, at, end in parts:
             picture = drawn[page.number]
@@ -77,7 +77,7 @@ class PagePictures:
             known = self._known.get((document.reading.text_id, number))
         return known.pages if known is not None else 0
 
-    def _drawn(
+    def drawn(
         self, library: Library, document: Document, files: PagesOfFiles, numbers: Sequence[int]
     ) -> dict[int, PagePicture | None]:
         """The pages of these numbers; those of one file that are not known in one go."""

@@ -16,6 +16,7 @@ from app.library import Library, OnProgress
 from lab.bench.plans import (
     AbandonedPlan,
     AskingPlan,
+    CitationsPlan,
     CrowdPlan,
     NovelPlan,
     OcrPlan,
@@ -179,6 +180,16 @@ def abandoned_command(plan: AbandonedPlan, settings: Settings, as_json: Json = F
     with opened(**settings) as library:
         book, used = _book(plan.data, plan.book), library.settings
         found = abandoned(used, book, plan.requests, plan.tokens)
+    _report(found, as_json=as_json)
+
+
+@plan_command(commands, "citations", CitationsPlan, group="bench")
+def citations_command(plan: CitationsPlan, settings: Settings, as_json: Json = False) -> None:
+    """Citations of a made PDF and EPUB: the right page, the right words marked, time of a click."""
+    from lab.bench.citations.run import citation_figures
+
+    with _benching(settings) as (library, _):
+        found = citation_figures(library, plan, lambda done, of: err.print(f"{done} of {of} books"))
     _report(found, as_json=as_json)
 
 

@@ -17,6 +17,7 @@ from app.position import position_of
 from app.ui.generations import Generations
 from app.ui.leaves import LONGEST, leaf_at, leaf_html, leaves_of, matches_html, matches_in
 from app.ui.session import Session
+from app.ui.tabs.book_views import Spot
 from app.ui.tabs.place import Place
 from app.ui.tabs.read_tab import ReadTab
 from app.ui.visitors import Visiting
@@ -99,18 +100,19 @@ def test_the_tab_opens_a_citation_and_turns_its_leaves(library: Library, tab: Re
     text = library.store.text(document.reading.text_id).text
     chapters = library.store.chapters(document.reading)
     start = chapters[1].start + 20
-    picked, tabs, chapter, at, leaf, _, shown = tab.follow(
+    picked, tabs, chapter, spot, leaf, _, switch = tab.follow(
         f"read={document.reading.id}:{start}-{start + 9}", None
     )
     assert picked["value"] == document.id and tabs["selected"] == "read"
-    assert chapter["value"] == 2 and at == chapters[1].start
-    assert tab.open_book(document.id, shown)[0] == gr.skip()  # the marked place stays
-    assert tab.open_book(document.id, "")[1] == 0
+    assert chapter["value"] == 2 and spot == Spot(document.id, start, start, start + 9)
+    assert not switch["visible"]  # it is no PDF
+    assert tab.open_book(document.id, spot)[0] == gr.skip()  # the marked place stays
+    assert tab.open_book(document.id)[1] == Spot(document.id)
     assert plain(re.findall(r"<mark>(.*?)</mark>", leaf, re.S)[0]) in text[start : start + 9]
-    assert tab.turn_on(document.id, at)[1] == chapters[2].start
-    assert tab.turn_on(document.id, chapters[2].start)[1] == chapters[2].start
-    assert tab.turn_back(document.id, at)[1] == 0
-    assert tab.open_chapter(document.id, 3)[1] == chapters[2].start
+    third = Spot(document.id, chapters[2].start)
+    assert tab.turn_on(document.id, spot)[1] == tab.turn_on(document.id, third)[1] == third
+    assert tab.turn_back(document.id, spot)[1] == Spot(document.id)
+    assert tab.open_chapter(document.id, 3)[1] == third
     assert tab.follow(f"open={document.id}", document.id)[1] == gr.skip()
 
 
@@ -130,11 +132,12 @@ def test_a_span_beyond_the_text_opens_the_end(library: Library, tab: ReadTab) ->
 def test_search_keeps_to_what_was_read(library: Library, tab: ReadTab) -> None:
     document = library.add(novel() + b"The lighthouse burned down.\n", "a.md").document
     assert "1 found" in tab.find(document.id, "lighthouse", False)
-    (at,) = {leaf.start for leaf in tab._leaves(document) if leaf.chapter == 1}
-    assert "keep to what you have read" in tab.read_to_here(document.id, at)
+    assert "keep to what you have read" in tab.read_to_here(document.id, Spot(document.id))
     assert position_of(library, document).chapter == 1
     assert "is not in what may be shown" in tab.find(document.id, "lighthouse", False)
     assert "1 found" in tab.find(document.id, "lighthouse", True)
+    assert "at least 2 letters" in tab.find(document.id, "l", True)
+    assert tab.find(document.id, " ", True) == ""
 
 
 def test_edges_are_pairs() -> None:

@@ -34,6 +34,7 @@ from lab.bench.citations.clicks import click_times
 from lab.bench.plans import CitationsPlan
 
 CHAT = "Citations"
+AT_ONCE = 16  # citations whose pages one process draws
 LONG_TEXT = 2_000_000  # characters that are searched
 _LINK = re.compile(r'href="#read=([0-9a-f]+):(\d+)-(\d+)"')
 _MARK = re.compile(r"<mark>(.*?)</mark>", re.DOTALL)
@@ -104,7 +105,10 @@ def checked(
     files = PagesOfFiles.of(library.store, document)
     right_page = right_text = right_boxes = 0
     seconds: list[float] = []
-    for one in filter(None, cited):
+    present = list(filter(None, cited))
+    for number, one in enumerate(present):
+        if number % AT_ONCE == 0:
+            _draw(library, document, files, pictures, present[number : number + AT_ONCE])
         link = _LINK.search(bubble(_answer(document, one)))
         assert link is not None
         start, end = int(link[2]), int(link[3])
@@ -124,13 +128,29 @@ def checked(
         "format": document.format,
         "pages": files.index.pages[-1].number,
         "citations": count,
-        "in the text": len(list(filter(None, cited))),
+        "in the text": len(present),
         "right page": right_page,
         "right words marked in the text": right_text,
     }
     if files.has_pictures:
         row["right words marked on the page"] = right_boxes
     return row | {"seconds to make the leaf, median": round(median(seconds), 4)}
+
+
+def _draw(
+    library: Library,
+    document: Document,
+    files: PagesOfFiles,
+    pictures: PagePictures,
+    cited: Sequence[Cited],
+) -> None:
+    """Draw the pages of some citations by one child, so that not each of them starts one."""
+    pages = {
+        page.number
+        for one in cited
+        for page in files.index.over(one.evidence.start, one.evidence.end)
+    }
+    pictures.drawn(library, document, files, sorted(pages))
 
 
 def letters_under(pages: Sequence[ShownPage]) -> str:
