@@ -8,6 +8,7 @@
                                                      to the end of chapter n)
               1-1 positions (how far its reader is)
               1-1 removed_documents,  chats 1-1 removed_chats (deleted less than a minute ago)
+              1-n notes (what its reader keeps)
 
 Chapters and pages are numbered from 1, segments and sources from 0. Times are ISO-8601 UTC.
 """
@@ -18,6 +19,7 @@ from app.storage.accounts import Account, AccountStore
 from app.storage.activity import BOOK, ActivityStore, Chat, Job, Message, Summary
 from app.storage.database import now
 from app.storage.documents import DocumentStore
+from app.storage.reader.notebook import Note, NotebookStore
 from app.storage.reader.positions import PositionStore
 from app.storage.reader.removed import RemovedStore
 from app.storage.records import LONGEST_TITLE, Document, Reading, StoredSegment
@@ -33,6 +35,7 @@ __all__ = [
     "DocumentText",
     "Job",
     "Message",
+    "Note",
     "Reading",
     "Store",
     "StoredSegment",
@@ -42,5 +45,7 @@ __all__ = [
 ]
 
 
-class Store(DocumentStore, ActivityStore, AccountStore, PositionStore, RemovedStore):
+class Store(
+    DocumentStore, ActivityStore, AccountStore, PositionStore, RemovedStore, NotebookStore
+):
     """All operations on the database: documents, readings, states, jobs, chats and summaries."""

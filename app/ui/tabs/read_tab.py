@@ -13,6 +13,7 @@ from app.storage.store import Document
 from app.ui.inputs import choice_list
 from app.ui.leaves import Leaf, leaf_at, leaf_html, leaves_of, matches_html, matches_in
 from app.ui.session import Session, private
+from app.ui.tabs.keeping import Keeping
 from app.ui.tabs.place import Place
 from app.ui.texts import NOT_OPEN, chapter_choices, note
 
@@ -47,7 +48,13 @@ SHOW_MARK = """() => { for (const wait of [80, 500, 1200]) setTimeout(() => {
 class ReadTab:
     """Components of the tab and what they do."""
 
-    def __init__(self, session: Session, picker: gr.Dropdown, place: Place) -> None:
+    def __init__(
+        self,
+        session: Session,
+        picker: gr.Dropdown,
+        place: Place,
+        keeping: Keeping | None = None,
+    ) -> None:
         self._session = session
         self._picker = picker
         self._place = place
@@ -62,6 +69,8 @@ class ReadTab:
             self._back = gr.Button("Previous", size="sm", min_width=90)
             self._read = gr.Button("I have read to here", size="sm", min_width=150)
             self._on = gr.Button("Next", size="sm", min_width=90)
+            if keeping is not None:
+                keeping.selection_button(self._at)
         self._found = gr.HTML()
         self._leaf = gr.HTML(note(NOT_OPEN), elem_id="leaf")
         self._said = gr.HTML()

@@ -11,12 +11,13 @@ import gradio as gr
 from anyio.to_thread import run_sync
 
 from app.errors import REFUSALS, UnknownDocument
-from app.exchange.markdown import summaries_markdown
 from app.library import Stopped
 from app.line.summing import every_summary
 from app.storage.store import BOOK, Document, Summary
 from app.summaries.shown import Showing
 from app.summaries.summarizer import told_chapters
+from app.taking.contents import summaries_taken
+from app.taking.taken import Taken
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
 from app.ui.tabs.place import Place
@@ -56,7 +57,7 @@ class SummariesTab:
                 min_width=190,
             )
             wanted = [self._picker, self._lifted, self._length]
-            offer("summaries", self.as_markdown, wanted, "summaries.md")
+            offer("summaries", self.taken, wanted)
         self._said = gr.HTML()
         self._shown = gr.HTML(note(NOT_OPEN))
         self._wire()
@@ -115,11 +116,11 @@ class SummariesTab:
             return note(NOT_OPEN)
         return summaries_html(document, chapters, made, showing, read_to)
 
-    def as_markdown(self, document_id: str | None, lifted: bool, length: str) -> str:
+    def taken(self, document_id: str | None, lifted: bool, length: str) -> Taken | None:
         """All that is shown, to take along."""
         document = self._session.find(document_id)
         if document is None:
-            return ""
+            return None
         store, showing = self._session.library.store, self._showing(document, length)
         made = store.summaries(document)
         told = told_chapters(self._session.library, document, whole_book=lifted)
@@ -127,7 +128,7 @@ class SummariesTab:
         chapters = store.chapters(document.reading)
         shown = [showing.show(book, told)] if book else []
         shown += [showing.show(made.get(n, Summary(n, chapters[n - 1].title, ""))) for n in told]
-        return summaries_markdown(document, shown)
+        return summaries_taken(document, shown, showing.labels)
 
     def _showing(self, document: Document, length: str) -> Showing:
         """What was shown last is kept: finding key passages takes a second for a long book."""
