@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from app.errors import InvalidArchive
 
 FOLDER = "exports"  # in the data folder
+_BESIDE = ("", "-wal", "-shm", "-reserve")  # a half-restored library has these, too
 _PART = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
@@ -47,7 +48,8 @@ def noted_part(home: Path, out: Path) -> Iterator[Path]:
 def replacing(out: Path, home: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """A temporary file next to `out` that replaces it if the block succeeds, else is deleted.
 
-    home: the data folder, in which the file is noted, so that none is left by a kill. mode: who may read the file, before the system's umask.
+    home: the data folder, in which the file is noted, so that none is left by a kill.
+    mode: who may read the file, before the system's umask.
     """
     if out.is_dir():
         raise InvalidArchive(f"{out} is a folder; give the name of a file.")
@@ -77,7 +79,8 @@ def delete_leftovers(home: Path) -> None:
             try:
                 part = Path(note.read_text("utf-8")) if note.is_file() else Path()
                 if _PART.fullmatch(part.name):
-                    part.unlink(missing_ok=True)
+                    for ending in _BESIDE:
+                        part.with_name(part.name + ending).unlink(missing_ok=True)
             finally:
                 _forget(note, lock)
 

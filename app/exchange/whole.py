@@ -87,7 +87,7 @@ def restore_library(home: Path, file: Path, *, replace: bool = False) -> Path | 
         if not replace and (count := _documents(database)):
             raise InvalidSetting(
                 f"The library in {home} has {count} documents; restore with --replace to put the "
-                "saved library in its place (the old one is kept), or choose another BOOKSTATE_HOME."
+                "saved library in its place (the old one is kept), or set another BOOKSTATE_HOME."
             )
         with noted_part(home, database) as restored:
             _unpack(file, restored)
