@@ -118,7 +118,8 @@ CSS = """
 .bs-summary h4 { margin: 0 0 2px; font-size: 1rem; overflow-wrap: anywhere; }
 .bs-cite { font-size: 0.82em; white-space: nowrap; }
 .bs-acts { font-size: 0.82em; white-space: nowrap; display: inline-block; margin-left: 4px; }
-.bs-acts a { color: var(--body-text-color-subdued); margin-right: 8px; text-decoration: none; }
+.bs-acts a { color: var(--neutral-600); margin-right: 8px; text-decoration: none; }
+.dark .bs-acts a { color: var(--neutral-300); }
 .bs-acts a:hover, .bs-acts a:focus-visible { text-decoration: underline; }
 .bs-answer > .bs-acts, .bs-summary > .bs-acts, .bs-kept > .bs-acts { display: block;
   margin: 6px 0 0; }
