@@ -37,7 +37,7 @@ def offer(what: str, make: Callable[..., Taken | None], inputs: Sequence[Compone
 
     what: such as "chat".
     """
-    made = gr.Textbox(visible=False)
+    made = gr.Textbox(visible="hidden")  # else a later value would not reach the script
     copy = gr.Button(f"Copy {what}", size="sm", min_width=110, scale=0)
     menu = gr.Dropdown(
         MENU,

@@ -28,7 +28,7 @@ class Keeping:
 
     def on_open(self, blocks: gr.Blocks) -> None:
         """Make the links work."""
-        what, said = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        what, said = gr.Textbox(visible=False), gr.Textbox(visible="hidden")
         hidden = gr.Button("Keep", elem_id="keep", elem_classes="bs-hidden")
         blocks.load(None, js=FOLLOW)
         hidden.click(self.keep, [what, self._picker], said, js=WHAT, **private(queue=False)).then(
