@@ -45,7 +45,5 @@ __all__ = [
 ]
 
 
-class Store(
-    DocumentStore, ActivityStore, AccountStore, PositionStore, RemovedStore, NotebookStore
-):
+class Store(DocumentStore, ActivityStore, AccountStore, PositionStore, RemovedStore, NotebookStore):
     """All operations on the database: documents, readings, states, jobs, chats and summaries."""

@@ -74,9 +74,7 @@ def saved(page: Any, what: str, kind: str) -> bytes:
     """What the browser saves when a kind of file is chosen from a menu."""
     with page.expect_download() as download:
         page.get_by_label(f"Save {what} as").click()
-        print([o.inner_text() for o in page.get_by_role("option").all()])
         page.get_by_role("option", name=kind).click()
-    print("SAVED", download.value.suggested_filename)
     return Path(download.value.path()).read_bytes()
 
 
