@@ -53,8 +53,8 @@ def save_library(store: Store, out: Path) -> LibraryManifest:
     _check_room(out.absolute().parent, 2 * store.size, "save the library")
     with noted_part(home, out) as copied:
         store.copy_to(copied)
-        with copied.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with copied.open("rb") as whole:
+            sha256 = hashlib.file_digest(whole, "sha256").hexdigest()
         made = LibraryManifest(
             format="bookstate library 1",
             created_at=now(),
