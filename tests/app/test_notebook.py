@@ -166,7 +166,7 @@ class TestPage:
         assert f'href="#read={span}"' in shown and EVIL not in shown
         assert f'href="#note={notes[0].id}"' in shown
         assert tab.edit(str(notes[0].id), document.id)[1] == notes[0].id
-        assert "deleted" in tab.edit("12345", document.id)[-1]
+        assert "deleted" in tab.edit("12345", document.id)[-2]
         *_, shown = tab.save(document.id, notes[0].id, EVIL)
         assert "bs-remark" in shown and EVIL not in shown
         *_, shown = tab.save(document.id, 0, "A note of my own")

@@ -37,6 +37,7 @@ class NotebookTab:
         self._session = session
         self._picker = picker
         self._edited = gr.State(0)  # the note that is edited; 0 for a new one
+        self._of = gr.State(None)  # the document that it is about
         with gr.Row(elem_classes="bs-actions"):
             self._write = gr.Button("Write a note", size="sm", min_width=120, scale=0)
             offer("notebook", self.taken, [picker])
@@ -54,6 +55,7 @@ class NotebookTab:
 
     def _wire(self) -> None:
         form = [self._form, self._edited, self._about, self._remark, self._delete, self._said]
+        form.append(self._of)
         picker, shown = self._picker, self._shown
         what = gr.Textbox(visible=False)
         edit = gr.Button("Edit", elem_id="edit-note", elem_classes="bs-hidden")
@@ -66,7 +68,7 @@ class NotebookTab:
         self._sure.click(self.delete, [picker, self._edited], done, **private())
         self._cancel.click(_closed, None, self._form, **private(queue=False))
         picker.change(self.view, picker, shown, **private())
-        picker.change(_closed, None, self._form, **private(queue=False))
+        picker.change(_other_document, [picker, self._of], self._form, **private(queue=False))
 
     def on_open(self, tab: gr.Tab) -> None:
         """Show what was kept meanwhile when the tab is opened."""
@@ -101,7 +103,8 @@ class NotebookTab:
             found = self._note(document_id, int(what) if what.isdecimal() else 0)
         except REFUSALS as error:
             shown = gr.update(visible=True)
-            return [shown, 0, "", gr.skip(), gr.update(visible=False), note(str(error), "warning")]
+            said = note(str(error), "warning")
+            return [shown, 0, "", gr.skip(), gr.update(visible=False), said, document_id]
         about = f"{NOTE_TITLES[found.kind]}: {' '.join((found.question or found.text).split())}"
         return [
             gr.update(visible=True),
@@ -110,14 +113,15 @@ class NotebookTab:
             found.remark,
             gr.update(visible=True),
             "",
+            document_id,
         ]
 
     def begin(self, _what: str, document_id: str | None) -> list[Any]:
         """Show the form for a new note."""
         if self._session.find(document_id) is None:
-            return [gr.skip()] * 6
+            return [gr.skip()] * 7
         new = note("A note of your own about this book")
-        return [gr.update(visible=True), 0, new, "", gr.update(visible=False), ""]
+        return [gr.update(visible=True), 0, new, "", gr.update(visible=False), "", document_id]
 
     def save(self, document_id: str | None, number: int, remark: str) -> list[Any]:
         """Store what is in the form."""
@@ -145,6 +149,11 @@ class NotebookTab:
 
 def _closed() -> Any:
     return gr.update(visible=False)
+
+
+def _other_document(document_id: str | None, edited: str | None) -> Any:
+    """Close the form where another document was opened, not where its list was only renewed."""
+    return gr.skip() if document_id == edited else gr.update(visible=False)
 
 
 def note_html(kept: Note) -> str:
