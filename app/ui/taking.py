@@ -1,10 +1,11 @@
-"""A button that copies what a tab shows, and a menu that saves it as a file, in the browser."""
+"""Buttons that copy what a tab shows, or save it as a file, in the browser."""
 
 from __future__ import annotations
 
 import json
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -29,57 +30,35 @@ SAVE = """(made) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }"""
 NOTHING = "There is nothing to take along yet."
-MENU = [("Save as …", ""), ("Word (DOCX)", "docx"), ("Markdown", "md"), ("JSON", "json")]
+FILES = (("Word", "docx"), ("Markdown", "md"), ("JSON", "json"))
 
 
 def offer(what: str, make: Callable[..., Taken | None], inputs: Sequence[Component]) -> None:
-    """ "Copy ..." and "Save as ..." for what `make` returns; None is nothing.
+    """Buttons that copy, or save as a file, what `make` returns; None is nothing.
 
     what: such as "chat".
     """
-    made = gr.Textbox(visible="hidden")  # else a later value would not reach the script
-    copy = gr.Button(f"Copy {what}", size="sm", min_width=110, scale=0)
-    menu = gr.Dropdown(
-        MENU,
-        value="",
-        label=f"Save {what} as",
-        show_label=False,
-        container=False,
-        filterable=False,
-        min_width=150,
-        scale=0,
-    )
-    said = gr.HTML()
-
-    def copied(*given: Any) -> list[Any]:
-        text, words = _made(make, given, lambda taken: markdown(taken))
-        return [text, words]
-
-    def saved(*given: Any) -> list[Any]:
-        *given_to_make, kind = given
-        if kind not in KINDS:
-            return ["", "", gr.skip()]
-        text, words = _made(make, given_to_make, lambda taken: _as_file(taken, kind))
-        return [text, "", words]
-
-    options: dict[str, Any] = private()
-    copy.click(copied, inputs, [made, said], **options).then(None, made, None, js=COPY)
-    menu.input(saved, [*inputs, menu], [made, menu, said], **options).then(
-        None, made, None, js=SAVE
-    )
+    said = gr.HTML(visible="hidden")
+    ways: list[tuple[str, str, Callable[[Taken], str]]] = [(f"Copy {what}", COPY, markdown)]
+    ways += [(f"Save as {name}", SAVE, partial(_as_file, kind=kind)) for name, kind in FILES]
+    for label, script, write in ways:
+        made = gr.Textbox(visible="hidden")  # else a later value would not reach the script
+        gr.Button(label, size="sm", min_width=110, scale=0).click(
+            partial(_made, make, write), inputs, [made, said], **private()
+        ).then(None, made, None, js=script)
 
 
 def _made(
-    make: Callable[..., Taken | None], given: Sequence[Any], write: Callable[[Taken], str]
-) -> tuple[str, str]:
+    make: Callable[..., Taken | None], write: Callable[[Taken], str], *given: Any
+) -> list[Any]:
     """What was written, and what to say."""
     try:
         taken = make(*given)
     except REFUSALS as error:
-        return "", note(str(error), "warning")
+        return ["", gr.update(value=note(str(error), "warning"), visible=True)]
     if taken is None or not taken.sections:
-        return "", note(NOTHING, "warning")
-    return write(taken), ""
+        return ["", gr.update(value=note(NOTHING, "warning"), visible=True)]
+    return [write(taken), gr.update(value="", visible="hidden")]
 
 
 def _as_file(taken: Taken, kind: str) -> str:

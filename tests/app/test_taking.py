@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,15 +131,14 @@ def test_files_are_written_whole_and_named_by_their_ending(tmp_path: Path, home:
 
 
 def test_the_page_sends_the_same_files() -> None:
-    text, said = _made(lambda: TAKEN, [], lambda taken: _as_file(taken, "md"))
-    sent = json.loads(text)
-    assert b64decode(sent["data"]) == written(TAKEN, "md") and said == ""
-    assert "nothing to take along" in _made(lambda: None, [], str)[1]
+    text, _ = _made(lambda: TAKEN, partial(_as_file, kind="md"))
+    assert b64decode(json.loads(text)["data"]) == written(TAKEN, "md")
+    assert "nothing to take along" in str(_made(lambda: None, str)[1])
 
     def refusing() -> Any:
         raise InvalidSetting("This cannot be done.")
 
-    assert "This cannot be done." in _made(refusing, [], str)[1]
+    assert "This cannot be done." in str(_made(refusing, str)[1])
 
 
 def test_the_command_line_writes_chats_people_and_notes(home: Path, tmp_path: Path) -> None:
