@@ -119,7 +119,6 @@ def test_a_selection_is_kept_and_a_note_deleted_after_a_question(
         " || document.querySelector('#leaf p'))"
     )
     page.get_by_role("button", name="Keep selection").click()
-    page.wait_for_timeout(8000)
     shot(page, "read")
     page.get_by_text("Kept in the notebook.").wait_for()
     tab(page, "Notebook")
