@@ -292,18 +292,20 @@ class Library:
         scope: Scope | None = None,
         decoding: Decoding | None = None,
         after: Turn | None = None,
+        windows: int | None = None,
     ) -> AnswerStream:
         """Answer from the state; iterate the stream for text, then `answer()` for the rest.
 
         scope: as far as the document's reader is, where it is not given. after: the turn that the
-        question follows. Raises InvalidRequest or InvalidQuestion at once for a question that
+        question follows. windows: of the state to open, instead of the
+        setting's number. Raises InvalidRequest or InvalidQuestion at once for a question that
         cannot be asked.
         """
         document = self.store.document(document_id)
         scope = scope or self.reader_scope(document)
         tokenizer = self.backbone.tokenizer
         prompt = question_prompt(tokenizer, question, after)
-        memory, windows = self.memory_of(document), self.settings.windows
+        memory, windows = self.memory_of(document), windows or self.settings.windows
         earlier, calibration = after.text if after else "", self.engine.calibration
         return AnswerStream(
             tokenizer,
@@ -318,6 +320,7 @@ class Library:
             document.reading.id,
             calibration.looks,
             after,
+            windows,
         )
 
     def question_tokens(self, question: str) -> int:
@@ -348,7 +351,7 @@ class Library:
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:
         """What a finished (or stopped) stream said, with the pages it looked at most."""
-        heaviest = dict(islice(stream.weights().items(), self.settings.windows))
+        heaviest = dict(islice(stream.weights().items(), stream.windows))
         with self.store.reading():
             self.store.document(document_id)  # refuses one that was deleted
             reading = self.store.document_of(stream.reading_id).reading

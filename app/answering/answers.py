@@ -123,7 +123,9 @@ class AnswerStream:
         reading_id: str = "",
         looks: Looks = Looks(),  # noqa: B008 - frozen
         after: Turn | None = None,
+        windows: int = 8,
     ) -> None:
+        self.windows = windows  # most that are opened
         self.reading_id = reading_id  # of the state that answers
         self.note = note  # what a person must know about the part of the book that was asked
         self._tokenizer = tokenizer

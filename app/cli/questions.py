@@ -10,6 +10,7 @@ import typer
 
 from app.answering.answers import NOT_FOUND, Answer
 from app.cli.common import Backbone, DocumentId, Json, emit, err, opened, page_range, say
+from app.cli.companion.taking import Out, write_out
 from app.cli.progress import reading_bar
 from app.cli.question_file import ask_file
 from app.cli.thorough import print_thorough
@@ -19,6 +20,7 @@ from app.storage.store import BOOK
 from app.summaries.condensed import how_made
 from app.summaries.key_passages import LENGTHS
 from app.summaries.shown import Showing, Shown
+from app.taking.contents import summaries_taken
 
 commands = typer.Typer()
 
@@ -123,6 +125,7 @@ def summarize(
         bool, typer.Option("--again", help="Make summaries again and replace the stored ones.")
     ] = False,
     backbone: Backbone = None,
+    out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Summarise a document; a summary that is stored is not made again without --again."""
@@ -151,6 +154,10 @@ def summarize(
         _warn(how_made(whole, made) if whole else "")
         shown = [showing.show(summary) for summary in made]
         book_shown = showing.show(whole, [s.chapter for s in made]) if whole else None
+        if out is not None:
+            every = [*([book_shown] if book_shown else []), *shown]
+            write_out(library, summaries_taken(document, every, showing.labels), out)
+            return
         if as_json:
             emit(
                 {

@@ -29,7 +29,7 @@ from app.exchange.manifest import (
     unpack,
 )
 from app.exchange.state_checks import StateCheck
-from app.storage.store import Document, Message, Reading, Store, Summary, state_heading
+from app.storage.store import Document, Message, Note, Reading, Store, Summary, state_heading
 from ingest.book import UnreadableDocument
 from ingest.isolation.limits import LIMITS, Limits
 from ingest.isolation.opened import OpenedArchive, opened_apart
@@ -209,7 +209,7 @@ def _check_new(store: Store, reading: Reading) -> None:
 
 
 def _store_activity(store: Store, document: Document, manifest: Manifest) -> None:
-    """Store the summaries and chats that the document does not have yet."""
+    """Store the summaries, chats and notes that the document does not have yet."""
     known = store.summaries(document)
     for summary in manifest.summaries:
         if summary.chapter not in known:
@@ -223,3 +223,7 @@ def _store_activity(store: Store, document: Document, manifest: Manifest) -> Non
             raw = message.model_dump()
             lists = {name: list(raw[name]) for name in ("sources", "evidence", "items")}
             store.say(chat_id, Message(**raw | lists))
+    kept = {(note.kind, note.text, note.created_at) for note in store.notes(document.id)}
+    for note in manifest.notes:
+        if (note.kind, note.text, note.created_at) not in kept:
+            store.keep_note(document.id, Note(**note.model_dump()))

@@ -113,6 +113,7 @@ class MessageEntry(Strict):
     about: str = ""
     reading_id: Short = ""
     items: tuple[ItemEntry, ...] = ()
+    looked: Whole = 0
 
 
 class ChatEntry(Strict):
@@ -121,6 +122,30 @@ class ChatEntry(Strict):
     title: Short
     created_at: Time
     messages: tuple[MessageEntry, ...]
+
+
+class CitationEntry(Strict):
+    """Where a kept text stands; offsets are into the whole text."""
+
+    text: str
+    start: Whole
+    end: Whole
+    page_first: Whole
+    page_last: Whole
+    label_first: Short
+    label_last: Short
+    reading_id: Short
+
+
+class NoteEntry(Strict):
+    """What the reader kept in the notebook."""
+
+    kind: Literal["answer", "passage", "summary", "note"]
+    text: str
+    question: str
+    remark: str
+    citations: tuple[CitationEntry, ...]
+    created_at: Time
 
 
 def refused(why: str) -> InvalidArchive:

@@ -7,14 +7,12 @@ the target, which replaces the target at the end.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -22,20 +20,21 @@ from app.errors import InvalidArchive, NotReady
 from app.exchange.archive import MOST_MANIFEST_BYTES, MOST_MEMBERS
 from app.exchange.entries import BlobEntry
 from app.exchange.manifest import FORMAT, MANIFEST, Manifest, original_member
-from app.exchange.parts import noted_part
+from app.exchange.parts import replacing
 from app.storage.store import Document, Store, state_heading
 
 
 def export_document(store: Store, document_id: str, out: Path) -> Document:
     """Write one finished reading of a document to a file: all of it or nothing.
 
-    The file also holds the text, the original files if they are stored, the summaries and chats.
+    The file also holds the text, the original files if they are stored, the summaries,
+    chats and notes.
     """
     with store.reading():
         document = store.document(document_id)
         if not document.ready:
             raise NotReady(f"{document.how_far}; finish reading it, then export it.")
-        with _replacing(out, store.path.parent) as file, zipfile.ZipFile(file, "w") as archive:
+        with replacing(out, store.path.parent) as file, zipfile.ZipFile(file, "w") as archive:
             entries = _write_state(store, document, archive)
             sources = list(_write_originals(store, document, archive))
             manifest = _checked(_manifest(store, document, entries, sources))
@@ -48,27 +47,6 @@ def export_document(store: Store, document_id: str, out: Path) -> Document:
                 )
             archive.writestr(zipfile.ZipInfo(MANIFEST), manifest)
     return document
-
-
-@contextmanager
-def _replacing(out: Path, home: Path) -> Iterator[BinaryIO]:
-    """A temporary file next to `out` that replaces it if the block succeeds, else is deleted.
-
-    home: the data folder, in which the file is noted, so that none is left by a kill.
-    """
-    if out.is_dir():
-        raise InvalidArchive(f"{out} is a folder; give the name of a file.")
-    try:
-        with noted_part(home, out) as part:
-            with part.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(out)
-    except OSError as error:
-        raise InvalidArchive(
-            f"{out} cannot be written ({error.strerror}); choose another place or free some space."
-        ) from error
 
 
 def _write_state(store: Store, document: Document, archive: zipfile.ZipFile) -> list[BlobEntry]:
@@ -168,6 +146,7 @@ def _manifest(
         "summaries": tuple(asdict(s) for s in store.summaries(document).values()),
         "chats": tuple(chats),
         "state": tuple(entries),
+        "notes": tuple(_without(asdict(n), "id") for n in store.notes(document.id)),
     }
 
 

@@ -21,6 +21,7 @@ from app.exchange.entries import (
     BlobEntry,
     ChatEntry,
     FileName,
+    NoteEntry,
     PageEntry,
     Positive,
     Sha256,
@@ -136,6 +137,7 @@ class Manifest(Strict):
     summaries: tuple[SummaryEntry, ...]
     chats: tuple[ChatEntry, ...]
     state: tuple[BlobEntry, ...]
+    notes: tuple[NoteEntry, ...] = ()  # exports of before the notebook have none
 
     @property
     def originals(self) -> list[tuple[str, SourceEntry]]:

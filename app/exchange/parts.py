@@ -6,15 +6,20 @@ person chose. The next start finds the note, sees that nobody holds its lock, an
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
+from app.errors import InvalidArchive
+
 FOLDER = "exports"  # in the data folder
+_BESIDE = ("", "-wal", "-shm", "-reserve")  # a half-restored library has these, too
 _PART = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
@@ -39,6 +44,29 @@ def noted_part(home: Path, out: Path) -> Iterator[Path]:
         _forget(note, lock)
 
 
+@contextmanager
+def replacing(out: Path, home: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A temporary file next to `out` that replaces it if the block succeeds, else is deleted.
+
+    home: the data folder, in which the file is noted, so that none is left by a kill.
+    mode: who may read the file, before the system's umask.
+    """
+    if out.is_dir():
+        raise InvalidArchive(f"{out} is a folder; give the name of a file.")
+    try:
+        with noted_part(home, out) as part:
+            part.touch(mode, exist_ok=False)
+            with part.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(out)
+    except OSError as error:
+        raise InvalidArchive(
+            f"{out} cannot be written ({error.strerror}); choose another place or free some space."
+        ) from error
+
+
 def delete_leftovers(home: Path) -> None:
     """Delete the half-written files of exports whose process has ended."""
     folder = home / FOLDER
@@ -51,7 +79,8 @@ def delete_leftovers(home: Path) -> None:
             try:
                 part = Path(note.read_text("utf-8")) if note.is_file() else Path()
                 if _PART.fullmatch(part.name):
-                    part.unlink(missing_ok=True)
+                    for ending in _BESIDE:
+                        part.with_name(part.name + ending).unlink(missing_ok=True)
             finally:
                 _forget(note, lock)
 

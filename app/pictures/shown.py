@@ -55,7 +55,7 @@ class PagePictures:
 
         Raises UnreadableDocument, StoreFailed.
         """
-        parts = []
+        parts: list[tuple[Page, str, int, int]] = []
         for page in files.index.over(*span)[:MOST_PAGES]:
             text = library.store.text_part(document.reading, page.start, page.end)
             at, end = max(span[0] - page.start, 0), min(span[1], page.end) - page.start

@@ -45,6 +45,7 @@ class Message:
     about: str = ""  # the earlier question that this one follows
     reading_id: str = ""  # of the state that answered; empty where it is not known
     items: list[dict[str, Any]] = field(default_factory=list)  # of a thorough answer
+    looked: int = 0  # in so many parts of the document, where these were more than usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +183,26 @@ class ActivityStore(DatabaseFile):
             self.check_chat(chat_id)
             self._insert("messages", row)
 
+    def forget_turn(self, chat_id: int, question: str) -> None:
+        """Delete a chat's last question with its answer, if it is this question."""
+        if not self.is_chat(chat_id):
+            return
+        with self.writing() as db:
+            row = db.execute(
+                "SELECT id, text FROM messages WHERE chat_id = ? AND role = 'user' "
+                "ORDER BY id DESC LIMIT 1",
+                [chat_id],
+            ).fetchone()
+            if row and row[1] == question:
+                db.execute("DELETE FROM messages WHERE chat_id = ? AND id >= ?", [chat_id, row[0]])
+
     def messages(self, chat_id: int) -> list[Message]:
         """A chat's messages in order."""
         if not self.is_chat(chat_id):
             return []
         rows = self.db.query(
             "SELECT role, text, confidence, sources, evidence, created_at, word, about, "
-            "reading_id, items FROM messages WHERE chat_id = ? ORDER BY id",
+            "reading_id, items, looked FROM messages WHERE chat_id = ? ORDER BY id",
             [chat_id],
         )
         return [Message(**row | {n: json.loads(row[n]) for n in JSON_COLUMNS}) for row in rows]

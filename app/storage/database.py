@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -232,6 +232,26 @@ class DatabaseFile:
     def quick_check(self) -> str:
         """The first problem that SQLite finds in the file, or "ok"."""
         return str(self.db.execute("PRAGMA quick_check(1)").fetchone()[0])
+
+    @property
+    def size(self) -> int:
+        """How many bytes the database has, with what is still in its journal."""
+        names = (self.path.name, f"{self.path.name}-wal")
+        files = [self.path.with_name(name) for name in names]
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def copy_to(self, file: Path) -> None:
+        """Write a copy of the database as it is now to a new file, the owner's alone.
+
+        Others may write meanwhile; the copy has all of what was committed before, and no more.
+        """
+        try:
+            file.touch(FILE_MODE, exist_ok=False)
+        except OSError as error:
+            raise StoreFailed(f"{file} cannot be written ({error.strerror}).") from error
+        with _refusing(file), closing(sqlite3.connect(file)) as target:
+            self.db.conn.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, without a journal
 
     @contextmanager
     def writing(self) -> Iterator[Database]:

@@ -9,6 +9,7 @@
               1-1 positions (how far its reader is)
               1-1 removed_documents,  chats 1-1 removed_chats (deleted less than a minute ago)
               1-n summary_jobs (wishes for summaries that are made in the background)
+              1-n notes (what its reader keeps)
 
 Chapters and pages are numbered from 1, segments and sources from 0. Times are ISO-8601 UTC.
 """
@@ -20,6 +21,7 @@ from app.storage.activity import BOOK, ActivityStore, Chat, Job, Message, Summar
 from app.storage.database import now
 from app.storage.documents import DocumentStore
 from app.storage.jobs.summary_jobs import SummaryJob, SummaryJobStore
+from app.storage.reader.notebook import Note, NotebookStore
 from app.storage.reader.positions import PositionStore
 from app.storage.reader.removed import RemovedStore
 from app.storage.records import LONGEST_TITLE, Document, Reading, StoredSegment
@@ -35,6 +37,7 @@ __all__ = [
     "DocumentText",
     "Job",
     "Message",
+    "Note",
     "Reading",
     "Store",
     "StoredSegment",
@@ -46,6 +49,12 @@ __all__ = [
 
 
 class Store(
-    DocumentStore, ActivityStore, AccountStore, PositionStore, RemovedStore, SummaryJobStore
+    DocumentStore,
+    ActivityStore,
+    AccountStore,
+    PositionStore,
+    RemovedStore,
+    SummaryJobStore,
+    NotebookStore,
 ):
     """All operations on the database: documents, readings, states, jobs, chats and summaries."""

@@ -88,12 +88,15 @@ class Generations:
         *,
         follows: bool = True,
         every_page: bool = False,
+        replaces: str = "",
+        windows: int | None = None,
         visitor: Visitor = HERE,
         away: Away = always_here,
     ) -> Generation:
         """Ask a question as soon as its turn comes. In a chat, its words decide what is made.
 
         follows: it may follow the turn before it in the chat; every_page: all pages are asked.
+        replaces: the chat's last question, whose place it takes; windows: of the state, to open.
         visitor, away: who asks, and for how long no client of theirs has been connected. Raises
         Busy where too many questions wait already.
         """
@@ -102,7 +105,7 @@ class Generations:
         self.check(document_id, question, scope)
         if chat_id is not None:
             library.store.check_chat(chat_id)
-        wish = Wish(question.strip(), scope, follows=follows, every_page=every_page)
+        wish = Wish(question.strip(), scope, follows, every_page, replaces, windows)
         generation = Generation(library, document.id, chat_id, wish, self._answer, visitor, away)
         with self._joining:
             if len(self.in_line(chat_id)) > MOST_WAITING:
@@ -152,6 +155,8 @@ class Generations:
         if generation.stopped:
             return  # a question that was stopped before its turn leaves nothing
         document = generation.library.store.document(generation.document_id)
+        if generation.chat_id is not None and generation.wish.replaces:
+            generation.library.store.forget_turn(generation.chat_id, generation.wish.replaces)
         after = self._turn_before(generation)
         asked = Message("user", generation.wish.question, about=after.question if after else "")
         self._keep(generation, asked)

@@ -40,6 +40,8 @@ class Wish:
     scope: Scope
     follows: bool = True
     every_page: bool = False
+    replaces: str = ""  # the chat's last question, whose place this one takes
+    windows: int | None = None  # of the state to open; as many as usual where it is not given
 
 
 class Replies:
@@ -60,7 +62,9 @@ class Replies:
             return Message("assistant", text)
         if intent.kind == "summary":
             return self._summary(document, generation, intent.chapter or wish.scope.chapter)
-        stream = self._library.ask(document.id, wish.question, wish.scope, after=after)
+        stream = self._library.ask(
+            document.id, wish.question, wish.scope, after=after, windows=wish.windows
+        )
         generation.note = stream.note
         language = not_taught(wish.question, self._library.backbone.name) if is_chat else None
         if language is not None:
@@ -89,6 +93,7 @@ class Replies:
             shown["evidence"],
             word=made.confidence_word,
             reading_id=stream.reading_id,
+            looked=generation.wish.windows or 0,
         )
 
     def _passages(

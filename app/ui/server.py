@@ -32,11 +32,14 @@ from app.ui.generations import Generations
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
 from app.ui.tabs.chat_tab import ChatTab
+from app.ui.tabs.keeping import Keeping
 from app.ui.tabs.library_tab import LibraryTab
 from app.ui.tabs.memory_tab import MemoryTab
+from app.ui.tabs.notebook_tab import NotebookTab
 from app.ui.tabs.people_tab import PeopleTab
 from app.ui.tabs.place import Place
 from app.ui.tabs.read_tab import ReadTab
+from app.ui.tabs.saving import Saving
 from app.ui.tabs.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme
 from app.ui.visitors import Visiting, show_visitor
@@ -95,21 +98,26 @@ def _build(session: Session) -> CheckedBlocks:
             with gr.Column(scale=2, min_width=260):
                 picker = choice_list("Open document")
         place = Place(session, picker)
+        keeping = Keeping(session, picker)
         with gr.Tabs() as tabs:
             with gr.Tab("Library", id="library") as library:
                 LibraryTab(session, picker).on_open(blocks)
+                Saving(session, picker)
             with gr.Tab("Chat", id="chat") as asking:
                 chat = ChatTab(session, picker, place.lifted)
             with gr.Tab("Read", id="read") as reading:
-                read = ReadTab(session, picker, place)
+                read = ReadTab(session, picker, place, keeping)
             with gr.Tab("People", id="people") as people:
                 names = PeopleTab(session, picker, place)
             with gr.Tab("Summaries", id="summaries") as summaries:
                 SummariesTab(session, picker, place).on_open(summaries)
+            with gr.Tab("Notebook", id="notebook") as notebook:
+                NotebookTab(session, picker).on_open(notebook)
             with gr.Tab("Memory", id="memory") as memory:
                 MemoryTab(session, picker, chat.chat).on_open(memory)
-        names.on_open(people, (library, asking, reading, summaries, memory))
+        names.on_open(people, (library, asking, reading, summaries, notebook, memory))
         read.on_open(blocks, tabs)
+        keeping.on_open(blocks)
     blocks.queue(default_concurrency_limit=8, max_size=MOST_QUEUED)
     blocks._queue.pending_messages_per_session.max_size = MOST_QUEUED
     return blocks

@@ -15,6 +15,7 @@ from app.storage.store import BOOK, Document, Job, Message, Reading, Summary
 from app.summaries.condensed import how_made
 from app.summaries.key_passages import Passage
 from app.summaries.shown import Showing, Shown
+from app.ui.acts import acts, passage_acts
 from ingest.book import Chapter
 
 SENTENCE = "Read a book once, keep its memory state, ask for ever."
@@ -125,14 +126,16 @@ def bubble(message: Message) -> str:
     if message.text in (NOT_FOUND, PASSAGES):
         quotes = "".join(_quote(e, "", message.reading_id) for e in message.evidence[:QUOTES])
         lead = text if message.text == PASSAGES else f"{text} {CLOSEST}"
-        return f"{lead}{quotes}"
+        looked = f" (Looked for in {message.looked} parts.)" if message.looked else ""
+        return f"{lead}{looked}{quotes}"
     if message.items:
         return f"{text}{items_html(message.items, message.reading_id)}"
     word = message.word or "guess"
     said = f"Perhaps: {text}" if word == "guess" else text
     place = escape(pages(message.evidence[0]))
     first = _quote(message.evidence[0], message.text, message.reading_id)
-    return f'{said} <span class="bs-sure">({WORDS[word]}, {place})</span>{first}'
+    looked = f", looked for in {message.looked} parts" if message.looked else ""
+    return f'{said} <span class="bs-sure">({WORDS[word]}, {place}{looked})</span>{first}'
 
 
 def items_html(items: Sequence[Mapping[str, Any]], reading_id: str = "") -> str:
@@ -182,6 +185,13 @@ def _cited(place: Mapping[str, Any], reading_id: str) -> str:
     return f'<a href="#read={escape(reading_id)}:{span}">{words}</a>'
 
 
+def _passage(place: Mapping[str, Any], reading_id: str) -> str:
+    """Links to copy and keep a sentence."""
+    if "start" not in place:
+        return acts()
+    return passage_acts(reading_id, int(place["start"]), int(place["end"]))
+
+
 def _plain_quote(evidence: Mapping[str, Any]) -> str:
     """A sentence as one line without quotation marks around it: it is shown in some."""
     return " ".join(str(evidence["text"]).split()).strip('"\u201c\u201d')
@@ -195,7 +205,8 @@ def evidence_html(message: Message, chapters: Sequence[Chapter]) -> str:
     if message.evidence:
         quotes = (
             f"<li>“{escape(_plain_quote(e))}” "
-            f'<span class="bs-place">{_cited(e, message.reading_id)}</span></li>'
+            f'<span class="bs-place">{_cited(e, message.reading_id)}</span> '
+            f"{_passage(e, message.reading_id)}</li>"
             for e in message.evidence
         )
         parts.append(f'<ol class="bs-quotes">{"".join(quotes)}</ol>')
@@ -248,8 +259,9 @@ def summaries_html(
     title = "The book" if read_to is None else f"The story so far, to the end of chapter {last}"
     link = _PageLinks(document.reading.id, showing)
     told = [made[n] for n in finished if n in made and chapters[n - 1].matter == "main"]
+    keep = f"summary:{document.id}:{whole.chapter}" if whole else ""
     blocks = [
-        _summary(title, showing.show(whole, finished) if whole else None, link)
+        _summary(title, showing.show(whole, finished) if whole else None, link, keep)
         + (note(how_made(whole, told)) if whole else "")
     ]
     for number, chapter in enumerate(chapters, start=1):
@@ -259,12 +271,13 @@ def summaries_html(
         if since and (number <= since or number not in finished):
             continue
         if number not in finished:
-            blocks.append(_summary(title, None, link, "you have not finished it yet"))
+            blocks.append(_summary(title, None, link, missing="you have not finished it yet"))
             continue
         found = made.get(number)
         passages = showing.chapter_passages(number)
         quotes = _key_passages(passages, document.reading.id, is_open=found is None)
-        blocks.append(_summary(title, showing.show(found) if found else None, link) + quotes)
+        keep = f"summary:{document.id}:{number}"
+        blocks.append(_summary(title, showing.show(found) if found else None, link, keep) + quotes)
     heading = f'<div class="bs-title">{escape(document.title)}</div>'
     return heading + "".join(blocks if finished and not since else blocks[1:])
 
@@ -289,7 +302,11 @@ class _PageLinks:
 
 
 def _summary(
-    title: str, shown: Shown | None, link: _PageLinks, missing: str = "not summarised yet"
+    title: str,
+    shown: Shown | None,
+    link: _PageLinks,
+    keep: str = "",
+    missing: str = "not summarised yet",
 ) -> str:
     if shown is None or not shown.summary:
         body = f'<div class="bs-note">{missing}</div>'
@@ -298,7 +315,8 @@ def _summary(
         body = f'<div class="bs-text">{told}</div>'
     else:
         body = f'<div class="bs-text">{escape(shown.summary)}</div>'
-    return f'<div class="bs-summary"><h4>{escape(title)}</h4>{body}</div>'
+    links = acts(keep) if shown is not None and shown.summary else ""
+    return f'<div class="bs-summary"><h4>{escape(title)}</h4>{body}{links}</div>'
 
 
 def _key_passages(passages: Sequence[Passage], reading_id: str, *, is_open: bool) -> str:
@@ -306,7 +324,7 @@ def _key_passages(passages: Sequence[Passage], reading_id: str, *, is_open: bool
     rows = "".join(
         f"<li>“{escape(p.text)}” "
         f'<a class="bs-cite" href="#read={escape(reading_id)}:{p.start}-{p.end}">'
-        f"p.&nbsp;{escape(p.label_first)}</a></li>"
+        f"p.&nbsp;{escape(p.label_first)}</a> {passage_acts(reading_id, p.start, p.end)}</li>"
         for p in passages
     )
     if not rows:

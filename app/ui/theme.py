@@ -118,13 +118,28 @@ CSS = """
 .bs-drawn mark { position: absolute; border-radius: 2px; mix-blend-mode: multiply;
   background: #ffd84d99; box-shadow: 0 0 0 2px #ffd84d99; scroll-margin: 30vh 60px; }
 @media (max-width: 640px) { .bs-drawn { width: 640px; } }
-.bs-page { float: left; margin-left: -4.2em; width: 3.6em; text-align: right; font-size: 0.75rem;
+.bs-page { user-select: none; float: left;
+  margin-left: -4.2em; width: 3.6em; text-align: right; font-size: 0.75rem;
   font-family: var(--font); color: var(--body-text-color-subdued); }
 @media (max-width: 900px) { .bs-page { float: none; margin: 0 0.4em 0 0; width: auto; } }
 .bs-summary { border-top: 1px solid var(--border-color-primary); padding: 10px 0; }
 .bs-summary .bs-text { max-height: none; }
 .bs-summary h4 { margin: 0 0 2px; font-size: 1rem; overflow-wrap: anywhere; }
 .bs-cite { font-size: 0.82em; white-space: nowrap; }
+.bs-acts { font-size: 0.82em; white-space: nowrap; display: inline-block; margin-left: 4px; }
+.bs-acts a { color: var(--neutral-600); margin-right: 8px; text-decoration: none; }
+.dark .bs-acts a { color: var(--neutral-300); }
+.bs-acts a:hover, .bs-acts a:focus-visible { text-decoration: underline; }
+.bs-answer > .bs-acts, .bs-summary > .bs-acts, .bs-kept > .bs-acts { display: block;
+  margin: 6px 0 0; }
+.bs-copying .bs-acts { display: none !important; }
+.bs-kept { border-top: 1px solid var(--border-color-primary); padding: 10px 0; max-width: 76ch; }
+.bs-kept h4 { margin: 0 0 4px; font-size: 1rem; overflow-wrap: anywhere; }
+.bs-kept h4 small { font-weight: 400; color: var(--body-text-color-subdued); margin-left: 8px; }
+.bs-kept blockquote { margin: 6px 0; padding-left: 10px; line-height: 1.5;
+  border-left: 3px solid var(--color-accent); overflow-wrap: anywhere; }
+.bs-remark { margin: 6px 0; padding: 6px 10px; border-radius: 6px; white-space: pre-line;
+  background: var(--background-fill-secondary); overflow-wrap: anywhere; }
 .bs-passages summary { cursor: pointer; color: var(--body-text-color-subdued); }
 .bs-facts { border-collapse: collapse; width: 100%; border: 0 !important; }
 .bs-facts th { text-align: left; font-weight: 400; color: var(--body-text-color-subdued);

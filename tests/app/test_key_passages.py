@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from app.cli.main import app
 from app.errors import InvalidSetting
-from app.exchange.markdown import chat_markdown, summaries_markdown
 from app.library import Library
 from app.position import set_position
 from app.storage.store import Message, Summary
@@ -21,6 +20,8 @@ from app.summaries.key_passages import key_passages, most_central, stands_alone
 from app.summaries.shown import Showing
 from app.summaries.summarizer import Summarizer
 from app.summaries.told import Told, is_supported, joined, pages_of, sentences_of, told
+from app.taking.contents import chat_taken, summaries_taken
+from app.taking.markdown import markdown
 from app.ui.texts import summaries_html
 from ingest.book import Page
 
@@ -158,7 +159,7 @@ def test_summaries_and_chats_as_markdown(library: Library) -> None:
     document = library.rename(read_novel(library).id, "A *starred* title")
     showing = Showing(library.store, document, "paragraph")
     made = Summarizer(library).chapter(document, 1)
-    written = summaries_markdown(document, [showing.show(made)])
+    written = markdown(summaries_taken(document, [showing.show(made)], showing.labels))
     assert written.startswith("# A \\*starred\\* title\n\n## 1\\. Chapter 1".replace("1\\.", "1."))
     assert "> " in written and "(page 1)" in written
     place = {"text": "She *found* it.", "label_first": "3", "label_last": "4"}
@@ -168,6 +169,6 @@ def test_summaries_and_chats_as_markdown(library: Library) -> None:
         Message("user", "Everyone?"),
         Message("assistant", "Two", items=[{"answer": "Anton", "evidence": [place]}]),
     ]
-    chat = chat_markdown(document, answers)
+    chat = markdown(chat_taken(document, answers))
     assert "## Who?\n\nMara\n\n> She \\*found\\* it. (pages 3-4)" in chat
     assert "- Anton\n\n  > She" in chat

@@ -467,9 +467,11 @@ class TestChatTab:
         """Without an answer adapter the refusal says so; test_thorough.py has the rest."""
         document = read_novel(session.library)
         tab = ChatTab(session, picker)
-        assert "Ask a question first" in tab.ask_every_page(document.id, None, WHOLE, None)[-1]
+        assert (
+            "Ask a question first" in tab.again.ask_every_page(document.id, None, WHOLE, None)[-1]
+        )
         chat, _ = ask(tab, document.id, None, QUESTION, WHOLE, None)
-        assert tab.ask_every_page(document.id, chat, WHOLE, None) == [chat, ""]
+        assert tab.again.ask_every_page(document.id, chat, WHOLE, None) == [chat, ""]
         *_, last = played(tab.follow(document.id, chat))
         assert "answer adapter" in last[0][-1]["content"]
         assert last[0][-2]["content"] == QUESTION

@@ -24,7 +24,9 @@ from app.worker import Worker
 def tab(library: Library) -> LibraryTab:
     with gr.Blocks():
         picker = gr.Dropdown()
-        return LibraryTab(Session(Visiting(library), Worker(library), Generations(Visiting(library))), picker)
+        return LibraryTab(
+            Session(Visiting(library), Worker(library), Generations(Visiting(library))), picker
+        )
 
 
 def rows(library: Library) -> dict[str, list[Any]]:

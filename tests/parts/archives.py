@@ -30,6 +30,7 @@ TABLES = [
     "chats",
     "messages",
     "summaries",
+    "notes",
 ]
 Json = dict[str, Any]
 

@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from app.cli.common import DocumentId, Json, emit, err, opened, say
+from app.cli.companion.taking import Out, write_out
 from app.cli.questions import WholeBook
 from app.people.as_json import people_json
 from app.people.stored import people_of
 from app.people.who import Named
 from app.position import scope_for
 from app.state_reader import Scope
+from app.taking.contents import people_taken
 
 commands = typer.Typer()
 
@@ -25,6 +27,7 @@ def people(
     document_id: DocumentId,
     as_of_chapter: Annotated[int | None, typer.Option(help="The book up to here.")] = None,
     whole_book: WholeBook = False,
+    out: Out = None,
     as_json: Json = False,
 ) -> None:
     """List the people and places of a document, with where they stand and telling sentences."""
@@ -33,8 +36,12 @@ def people(
         asked = Scope(as_of_chapter=as_of_chapter)
         scope = scope_for(library, document, asked, whole_book=whole_book)
         found = people_of(library, document, scope)
+        if out is not None:
+            write_out(library, people_taken(document, found), out)
     if found.note:
         err.print(found.note, style="yellow", markup=False, soft_wrap=True)
+    if out is not None:
+        return
     if as_json:
         emit(people_json(found))
         return

@@ -157,6 +157,29 @@ CREATE INDEX summary_jobs_by_document ON summary_jobs (document_id, id);
 CREATE INDEX summary_jobs_by_status ON summary_jobs (status, id)
 """
 
+
+@migrations(name="0013_notebook")
+def _notebook(db: Database) -> None:
+    """What readers keep; and how many parts an answer looked in, 0 for as many as usual."""
+    _execute(db, _NOTES)
+    db.execute("ALTER TABLE messages ADD COLUMN looked INTEGER NOT NULL DEFAULT 0")
+
+
+_NOTES = """
+CREATE TABLE notes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('answer', 'passage', 'summary', 'note')),
+    text TEXT NOT NULL,
+    question TEXT NOT NULL DEFAULT '',
+    remark TEXT NOT NULL DEFAULT '',
+    citations TEXT NOT NULL DEFAULT '[]',
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX notes_by_document ON notes (document_id, id)
+"""
+
 _POSITIONS = """
 CREATE TABLE positions (
     document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,

@@ -12,14 +12,16 @@ from anyio.to_thread import run_sync
 
 from app.answering.lists import asks_for_all
 from app.errors import REFUSALS
-from app.exchange.markdown import chat_markdown
 from app.line.work import Bell
-from app.position import scope_for
-from app.state_reader import Scope
-from app.storage.store import Document, Message
+from app.storage.store import Message
+from app.taking.contents import chat_taken
+from app.taking.taken import Taken
+from app.ui.acts import acts
 from app.ui.generations import Generation, last_turn
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
+from app.ui.tabs.chat_again import ONLY, UP_TO, WHOLE, ChatAgain, asked_scope, who
+from app.ui.tabs.confirm import confirmed
 from app.ui.taking import offer
 from app.ui.texts import (
     NOT_OPEN,
@@ -32,7 +34,6 @@ from app.ui.texts import (
 )
 from memory_models.prompt import LONGEST_QUESTION
 
-WHOLE, ONLY, UP_TO = "the whole book", "one chapter", "the book up to a chapter"
 FAILED = "The answer failed because of an internal error; ask again. The server's log has details."
 WATCHERS = 150  # pages that watch answers at the same time
 WORDS_A_TOKEN = 0.75
@@ -75,8 +76,9 @@ class ChatTab:
         with gr.Row():
             self._new = gr.Button("New chat", size="sm", min_width=90)
             self._delete = gr.Button("Delete chat", size="sm", min_width=90)
+        self._sure = confirmed(self._delete, "Delete this chat? This cannot be undone.")
         with gr.Row():
-            offer("chat", self.as_markdown, [self._picker, self.chat], "chat.md")
+            offer("chat", self.taken, [self._picker, self.chat])
 
     def _build_talk(self) -> None:
         self._talk = gr.Chatbot(
@@ -95,16 +97,23 @@ class ChatTab:
     def _build_asking(self) -> None:
         with gr.Row(equal_height=True):
             self._question = gr.Textbox(
-                placeholder="Your question", show_label=False, container=False, scale=8, max_lines=4
+                placeholder="Your question",
+                show_label=False,
+                container=False,
+                scale=8,
+                max_lines=4,
+                elem_id="question",
             )
             self._ask = gr.Button("Ask", variant="primary", scale=1, min_width=80)
             self._stop = gr.Button("Stop", scale=1, min_width=80, interactive=False)
         self._limit = gr.HTML()
-        with gr.Row(equal_height=True, visible=False, elem_classes="bs-topic") as row:
-            about = gr.HTML(scale=6)
-            self._new_topic = gr.Button("New topic", size="sm", scale=1, min_width=100)
-            self._every = gr.Button("Ask every page", size="sm", scale=1, min_width=130)
-        self._topic = [row, about, self._every]
+        with gr.Column(visible=False) as last:
+            with gr.Row(equal_height=True, elem_classes="bs-topic"):
+                about = gr.HTML(scale=6)
+                self._new_topic = gr.Button("New topic", size="sm", scale=1, min_width=100)
+            with gr.Row(equal_height=True):
+                self.again = ChatAgain(self._session)
+        self._topic = [last, about, self.again.every]
         with gr.Row(equal_height=True):
             self._part = gr.Radio(
                 [WHOLE, ONLY, UP_TO], value=WHOLE, label="Ask about", scale=3, min_width=280
@@ -114,6 +123,7 @@ class ChatTab:
     def _wire(self) -> None:
         scope = [self._part, self._chapter, self._lifted]
         asking = [self._picker, self.chat, self._question, *scope[:2], self._fresh, self._lifted]
+        asking.append(self.again.replaced)
         follow: dict[str, Any] = {
             "fn": self.follow,
             "inputs": [self._picker, self.chat],
@@ -125,18 +135,14 @@ class ChatTab:
             [self._ask.click, self._question.submit],
             self.ask,
             asking,
-            [self.chat, self._chats, self._question, self._fresh, self._said],
+            [self.chat, self._chats, self._question, self._fresh, self.again.replaced, self._said],
             trigger_mode="multiple",  # a second question waits for the first one's answer
             **private(queue=False),
         )
         following = [asked.then(**follow)]
-        every = self._every.click(
-            self.ask_every_page,
-            [self._picker, self.chat, *scope],
-            [self.chat, self._said],
-            **private(queue=False),
-        )
-        following.append(every.then(**follow))
+        anew = [self._picker, self.chat, *scope]
+        for event in self.again.wire(anew, self.chat, self._question, self._said):
+            following.append(event.then(**follow))
         self._question.change(
             self.check_length, self._question, self._limit, **private(queue=False)
         )
@@ -153,7 +159,7 @@ class ChatTab:
         )
         opened.then(**follow)
         self._new.click(self.new_chat, self._picker, self._view, **leaving)
-        self._delete.click(self.delete, [self._picker, self.chat], self._view, **leaving)
+        self._sure.click(self.delete, [self._picker, self.chat], self._view, **leaving)
         self._part.change(
             lambda part: gr.update(visible=part != WHOLE), self._part, self._chapter, **private()
         )
@@ -197,13 +203,13 @@ class ChatTab:
             self._session.library.store.remove_chat(own)
         return self._show(document_id, None)
 
-    def as_markdown(self, document_id: str | None, chat_id: int | None) -> str:
+    def taken(self, document_id: str | None, chat_id: int | None) -> Taken | None:
         """The open chat with its citations, to take along."""
         document = self._session.find(document_id)
         own = self._session.own_chat(chat_id)
         if document is None or own is None:
-            return ""
-        return chat_markdown(document, self._messages(own))
+            return None
+        return chat_taken(document, self._messages(own))
 
     def _show(self, document_id: str | None, chat_id: int | None) -> list[Any]:
         store = self._session.library.store
@@ -216,7 +222,7 @@ class ChatTab:
         return [
             chat_id,
             gr.update(choices=choices, value=chat_id),
-            gr.update(value=[_bubble(m) for m in messages], placeholder=placeholder),
+            gr.update(value=bubbles(messages, chat_id), placeholder=placeholder),
             *self._evidence_of(document_id, self._last_answer(messages)),
             *self._topic_of(messages),
         ]
@@ -263,6 +269,7 @@ class ChatTab:
         chapter: int | None,
         fresh: bool = False,
         lifted: bool = False,
+        replaced: str = "",
         request: gr.Request | None = None,
     ) -> list[Any]:
         """Put a question in line; a new chat begins with its first question."""
@@ -270,51 +277,18 @@ class ChatTab:
         begun = None
         try:
             document = self._session.ready(document_id)
-            scope = self._scope(document, part, chapter, lifted)
+            scope = asked_scope(self._session, document, part, chapter, lifted)
             if chat_id is None:
                 generations.check(document.id, question, scope)  # before a chat is stored
                 chat_id = begun = generations.start_chat(document.id, question)
-            who = self._who(request)
-            generations.start(document.id, question, scope, chat_id, follows=not fresh, **who)
+            how = {"follows": not fresh, "replaces": replaced, **who(self._session, request)}
+            generations.start(document.id, question, scope, chat_id, **how)
         except REFUSALS as error:
             if begun is not None:
                 self._session.library.store.remove_chat(begun)
-            return [*[gr.skip()] * 4, note(str(error), "warning")]
+            return [*[gr.skip()] * 5, note(str(error), "warning")]
         chat, chats, *_ = self._show(document.id, chat_id)
-        return [chat, chats, "", False, ""]
-
-    def ask_every_page(
-        self,
-        document_id: str | None,
-        chat_id: int | None,
-        part: str,
-        chapter: int | None,
-        lifted: bool = False,
-        request: gr.Request | None = None,
-    ) -> list[Any]:
-        """Ask the chat's last question of every page."""
-        generations = self._session.generations
-        try:
-            document = self._session.ready(document_id)
-            messages = self._session.library.store.messages(chat_id) if chat_id else []
-            turn = last_turn(messages)
-            if turn is None:
-                return [gr.skip(), note("Ask a question first.", "warning")]
-            scope, who = self._scope(document, part, chapter, lifted), self._who(request)
-            generations.start(document.id, turn.question, scope, chat_id, every_page=True, **who)
-        except REFUSALS as error:
-            return [gr.skip(), note(str(error), "warning")]
-        return [chat_id, ""]
-
-    def _scope(self, document: Document, part: str, chapter: int | None, lifted: bool) -> Scope:
-        asked = Scope(
-            chapter=chapter if part == ONLY else None,
-            as_of_chapter=chapter if part == UP_TO else None,
-        )
-        return scope_for(self._session.library, document, asked, whole_book=lifted)
-
-    def _who(self, request: gr.Request | None) -> dict[str, Any]:
-        return {"visitor": self._session.visitor(request), "away": self._session.page(request)}
+        return [chat, chats, "", False, "", ""]
 
     async def follow(
         self,
@@ -349,7 +323,7 @@ class ChatTab:
         messages = self._messages(chat_id)
         said = note(last.note if last.replied else FAILED, "warning") if last else ""
         return [
-            [_bubble(m) for m in messages],
+            bubbles(messages, chat_id),
             *self._evidence_of(document_id, self._last_answer(messages)),
             *self._topic_of(messages),
             gr.update(interactive=False),
@@ -357,7 +331,7 @@ class ChatTab:
         ]
 
     def _stored(self, chat_id: int | None) -> list[dict[str, str]]:
-        return [_bubble(m) for m in self._messages(chat_id)]
+        return bubbles(self._messages(chat_id), chat_id)
 
     def _messages(self, chat_id: int | None) -> list[Message]:
         return self._session.library.store.messages(chat_id) if chat_id is not None else []
@@ -387,5 +361,13 @@ class ChatTab:
         self._session.generations.stop_chat(self._session.own_chat(chat_id))
 
 
-def _bubble(message: Message) -> dict[str, str]:
-    return {"role": message.role, "content": bubble(message)}
+def bubbles(messages: list[Message], chat_id: int | None) -> list[dict[str, str]]:
+    """A chat's messages as they are shown; answers can be copied and kept."""
+    shown = []
+    for index, message in enumerate(messages):
+        content = bubble(message)
+        if message.role == "assistant":
+            links = acts(f"answer:{chat_id}:{index}")
+            content = f'<div class="bs-answer">{content}{links}</div>'
+        shown.append({"role": message.role, "content": content})
+    return shown

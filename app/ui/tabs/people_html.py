@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from app.people.who import Everybody, Named, Quote
+from app.ui.acts import passage_acts
 from app.ui.texts import note, shortened
 from ingest.book import Chapter
 
@@ -94,4 +95,5 @@ def _quote(quote: Quote, reading_id: str) -> str:
     line = shortened(quote.text, LONGEST_QUOTE).strip('"“”')
     link = f"#read={escape(reading_id)}:{quote.start}-{quote.end}"
     page = f'<a href="{link}">page {escape(quote.label)}</a>'
-    return f'<li>“{escape(line)}” <span class="bs-place">{page}</span></li>'
+    links = passage_acts(reading_id, quote.start, quote.end)
+    return f'<li>“{escape(line)}” <span class="bs-place">{page}</span> {links}</li>'

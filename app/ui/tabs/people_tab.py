@@ -11,9 +11,12 @@ from app.errors import REFUSALS
 from app.people.stored import end_of, people_of
 from app.position import scope_for
 from app.state_reader import Scope
+from app.taking.contents import people_taken
+from app.taking.taken import Taken
 from app.ui.session import Session, private
 from app.ui.tabs.people_html import everybody_html
 from app.ui.tabs.place import Place
+from app.ui.taking import offer
 from app.ui.texts import NOT_OPEN, note
 
 
@@ -25,6 +28,8 @@ class PeopleTab:
         self._picker = picker
         self._lifted = place.lifted
         self._is_shown = gr.State(False)
+        with gr.Row(elem_classes="bs-actions"):
+            offer("people", self.taken, [picker, self._lifted])
         self._list = gr.HTML(note(NOT_OPEN))
         looking = [picker, self._lifted, self._is_shown]
         picker.change(self.follow, looking, self._list, **private())
@@ -62,6 +67,14 @@ class PeopleTab:
         until = end_of(scope, chapters)
         begun = [chapter for chapter in chapters if until is None or chapter.start < until]
         return everybody_html(found, begun, document.reading.id)
+
+    def taken(self, document_id: str | None, lifted: bool) -> Taken | None:
+        """The names that are shown, to take along."""
+        document = self._session.find(document_id)
+        if document is None:
+            return None
+        scope = scope_for(self._session.library, document, Scope(), whole_book=lifted)
+        return people_taken(document, people_of(self._session.library, document, scope))
 
 
 def _left() -> bool:

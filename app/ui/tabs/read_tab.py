@@ -14,6 +14,7 @@ from app.ui.inputs import choice_list
 from app.ui.leaves import SHORTEST_SEARCH, leaf_at, matches_html, matches_in
 from app.ui.session import Session, private
 from app.ui.tabs.book_views import PAGE, TEXT, BookViews, Spot
+from app.ui.tabs.keeping import Keeping
 from app.ui.tabs.place import Place
 from app.ui.tabs.read_scripts import FOLLOW_LINKS, PLACE, REMEMBER, REMEMBER_VIEW, SHOW_MARK, VIEW
 from app.ui.texts import NOT_OPEN, chapter_choices, note
@@ -24,7 +25,13 @@ NOTHING = Spot()
 class ReadTab:
     """Components of the tab and what they do."""
 
-    def __init__(self, session: Session, picker: gr.Dropdown, place: Place) -> None:
+    def __init__(
+        self,
+        session: Session,
+        picker: gr.Dropdown,
+        place: Place,
+        keeping: Keeping | None = None,
+    ) -> None:
         self._session = session
         self._picker = picker
         self._place = place
@@ -39,6 +46,8 @@ class ReadTab:
             self._back = gr.Button("Previous", size="sm", min_width=90, elem_id="turn-back")
             self._read = gr.Button("I have read to here", size="sm", min_width=150)
             self._on = gr.Button("Next", size="sm", min_width=90, elem_id="turn-on")
+            if keeping is not None:
+                keeping.selection_button(self._spot)
         self._switch = gr.Radio(
             [TEXT, PAGE],
             value=TEXT,

@@ -11,11 +11,12 @@ from typing import Any
 import gradio as gr
 
 from app.errors import REFUSALS, InvalidQuestion, UnknownDocument
-from app.exchange.markdown import summaries_markdown
 from app.storage.store import BOOK, Document, Summary, SummaryJob
 from app.summaries.shown import Showing
 from app.summaries.summarizer import told_chapters
 from app.summaries.wanted import wanted
+from app.taking.contents import summaries_taken
+from app.taking.taken import Taken
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
 from app.ui.tabs.place import Place
@@ -60,7 +61,7 @@ class SummariesTab:
                 min_width=190,
             )
             self._looking = [self._picker, self._lifted, self._length, self._since]
-            offer("summaries", self.as_markdown, self._looking, "summaries.md")
+            offer("summaries", self.taken, self._looking)
         self._said = gr.HTML()
         self._shown = gr.HTML(note(NOT_OPEN))
         self._progress = [self._said, self._cancel, self._timer, self._seen, self._shown]
@@ -181,13 +182,13 @@ class SummariesTab:
             return note(NOT_OPEN)
         return summaries_html(document, chapters, made, showing, read_to, _number(since, ALL))
 
-    def as_markdown(
+    def taken(
         self, document_id: str | None, lifted: bool, length: str, since: int | None = ALL
-    ) -> str:
+    ) -> Taken | None:
         """All that is shown, to take along."""
         document = self._session.find(document_id)
         if document is None:
-            return ""
+            return None
         store, showing = self._session.library.store, self._showing(document, length)
         made = store.summaries(document)
         told = told_chapters(self._session.library, document, whole_book=lifted)
@@ -196,7 +197,7 @@ class SummariesTab:
         shown = [showing.show(book, told)] if book and not since else []
         told = [n for n in told if n > _number(since, ALL)]
         shown += [showing.show(made.get(n, Summary(n, chapters[n - 1].title, ""))) for n in told]
-        return summaries_markdown(document, shown)
+        return summaries_taken(document, shown, showing.labels)
 
     def _showing(self, document: Document, length: str) -> Showing:
         """What was shown last is kept: finding key passages takes a second for a long book."""

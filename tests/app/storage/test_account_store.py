@@ -10,11 +10,11 @@ from novels import bare_document, shelve
 
 from app.errors import InvalidSetting, UnknownAccount, UnknownDocument
 from app.passwords import LONGEST, SHORTEST, hash_password, is_password
-from app.storage.store import Message, Store, Summary
+from app.storage.store import Message, Note, Store, Summary
 
 SECRET = "a long secret"
 # Parameters that name a thing by a number or a text which anybody can send.
-NAMING = {"document_id", "reading_id", "chat_id"}
+NAMING = {"document_id", "reading_id", "chat_id", "note_id"}
 # Methods that only those use who have looked the document up, or that tell nothing.
 INNER = {"update_reading", "is_document", "is_reading", "add_text", "find_text"}
 
@@ -26,10 +26,12 @@ def hers(store: Store) -> dict[str, Any]:
     chat = store.start_chat(document.id, "Secret talk")
     store.say(chat, Message("user", "Secret question"))
     store.save_summary(document, Summary(0, "Diary", "Secret summary"))
+    note = store.keep_note(document.id, Note("passage", "Secret passage", remark="Secret remark"))
     store.enqueue(document.reading.id)
     store.add_account("ada", SECRET)
     store.add_account("bob", SECRET)
-    return {"document_id": document.id, "reading_id": document.reading.id, "chat_id": chat}
+    named = {"document_id": document.id, "reading_id": document.reading.id}
+    return {**named, "chat_id": chat, "note_id": note}
 
 
 def naming_methods(store: Store) -> list[Any]:
@@ -46,7 +48,8 @@ def test_no_method_reads_or_changes_what_another_account_has(
 ) -> None:
     his = store.seen_by(store.account("bob").id)
     rest = {"title": "x", "message": Message("user", "x"), "numbers": [0], "sha256": "0" * 64}
-    rest |= {"file_name": "x", "data": b"x", "values": {}}
+    rest |= {"file_name": "x", "data": b"x", "values": {}, "question": "Secret question"}
+    rest |= {"note": Note("note", "x"), "remark": "x"}
     tables = set(store.db.table_names()) - {"accounts"}
     before = {t: list(store.db.execute(f"SELECT * FROM {t}")) for t in tables}
     methods = naming_methods(his)
@@ -71,6 +74,8 @@ def test_the_same_methods_find_ones_own(store: Store, hers: dict[str, Any]) -> N
     assert [d.title for d in own.documents()] == ["Diary"]
     assert own.document("Diary") == own.document_of(hers["reading_id"])
     assert own.messages(hers["chat_id"]) and own.chats(hers["document_id"]) and own.jobs()
+    own.set_remark(hers["note_id"], "Mine")
+    assert [n.remark for n in own.notes(hers["document_id"])] == ["Mine"]
     own.update(hers["document_id"], title="Mine")
     assert store.document("Mine").id == hers["document_id"]
 

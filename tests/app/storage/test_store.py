@@ -48,6 +48,8 @@ NAMES = (
     "0009_positions",
     "0010_sentences_of_summaries",
     "0011_removed",
+    "0012_summary_jobs",
+    "0013_notebook",
 )
 
 

@@ -21,7 +21,7 @@ from novels import novel
 from app.library import Library
 from app.programs.mcp.tools import TOOLS
 from app.settings import read_settings
-from app.storage.store import Document, Message, Summary
+from app.storage.store import Document, Message, Note, Summary
 from app.ui.server import build_ui, launch_ui
 from app.web.logins import MINUTE, MOST_WRONG, WrongPasswords
 from app.worker import Worker
@@ -103,6 +103,7 @@ def house(home: Path, backbone: Path) -> Iterator[House]:
     store.say(chat, Message("assistant", "In the harbour.", 0.9, word="sure"))
     for chapter in range(4):
         store.save_summary(document, Summary(chapter, TITLE, SUMMED))
+    store.keep_note(document.id, Note("answer", "In the harbour.", ASKED, "Quillfeather!"))
     store.enqueue(document.reading.id)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.passwords._COST", {"n": 1 << 10, "r": 8, "p": 1})  # quicker

@@ -1,0 +1,1 @@
+"""What a person takes along: chats, summaries, people and the notebook, as files."""
