@@ -36,6 +36,7 @@ from app.ui.tabs.memory_tab import MemoryTab
 from app.ui.tabs.people_tab import PeopleTab
 from app.ui.tabs.place import Place
 from app.ui.tabs.read_tab import ReadTab
+from app.ui.tabs.shelf_tab import ShelfTab
 from app.ui.tabs.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme
 from app.ui.visitors import Visiting, show_visitor
@@ -105,9 +106,11 @@ def _build(session: Session) -> CheckedBlocks:
                 names = PeopleTab(session, picker, place)
             with gr.Tab("Summaries", id="summaries") as summaries:
                 SummariesTab(session, picker, place).on_open(summaries)
+            with gr.Tab("Shelf", id="shelf") as shelf:
+                ShelfTab(session).on_open(shelf)
             with gr.Tab("Memory", id="memory") as memory:
                 MemoryTab(session, picker, chat.chat).on_open(memory)
-        names.on_open(people, (library, asking, reading, summaries, memory))
+        names.on_open(people, (library, asking, reading, summaries, shelf, memory))
         read.on_open(blocks, tabs)
     blocks.queue(default_concurrency_limit=8, max_size=MOST_QUEUED)
     blocks._queue.pending_messages_per_session.max_size = MOST_QUEUED
