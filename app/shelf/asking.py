@@ -113,7 +113,7 @@ def ask_book(
             watch()
         answer = library.answer(document.id, stream)
     except OWN_REFUSALS as error:
-        return LeftOut(document.id, document.title, " ".join(str(error).split()))
+        return LeftOut.because(document, error)
     return BookAnswer(document.id, document.title, stream.reading_id, answer, stream.note)
 
 

@@ -35,6 +35,9 @@ OWN_REFUSALS = (
 )
 
 
+DELETED = "It was deleted while this was asked."
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A document that was not asked, and why, as a sentence."""
@@ -42,6 +45,13 @@ class LeftOut:
     id: str
     title: str
     why: str
+
+    @classmethod
+    def because(cls, document: Document, error: Exception) -> LeftOut:
+        """A document that cannot be asked for one of OWN_REFUSALS."""
+        is_gone = isinstance(error, UnknownDocument)
+        why = DELETED if is_gone else " ".join(str(error).split())
+        return cls(document.id, document.title, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ class _Looking:
                 scope = Scope() if whole_book else self._library.reader_scope(document)
                 self._library.states.inside(document, scope)
             except OWN_REFUSALS as error:
-                self._leave_out(document, error)
+                self._left_out.append(LeftOut.because(document, error))
                 continue
             if memory.opens == "windows":
                 scales.setdefault(memory.scale, []).append(_Opened(document, scope, memory))
@@ -128,7 +138,7 @@ class _Looking:
                 try:
                     book = self._library.states.addressed(each.document, each.memory, each.scope)
                 except OWN_REFUSALS as error:
-                    self._leave_out(each.document, error)
+                    self._left_out.append(LeftOut.because(each.document, error))
                     continue
                 seen.append(each)
                 yield book
@@ -141,9 +151,6 @@ class _Looking:
             Place(each.document, each.scope, float(parts.scores[0]))
             for each, parts in zip(seen, ranked, strict=True)
         ]
-
-    def _leave_out(self, document: Document, error: Exception) -> None:
-        self._left_out.append(LeftOut(document.id, document.title, " ".join(str(error).split())))
 
 
 def _behind(

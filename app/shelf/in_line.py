@@ -16,7 +16,7 @@ from app.library import Library, Stopped
 from app.line.line import Line
 from app.line.work import HERE, Away, Visitor, Work, always_here
 from app.shelf.asking import MOST_ASKED, BookAnswer, ShelfAnswer, ask_book, gathered
-from app.shelf.first_look import FirstLook, LeftOut, Place, look_at
+from app.shelf.first_look import DELETED, FirstLook, LeftOut, Place, look_at
 from app.storage.store import Document
 
 
@@ -24,7 +24,6 @@ class ShelfFailed(Exception):
     """A step ended with an unexpected error, which is in the log."""
 
 
-DELETED = "It was deleted while it was asked."
 _NOTHING = FirstLook((), ())
 
 

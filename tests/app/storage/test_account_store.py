@@ -46,7 +46,7 @@ def test_no_method_reads_or_changes_what_another_account_has(
 ) -> None:
     his = store.seen_by(store.account("bob").id)
     rest = {"title": "x", "message": Message("user", "x"), "numbers": [0], "sha256": "0" * 64}
-    rest |= {"file_name": "x", "data": b"x", "values": {}}
+    rest |= {"file_name": "x", "data": b"x", "values": {}, "names": ["x"], "tag": "x"}
     tables = set(store.db.table_names()) - {"accounts"}
     before = {t: list(store.db.execute(f"SELECT * FROM {t}")) for t in tables}
     methods = naming_methods(his)
