@@ -36,6 +36,7 @@ OWN_REFUSALS = (
 
 
 DELETED = "It was deleted while this was asked."
+UNREAD = "It has not been read to its end yet; ask again when it has."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class LeftOut:
     @classmethod
     def because(cls, document: Document, error: Exception) -> LeftOut:
         """A document that cannot be asked for one of OWN_REFUSALS."""
-        is_gone = isinstance(error, UnknownDocument)
-        why = DELETED if is_gone else " ".join(str(error).split())
+        known = {UnknownDocument: DELETED, NotReady: UNREAD}
+        why = known.get(type(error)) or " ".join(str(error).split())
         return cls(document.id, document.title, why)
 
 

@@ -23,7 +23,7 @@ from app.position import set_position
 from app.settings import read_settings
 from app.shelf.asking import BookAnswer, ShelfAnswer, ask_shelf, best_first
 from app.shelf.documents import documents_named, documents_of_tag
-from app.shelf.first_look import DELETED, FirstLook, Place, look_at
+from app.shelf.first_look import DELETED, UNREAD, FirstLook, Place, look_at
 from app.shelf.in_line import Shelving
 from app.state_reader import Scope
 from app.storage.reader.tag_names import LONGEST_TAG, MOST_TAGS, tag_key, tag_name
@@ -178,7 +178,7 @@ class TestAsking:
         found = ask_shelf(library, [unread, *books], QUESTION)
         assert [a.id for a in found.answers] == [books[0].id]
         why = {out.id: out.why for out in found.left_out}
-        assert "has been read to segment 0 of" in why[unread.id]
+        assert why[unread.id] == UNREAD
         assert "behind the place up to which you have read" in why[books[1].id]
         assert why[gone.id] == DELETED
         with pytest.raises(InvalidRequest):

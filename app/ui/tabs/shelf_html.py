@@ -9,7 +9,7 @@ from app.shelf.in_line import Progress
 from app.storage.store import Message
 from app.ui.texts import bubble, note
 
-ASK_ALL = "Ask all of them with “Ask every book”."
+ASK_ALL = "“Ask every book” asks all of them."
 MOST_NAMED = 12  # titles in one line
 
 
@@ -25,8 +25,9 @@ def shelf_html(found: ShelfAnswer, *, is_made: bool) -> str:
         parts.append(note(f"Nothing was found in {_named(silent)}."))
     parts += [note(f"{out.title}: {out.why}", "warning") for out in found.left_out]
     if is_made and found.not_asked:
-        titles = _named([document.title for document in found.not_asked])
-        parts.append(note(f"Not asked, because less likely: {titles}. {ASK_ALL}"))
+        count = len(found.not_asked)
+        others = "One less likely book was" if count == 1 else f"{count} less likely books were"
+        parts.append(note(f"{others} not asked; {ASK_ALL}"))
     if is_made and not found.answers and not found.left_out:
         parts.append(note("There is no book to ask here.", "warning"))
     return "".join(parts)

@@ -46,7 +46,7 @@ class ShelfTab:
             )
             self._ask = gr.Button("Ask", variant="primary", scale=1, min_width=80)
             self._stop = gr.Button("Stop", scale=1, min_width=80, interactive=False)
-        with gr.Row(equal_height=True):
+        with gr.Row(equal_height=True, elem_classes="bs-options"):
             self._every = gr.Checkbox(
                 label="Ask every book (slower)", min_width=200, elem_classes="bs-plain"
             )
