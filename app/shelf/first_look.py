@@ -1,9 +1,9 @@
 """The first look at a shelf: which documents a question is most likely about.
 
 Answering takes a second or more for each document; comparing a question with what is kept for
-addressing takes a few milliseconds. So all documents are looked at first, and the best are asked.
-Their parts are ranked together (`memory_models/ranking.py`), each document up to where its reader
-is, so that nothing behind that place changes what is said.
+addressing takes far less. So all documents are looked at first, and the likeliest are asked. Their
+parts are ranked together (`memory_models/memories/ranking.py`), each document up to where its
+reader is: nothing behind that place changes what is said.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ from memory_models.decoder import Decoder, dot_attention, padded, rotate
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import CODED_BITS, SlotCode, SlotCodec
+from memory_models.memories.ranking import Books, ranked_together
 from memory_models.memories.slot_reading import KeyValues, SlotReading, WithoutMemory, lay_out
 from memory_models.memories.slots import (
     PLAIN_BITS,
@@ -58,7 +59,6 @@ from memory_models.memories.slots import (
 from memory_models.memories.write_gate import WriteGate
 from memory_models.memory import Bundle, Span, Written
 from memory_models.prompt import address_query
-from memory_models.ranking import Books, ranked_together
 from memory_models.recall import Chosen, Ranked
 from memory_models.word_index import pack_words
 

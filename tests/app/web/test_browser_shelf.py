@@ -104,7 +104,7 @@ def test_a_shelf_is_asked_and_a_citation_opens_the_text(page: Any, session: Sess
     href = str(link.get_attribute("href"))
     assert href.startswith("#read=")
     link.click()
-    page.locator("#leaf mark").wait_for()
+    page.locator("#leaf mark").first.wait_for()
 
 
 def test_tags_are_set_and_choose_what_is_listed(page: Any, session: Session) -> None:
