@@ -156,8 +156,11 @@ class TestAsking:
         look = look_at(library, [*books, own], "Who sold a purple umbrella to Zebulon Quatermass?")
         assert look.order[0].document.id == own.id
 
-    def test_the_surest_comes_first_and_silence_last(self, books: list[Document]) -> None:
-        look = FirstLook(tuple(Place(d, Scope(), 0.0) for d in books), ())
+    def test_the_likeliest_comes_first_and_silence_last(self, books: list[Document]) -> None:
+        alike = FirstLook(tuple(Place(d, Scope(), 1.0) for d in books), ())
+        apart = FirstLook(
+            tuple(Place(d, Scope(), n) for d, n in zip(books, (9.0, 30.0, 1.0), strict=True)), ()
+        )
 
         def answer(number: int, said: str, confidence: float) -> BookAnswer:
             made = Answer(said, confidence, "likely", True, "", [], [], 0.0, 0.0)
@@ -165,7 +168,8 @@ class TestAsking:
 
         nothing = answer(0, "I did not find this in the document.", 0.99)
         given = [nothing, answer(1, "A", 0.2), answer(2, "B", 0.7)]
-        assert [each.title for each in best_first(look, given)] == ["2", "1", "0"]
+        assert [each.title for each in best_first(alike, given)] == ["2", "1", "0"]
+        assert [each.title for each in best_first(apart, given)] == ["1", "2", "0"]
 
     def test_what_cannot_be_asked_is_left_out_with_a_sentence(
         self, library: Library, books: list[Document]

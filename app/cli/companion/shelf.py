@@ -63,7 +63,7 @@ def ask_documents(
     backbone: Backbone = None,
     as_json: Json = False,
 ) -> None:
-    """Ask several documents one question; the surest answer comes first."""
+    """Ask several documents one question; the likeliest answer comes first."""
     if len(words) > 2:
         raise typer.BadParameter("give a TAG and a QUESTION, each in quotation marks")
     if len(words) == 2 and documents:

@@ -136,7 +136,7 @@ async def ask(caller: Caller, given: Ask) -> Told:
 
 
 async def ask_shelf(caller: Caller, given: AskShelf) -> Told:
-    """What several documents answer, the surest first."""
+    """What several documents answer, the likeliest first."""
     found = await answered(caller, given)
     return Told(as_text(found), found.to_dict())
 
@@ -241,7 +241,7 @@ TOOLS = (
         "Ask several documents",
         "Ask one question of all documents of a tag, of some documents, or of the whole library. "
         "All are looked at quickly, and the few that speak of it most are asked, each by itself; "
-        "the surest answer comes first, each with its document, page and sentence. Each document "
+        "the likeliest answer comes first, each with document, page and sentence. Each document "
         "answers as far as its reader is.",
         AskShelf,
         ask_shelf,

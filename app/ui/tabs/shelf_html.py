@@ -14,7 +14,7 @@ MOST_NAMED = 12  # titles in one line
 
 
 def shelf_html(found: ShelfAnswer, *, is_made: bool) -> str:
-    """The answers by book, the surest first; the books that say nothing are named at the end.
+    """The answers by book, the likeliest first; the books that say nothing are named at the end.
 
     is_made: nothing more comes.
     """
