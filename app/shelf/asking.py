@@ -19,8 +19,7 @@ from app.shelf.first_look import OWN_REFUSALS, FirstLook, LeftOut, Place, Watch,
 from app.storage.store import Document
 
 MOST_ASKED = 3  # documents that are asked, unless all are
-SCORE_WEIGHT = 0.5  # of the first look beside an answer's log-odds; docs/experiments/shelf.md
-_LEAST = 1e-4
+_LEAST = 1e-4  # distance of a probability from 0 and 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +135,14 @@ def best_first(look: FirstLook, answers: Iterable[BookAnswer]) -> list[BookAnswe
     """Answers with the likeliest first; documents that say nothing come last.
 
     The first look knows better than an answer's confidence which book a question is about, because
-    it compares the books. Confidence decides between books that it finds alike.
+    it compares the books. Confidence decides between books that it finds alike
+    (docs/experiments/shelf.md).
     """
     scores = {place.document.id: place.score or 0.0 for place in look.order}
     places = {place.document.id: n for n, place in enumerate(look.order)}
 
     def behind(each: BookAnswer) -> tuple[bool, float, int]:
-        odds = _log_odds(each.answer.confidence) + SCORE_WEIGHT * scores[each.id]
+        odds = _log_odds(each.answer.confidence) + scores[each.id]
         return not each.found, -odds, places[each.id]
 
     return sorted(answers, key=behind)

@@ -50,8 +50,11 @@ class LeftOut:
     @classmethod
     def because(cls, document: Document, error: Exception) -> LeftOut:
         """A document that cannot be asked for one of OWN_REFUSALS."""
-        known = {UnknownDocument: DELETED, NotReady: UNREAD}
-        why = known.get(type(error)) or " ".join(str(error).split())
+        why = " ".join(str(error).split())
+        if isinstance(error, UnknownDocument):
+            why = DELETED
+        elif isinstance(error, NotReady):
+            why = UNREAD
         return cls(document.id, document.title, why)
 
 

@@ -123,10 +123,9 @@ class Shelving:
             places = self._look.order[: self._most]
             for number, place in enumerate(places, start=1):
                 title = place.document.title
-                about = {"asking": title, "number": number, "of": len(places)}
                 try:
                     async for waits in self._turn(partial(self._ask, place), place.document.id):
-                        yield Progress(self.so_far, waits, **about)
+                        yield Progress(self.so_far, waits, title, number, len(places))
                 except Stopped:
                     if self._is_stopped or not await run_sync(self._is_gone, place):
                         raise

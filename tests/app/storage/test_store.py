@@ -48,6 +48,7 @@ NAMES = (
     "0009_positions",
     "0010_sentences_of_summaries",
     "0011_removed",
+    "0014_tags",
 )
 
 
