@@ -17,6 +17,10 @@ class UnknownDocument(BookstateError):
     """No document has the given id or title, or more than one has, or it was deleted."""
 
 
+class UnknownTag(BookstateError):
+    """No document has the given tag."""
+
+
 class NotReady(BookstateError):
     """The document has not been read to its end yet."""
 

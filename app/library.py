@@ -86,7 +86,7 @@ class Library:
         self.engine = Engine(settings, on_fetch)
         self.store = Store(settings.database)
         delete_leftovers(settings.home)
-        self._states = StateReader(self.store)
+        self.states = StateReader(self.store)
 
     def seen_by(self, account: int | None) -> Library:
         """This library as an account sees it: its own documents, and the same models."""
@@ -309,13 +309,13 @@ class Library:
         earlier, calibration = after.text if after else "", self.engine.calibration
         return AnswerStream(
             tokenizer,
-            lambda: self._states.open(document, memory, question, scope, windows, earlier),
+            lambda: self.states.open(document, memory, question, scope, windows, earlier),
             lambda segments: self._texts(document.reading, segments),
             question,
             prompt,
             decoding or Decoding(max_tokens=self.settings.answer_tokens),
             calibration.confidence,
-            self._states.scope_note(document, memory, scope),
+            self.states.scope_note(document, memory, scope),
             self.engine.abstention_of(memory),
             document.reading.id,
             calibration.looks,
@@ -347,7 +347,7 @@ class Library:
 
     def scope_note(self, document: Document, scope: Scope) -> str:
         """What a person must know where more than the chapter is opened, else empty."""
-        return self._states.scope_note(document, self.memory_of(document), scope)
+        return self.states.scope_note(document, self.memory_of(document), scope)
 
     def answer(self, document_id: str, stream: AnswerStream) -> Answer:
         """What a finished (or stopped) stream said, with the pages it looked at most."""

@@ -124,15 +124,30 @@ class StateReader:
         inside: list[int],
         windows: int,
     ) -> Reading:
-        book = self._address_book(document, memory)
-        memory.check_address(book)
-        rows = book.rows(frozenset(inside))
+        book, rows = self._rows(document, memory, inside)
         ranked = memory.rank(question, book, rows)
         if earlier:
             ranked = combined(ranked, memory.rank(earlier, book, rows), EARLIER_WEIGHT)
         chosen = memory.choose(ranked, windows)
         slots = self.slots(document, memory, list(chosen.segments))
         return memory.recall(slots, chosen.prior, rows=chosen.rows)
+
+    def addressed(
+        self, document: Document, memory: WindowMemory, scope: Scope
+    ) -> tuple[AddressBook, Tensor]:
+        """What a question is compared with, and the rows of it inside a scope.
+
+        Raises as `open` does.
+        """
+        with self._store.reading():
+            return self._rows(document, memory, self.inside(document, scope))
+
+    def _rows(
+        self, document: Document, memory: WindowMemory, inside: list[int]
+    ) -> tuple[AddressBook, Tensor]:
+        book = self._address_book(document, memory)
+        memory.check_address(book)
+        return book, book.rows(frozenset(inside))
 
     def _address_book(self, document: Document, memory: WindowMemory) -> AddressBook:
         key = (document.reading.id, document.reading.state_sha256)

@@ -11,7 +11,7 @@ window share is added (`memory_models/word_index.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -226,16 +226,18 @@ def address(
     sink: Sequence[int],
     question: Sequence[int],
     heads: Sequence[Head],
-    book: AddressBook,
-    rows: Tensor,
+    books: Iterable[tuple[AddressBook, Tensor]],
     at: int,
     weigher: Weigher | None = None,
 ) -> Tensor:
-    """Score [len(rows)] of each window for the question: the higher, the more about it.
+    """Score of each window of some rows of books, one behind the other: the higher, the more so.
 
-    With a weigher the book's keys must be those before RoPE.
+    A match counts by how exceptional it is among the rows of all books, so that their scores are on
+    one scale. A book may be let go once it was looked at. With a weigher the books' keys must be
+    those before RoPE.
     """
     asked = read_question(decoder, sink, question, heads, None if weigher else at)
     queries = weigher.turned(asked.queries) if weigher else asked.queries
-    best = matches(queries, book, rows, pair_index(heads, decoder.config.group))
+    pairs = pair_index(heads, decoder.config.group)
+    best = torch.cat([matches(queries, book, rows, pairs) for book, rows in books], dim=1)
     return weigher(best, asked.seen) if weigher else standardize(best.mean(2)).sum(0)

@@ -9,7 +9,7 @@ reads whole; some can subtract the carry at a chapter's start from the carry at 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import torch
@@ -69,6 +69,17 @@ class WindowMemory(Memory, Protocol):
 
     def rank(self, question: str, book: AddressBook, rows: Tensor) -> Ranked:
         """Rank the given rows of the book for a question."""
+        ...
+
+    @property
+    def scale(self) -> tuple[object, ...]:
+        """What two memories must have in common for their books to be ranked together."""
+        ...
+
+    def rank_together(
+        self, question: str, books: Iterable[tuple[AddressBook, Tensor]]
+    ) -> list[Ranked]:
+        """Rank rows of several books, each by itself, with scores on one scale."""
         ...
 
     def choose(self, ranked: Ranked, count: int, *, together: bool = False) -> Chosen:

@@ -68,13 +68,25 @@ class WordIndex:
 
     def scores(self, question: str, rows: Tensor) -> Tensor:
         """BM25 scores [len(rows)] of the windows `rows`; rarity is counted among these windows."""
-        inside = torch.zeros(self.windows)
-        inside[rows] = 1
-        total = torch.zeros(self.windows)
-        for word in set(hashes(question)):
-            at = self.words == word
-            owners, counts = self.owners[at], self.counts[at]
-            containing = float(inside[owners].sum())  # windows of `rows` with the word
-            rarity = torch.log1p(torch.tensor((len(rows) - containing + 0.5) / (containing + 0.5)))
-            total[owners] += rarity * counts * (SATURATION + 1) / (counts + SATURATION)
-        return total[rows]
+        return scores_together(question, [(self, rows)])
+
+    def found(self, word: int, rows: Tensor) -> Tensor:
+        """How often a word occurs in each of some windows, [len(rows)]."""
+        occurrences = torch.zeros(self.windows)
+        at = self.words == word
+        occurrences[self.owners[at]] = self.counts[at]
+        return occurrences[rows]
+
+
+def scores_together(question: str, indices: Sequence[tuple[WordIndex, Tensor]]) -> Tensor:
+    """BM25 scores of rows of several documents, one behind the other.
+
+    Rarity is counted among the rows of all of them.
+    """
+    total = torch.zeros(sum(len(rows) for _, rows in indices))
+    for word in set(hashes(question)):
+        counts = torch.cat([index.found(word, rows) for index, rows in indices])
+        containing = float((counts > 0).sum())
+        rarity = torch.log1p(torch.tensor((len(total) - containing + 0.5) / (containing + 0.5)))
+        total += rarity * counts * (SATURATION + 1) / (counts + SATURATION)
+    return total

@@ -29,6 +29,7 @@ from app.intake.register import DIVISIONS, File
 from app.library import Ingested, Library
 from app.position import position_of, set_position
 from app.settings import CODED, read_settings
+from app.shelf.documents import documents_of_tag
 
 commands = typer.Typer()
 
@@ -188,18 +189,23 @@ def list_documents(
     search: Annotated[
         str, typer.Option(help="List only titles, authors or file names that contain this text.")
     ] = "",
+    tag: Annotated[str, typer.Option(help="List only documents that have this tag.")] = "",
     as_json: Json = False,
 ) -> None:
     """List the documents, newest first."""
     with opened() as library:
-        documents = library.list(search)
+        documents, tags = library.list(search), library.store.tags_of_all()
+        if tag:
+            wanted = {d.id for d in documents_of_tag(library, tag)}
+            documents = [d for d in documents if d.id in wanted]
         if as_json:
-            emit([document_json(d) for d in documents])
+            emit([document_json(d) | {"tags": tags.get(d.id, [])} for d in documents])
             return
         for d in documents:
             r = d.reading
             state = _size(r.state_bytes) if r.ready else f"{r.segments_done}/{r.segments} segments"
-            say(f"{d.id}  {d.title}  [{r.memory}, {r.tokens:,} tokens, {state}]")
+            named = "".join(f"  #{name}" for name in tags.get(d.id, []))
+            say(f"{d.id}  {d.title}  [{r.memory}, {r.tokens:,} tokens, {state}]{named}")
 
 
 @commands.command()

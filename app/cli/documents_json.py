@@ -61,6 +61,7 @@ def shown_json(library: Library, document: Document) -> dict[str, Any]:
         ],
         "pages": store.page_count(reading),
         "paged": document.paged,
+        "tags": store.tags(document.id),
         "warnings": store.warnings(reading),
         "memory_config": json.loads(reading.memory_config),
         "state_parts": store.state_parts(reading),

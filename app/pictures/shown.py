@@ -10,6 +10,7 @@ from threading import Lock
 from app.library import Library
 from app.pictures.files import PagesOfFiles
 from app.storage.store import Document
+from ingest.book import Page
 from ingest.isolation.drawing import draw_apart
 from ingest.pictures.letters import bare_letters
 from ingest.pictures.marks import marks_of

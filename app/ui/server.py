@@ -40,6 +40,7 @@ from app.ui.tabs.people_tab import PeopleTab
 from app.ui.tabs.place import Place
 from app.ui.tabs.read_tab import ReadTab
 from app.ui.tabs.saving import Saving
+from app.ui.tabs.shelf_tab import ShelfTab
 from app.ui.tabs.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme
 from app.ui.visitors import Visiting, show_visitor
@@ -113,9 +114,12 @@ def _build(session: Session) -> CheckedBlocks:
                 SummariesTab(session, picker, place).on_open(summaries)
             with gr.Tab("Notebook", id="notebook") as notebook:
                 NotebookTab(session, picker).on_open(notebook)
+            with gr.Tab("Shelf", id="shelf") as shelf:
+                ShelfTab(session).on_open(shelf)
             with gr.Tab("Memory", id="memory") as memory:
                 MemoryTab(session, picker, chat.chat).on_open(memory)
-        names.on_open(people, (library, asking, reading, summaries, notebook, memory))
+        others = (library, asking, reading, summaries, notebook, shelf, memory)
+        names.on_open(people, others)
         read.on_open(blocks, tabs)
         keeping.on_open(blocks)
     blocks.queue(default_concurrency_limit=8, max_size=MOST_QUEUED)

@@ -123,6 +123,11 @@ CSS = """
   font-family: var(--font); color: var(--body-text-color-subdued); }
 @media (max-width: 900px) { .bs-page { float: none; margin: 0 0.4em 0 0; width: auto; } }
 .bs-summary { border-top: 1px solid var(--border-color-primary); padding: 10px 0; }
+#shelf blockquote { margin: 8px 0 0; padding-left: 10px; line-height: 1.5;
+  border-left: 3px solid var(--color-accent); font-size: 0.95em; }
+#shelf mark { background: color-mix(in srgb, var(--color-accent) 25%, transparent);
+  color: inherit; }
+.bs-options .form { border: 0; background: none; box-shadow: none; }
 .bs-summary .bs-text { max-height: none; }
 .bs-summary h4 { margin: 0 0 2px; font-size: 1rem; overflow-wrap: anywhere; }
 .bs-cite { font-size: 0.82em; white-space: nowrap; }

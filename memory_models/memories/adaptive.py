@@ -45,6 +45,7 @@ from memory_models.decoder import Decoder, dot_attention, padded, rotate
 from memory_models.errors import BrokenState, InvalidRequest
 from memory_models.memories.addresser import Addresser
 from memory_models.memories.codec import CODED_BITS, SlotCode, SlotCodec
+from memory_models.memories.ranking import Books, ranked_together
 from memory_models.memories.slot_reading import KeyValues, SlotReading, WithoutMemory, lay_out
 from memory_models.memories.slots import (
     PLAIN_BITS,
@@ -365,23 +366,27 @@ class AdaptiveMemory:
                     f"this backbone needs {expected}; remove the document and read it again."
                 )
 
-    @torch.inference_mode()
     def rank(self, question: str, book: AddressBook, rows: Tensor) -> Ranked:
         """All of the book's `rows` by how well the question addresses them."""
-        scores = address(
-            self.backbone.decoder,
-            self.sink,
-            address_query(self.backbone.tokenizer, question),
-            self.config.address_heads,
-            book,
-            rows,
-            at=self.prompt_place + QUERY_DISTANCE,
-            weigher=self.addresser,
-        ).cpu()
-        if book.words is not None:
-            scores = scores + WORD_WEIGHT * book.words.scores(question, rows)
-        best = scores.sort(descending=True, stable=True)
-        return Ranked(tuple(book.segments[row] for row in rows[best.indices].tolist()), best.values)
+        return self.rank_together(question, [(book, rows)])[0]
+
+    @property
+    def scale(self) -> tuple[object, ...]:
+        """What two memories must have in common for their books to be ranked together."""
+        return (self.config.address_heads, self.addresser.name if self.addresser else "")
+
+    @torch.inference_mode()
+    def rank_together(self, question: str, books: Books) -> list[Ranked]:
+        """The rows of each of several books, with scores on one scale."""
+        asked = address_query(self.backbone.tokenizer, question)
+        heads, at = self.config.address_heads, self.prompt_place + QUERY_DISTANCE
+
+        def scored(looked_at: Books) -> Tensor:
+            return address(
+                self.backbone.decoder, self.sink, asked, heads, looked_at, at, self.addresser
+            )
+
+        return ranked_together(question, books, scored, WORD_WEIGHT)
 
     def choose(self, ranked: Ranked, count: int, *, together: bool = False) -> Chosen:
         """The `count` best windows, a row each or as one row (docs/experiments/answering.md)."""

@@ -143,7 +143,7 @@ def test_several_spans_are_rows_that_see_one_each(shelf: Shelf) -> None:
     library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
     memory = library.memory_of(document)
     assert memory.opens == "windows"
-    slots = library._states.slots(document, memory, [0, 1])
+    slots = library.states.slots(document, memory, [0, 1])
     reading = memory.recall(slots, torch.zeros(2))
     prompt = torch.tensor(library.backbone.tokenizer.encode("who found the key"))
     spans = [Span(0, 4, 20), Span(1, 0, 9), Span(0, 18, 30)]
@@ -167,7 +167,7 @@ def test_a_focused_reading_sees_nothing_but_its_span(shelf: Shelf) -> None:
     library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
     memory = library.memory_of(document)
     assert memory.opens == "windows"
-    slots = library._states.slots(document, memory, [0])
+    slots = library.states.slots(document, memory, [0])
     reading = memory.recall(slots, torch.zeros(1))
     prompt = torch.tensor(library.backbone.tokenizer.encode("who found the key"))
     narrow, wide = reading.focused(Span(0, 4, 20)), reading.focused(Span(0, 0, 32))
@@ -190,7 +190,7 @@ def test_memory_off_is_computed_once_for_both_looks(
     library, document = shelf.libraries["adaptive"], shelf.documents["adaptive"]
     memory = library.memory_of(document)
     assert memory.opens == "windows"
-    slots = library._states.slots(document, memory, [0, 1])
+    slots = library.states.slots(document, memory, [0, 1])
     prompt = torch.tensor(library.backbone.tokenizer.encode("who found the key"))
     more, span = torch.tensor([7]), Span(0, 4, 20)
     rows: list[int] = []

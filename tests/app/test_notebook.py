@@ -159,7 +159,9 @@ class TestPage:
         ):
             assert keeping.keep(what, document.id) != KEPT, what
         assert "good" in keeping.keep_selection(document.id, Spot(document.id), "Chapter 1")
-        assert "warning" in keeping.keep_selection(document.id, Spot(document.id), "not in the text")
+        assert "warning" in keeping.keep_selection(
+            document.id, Spot(document.id), "not in the text"
+        )
         assert "warning" in keeping.keep_selection(document.id, Spot(document.id), " ")
         notes = library.store.notes(document.id)
         assert [n.kind for n in notes] == ["answer", "passage", "summary", "passage"]

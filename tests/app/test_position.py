@@ -90,7 +90,7 @@ def test_a_page_holds_back_the_rest_of_its_chapter(library: Library) -> None:
     pages = library.store.pages(document.reading)
     assert len(pages) > 2
     set_position(library, document, page=2)
-    inside = library._states.inside(document, library.reader_scope(document))
+    inside = library.states.inside(document, library.reader_scope(document))
     ends = library.store.segment_ends(document.reading)
     assert ends[inside[-1]] <= pages[1].end < ends[inside[-1] + 1]
 

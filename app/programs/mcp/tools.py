@@ -20,6 +20,7 @@ from app.people.stored import people_of
 from app.position import position_of
 from app.programs.callers import Caller
 from app.programs.citations import with_pages
+from app.programs.mcp.shelf import AskShelf, answered, as_text
 from app.programs.passages import LONGEST, passage
 from app.state_reader import Scope
 from app.storage.store import BOOK, Document, Summary
@@ -99,6 +100,7 @@ async def list_documents(caller: Caller, _: NoArguments) -> Told:
 
 def _listed(caller: Caller) -> list[dict[str, Any]]:
     store = caller.library.store
+    tags = store.tags_of_all()
     return [
         {
             "id": document.id,
@@ -108,6 +110,7 @@ def _listed(caller: Caller) -> list[dict[str, Any]]:
             "pages": store.page_count(document.reading),
             "ready": document.ready,
             "read_to": _read_to(caller, document),
+            "tags": tags.get(document.id, []),
         }
         for document in caller.library.list()
     ]
@@ -130,6 +133,12 @@ async def ask(caller: Caller, given: Ask) -> Told:
         answer = work.answer
     note = f"\n\n{work.note}" if work.note else ""
     return Told(with_pages(answer) + note, answer.to_dict())
+
+
+async def ask_shelf(caller: Caller, given: AskShelf) -> Told:
+    """What several documents answer, the likeliest first."""
+    found = await answered(caller, given)
+    return Told(as_text(found), found.to_dict())
 
 
 async def summarize(caller: Caller, given: Summarize) -> Told:
@@ -213,8 +222,8 @@ TOOLS = (
         "list_documents",
         "List documents",
         "List the documents of the library: id, title, author, how many chapters and pages, "
-        "whether a document is ready to be asked, and how far its reader is: no tool tells what "
-        "stands behind that place.",
+        "whether a document is ready to be asked, its tags, and how far its reader is: no tool "
+        "tells what stands behind that place.",
         NoArguments,
         list_documents,
     ),
@@ -226,6 +235,16 @@ TOOLS = (
         "document does not say is not answered.",
         Ask,
         ask,
+    ),
+    Tool(
+        "ask_shelf",
+        "Ask several documents",
+        "Ask one question of all documents of a tag, of some documents, or of the whole library. "
+        "All are looked at quickly, and the few that speak of it most are asked, each by itself; "
+        "the likeliest answer comes first, each with document, page and sentence. Each document "
+        "answers as far as its reader is.",
+        AskShelf,
+        ask_shelf,
     ),
     Tool(
         "summarize",

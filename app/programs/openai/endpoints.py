@@ -1,4 +1,7 @@
-"""`/v1`: OpenAI's endpoints for models and chats. Every document that can be asked is a model."""
+"""`/v1`: OpenAI's endpoints for models and chats.
+
+Every document that can be asked is a model, and so is every shelf.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ from app.line.work import Visitor
 from app.programs.callers import Caller
 from app.programs.citations import with_pages
 from app.programs.connections import DONE, Events, event, while_connected
-from app.programs.openai.bodies import read_body
+from app.programs.openai.bodies import Wish, read_body
 from app.programs.openai.replies import Replying, error_json, model_json, refusal, refused
+from app.programs.openai.shelves import ShelfReply, is_shelf, shelf_model, shelf_models
 from app.programs.questions import AnswerFailed, Question
 
 log = logging.getLogger(__name__)
@@ -61,14 +65,19 @@ class OpenAI:
         return endpoint
 
     async def models(self, caller: Caller, _: Request) -> Response:
-        """All documents that can be asked."""
+        """All documents that can be asked, then the shelves."""
         documents = await run_sync(caller.documents)
-        return JSONResponse({"object": "list", "data": [model_json(d) for d in documents]})
+        shelves = await run_sync(shelf_models, caller.library)
+        models = [*(model_json(d) for d in documents), *shelves]
+        return JSONResponse({"object": "list", "data": models})
 
     async def model(self, caller: Caller, request: Request) -> Response:
         """One of them, by its id or its title; all of them for a path that ends in a slash."""
         if not request.path_params["name"]:
             return await self.models(caller, request)
+        if is_shelf(request.path_params["name"]):
+            named = request.path_params["name"]
+            return JSONResponse(await run_sync(shelf_model, caller.library, named))
         found = await run_sync(caller.document, request.path_params["name"])
         return JSONResponse(model_json(found))
 
@@ -86,6 +95,8 @@ class OpenAI:
         if wish.user:  # turns go round the people whom a program names
             visitor = Visitor(caller.visitor.account, f"user {wish.user}")
             caller = replace(caller, visitor=visitor)
+        if is_shelf(wish.model):
+            return await _of_shelf(caller, wish, request)
         document = await run_sync(caller.document, wish.model)
         work = await caller.ask(
             document,
@@ -103,6 +114,33 @@ class OpenAI:
         finally:
             caller.leave(work)
         return Response(status_code=_CLOSED) if made is None else made
+
+
+async def _of_shelf(caller: Caller, wish: Wish, request: Request) -> Response:
+    """The answers of several documents."""
+    reply = await run_sync(ShelfReply.to, caller, wish)
+
+    async def whole() -> JSONResponse:
+        return JSONResponse(await run_sync(reply.whole, await reply.answer()))
+
+    if wish.stream:
+        return Events(_shelf_events(reply), reply.shelving.stop)
+    try:
+        made = await while_connected(request.receive, whole)
+    finally:
+        reply.shelving.stop()
+    return Response(status_code=_CLOSED) if made is None else made
+
+
+async def _shelf_events(reply: ShelfReply) -> AsyncGenerator[bytes]:
+    try:
+        for chunk in await run_sync(reply.chunks, await reply.answer()):
+            yield event(chunk)
+        yield DONE
+    except REFUSALS as error:
+        yield event(refusal(error)[1])
+    except AnswerFailed:
+        yield event(_FAILED)
 
 
 async def _whole(replying: Replying, work: Question) -> JSONResponse:

@@ -19,6 +19,7 @@ from app.errors import (
     StoreFailed,
     UnknownAccount,
     UnknownDocument,
+    UnknownTag,
 )
 from app.programs.citations import with_pages
 from app.programs.openai.bodies import Wish
@@ -31,6 +32,7 @@ _BUSY_SECONDS = 5  # after which a program may ask again
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (UnknownAccount, 401, "authentication_error", "invalid_api_key"),
     (UnknownDocument, 404, "invalid_request_error", "model_not_found"),
+    (UnknownTag, 404, "invalid_request_error", "model_not_found"),
     (NotReady, 404, "invalid_request_error", "model_not_found"),
     (Busy, 429, "rate_limit_error", "rate_limit_exceeded"),
     (StoppedEarly, 503, "server_error", "stopped"),

@@ -180,6 +180,25 @@ CREATE TABLE notes (
 CREATE INDEX notes_by_document ON notes (document_id, id)
 """
 
+
+@migrations(name="0014_tags")
+def _tags(db: Database) -> None:
+    """Names under which documents stand together on a shelf."""
+    _execute(db, _TAGS)
+
+
+# A tag is told from others by its key: the same letters, small or capital.
+_TAGS = """
+CREATE TABLE tags (
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (document_id, key)
+) STRICT;
+CREATE INDEX tags_by_key ON tags (key)
+"""
+
 _POSITIONS = """
 CREATE TABLE positions (
     document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,

@@ -18,6 +18,7 @@ from app.storage.store import Document, Job, Reading
 from app.ui.inputs import choice_list, upload_box
 from app.ui.session import OPEN, Session, private
 from app.ui.tabs.found import Found
+from app.ui.tabs.tags import TagChoice, TagEditor
 from app.ui.texts import (
     MEMORY_NAMES,
     NO_DOCUMENTS,
@@ -68,14 +69,21 @@ class LibraryTab:
             self._read_on,
             self._cancel,
             self._used,
+            self._tag.choice,
             self._seen,
         ]
         self._wire()
 
     def _build_table(self) -> None:
-        self._search = gr.Textbox(
-            placeholder="Search titles, authors, file names", show_label=False, container=False
-        )
+        with gr.Row(equal_height=True):
+            self._search = gr.Textbox(
+                placeholder="Search titles, authors, file names",
+                show_label=False,
+                container=False,
+                scale=3,
+                min_width=200,
+            )
+            self._tag = TagChoice(self._session)
         with gr.Column(visible=False, elem_id="empty") as self._empty:
             gr.HTML(f'<div class="bs-empty">{NO_DOCUMENTS}</div>')
             self._demo = gr.Button("Try it with a short story", size="sm", elem_id="demo")
@@ -104,6 +112,7 @@ class LibraryTab:
                     placeholder="New title", show_label=False, container=False, scale=4
                 )
                 self._rename = gr.Button("Rename", size="sm", scale=0, min_width=130)
+            self._tags = TagEditor(self._session, self.picker)
             with gr.Row(visible=False) as self._confirm:
                 self._confirm_text = gr.HTML()
                 self._sure = gr.Button("Delete for good", variant="stop", size="sm", min_width=120)
@@ -129,10 +138,12 @@ class LibraryTab:
         self._said = gr.HTML()
 
     def _wire(self) -> None:
-        looking = [self._search, self.picker]
+        looking = [self._search, self.picker, self._tag.choice]
         renaming = [self.picker, self._new_title]
-        self._timer.tick(self.tick, [*looking, self._seen], self._view, **private(queue=False))
+        ticking = [self._search, self.picker, self._seen, self._tag.choice]
+        self._timer.tick(self.tick, ticking, self._view, **private(queue=False))
         self._search.change(self.view, looking, self._view, **private(trigger_mode="always_last"))
+        self._tag.choice.input(self.view, looking, self._view, **private())
         self._table.select(self.open_row, None, self.picker, **private())
         self._memory.change(self.describe_memory, self._memory, self._memory_note, **private())
         gr.on(
@@ -160,6 +171,7 @@ class LibraryTab:
             self.view, looking, self._view, **private()
         )
         self._found.wire(self.view, looking, self._view)
+        self._tags.wire(self.view, looking, self._view)
         confirming = [self._confirm, self._confirm_text]
         self._delete.click(self.ask_delete, self.picker, confirming, **private())
         self._keep.click(lambda: gr.Row(visible=False), None, self._confirm, **private())
@@ -177,20 +189,20 @@ class LibraryTab:
 
     def on_open(self, blocks: gr.Blocks) -> None:
         """Fill the tab when the page loads and whenever another document is opened."""
-        looking = [self._search, self.picker]
+        looking = [self._search, self.picker, self._tag.choice]
         blocks.load(self.view, looking, self._view, **private())
         self.picker.change(self.view, looking, self._view, **private())
         self.picker.change(lambda: gr.Row(visible=False), None, self._confirm, **private())
 
     # Looking
 
-    def tick(self, search: str, selected: str | None, seen: str) -> Any:
+    def tick(self, search: str, selected: str | None, seen: str, tag: str = "") -> Any:
         """Refresh the view if anything has changed since it was last shown."""
-        if self._fingerprint(search, selected) == seen:
+        if self._fingerprint(search, selected, tag) == seen:
             return [gr.skip()] * len(self._view)
-        return self.view(search, selected)
+        return self.view(search, selected, tag)
 
-    def _fingerprint(self, search: str, selected: str | None) -> str:
+    def _fingerprint(self, search: str, selected: str | None, tag: str) -> str:
         documents = [
             (d.id, d.updated_at, d.title, d.reading.id, d.reading.updated_at)
             for d in self._session.library.list(search)
@@ -199,16 +211,18 @@ class LibraryTab:
         jobs = [(j.id, j.status) for j in store.jobs()]
         jobs += [(-j.id, j.status) for j in store.summary_jobs(*OPEN)]
         progress = sorted(dict(self._session.worker.progress).items())
-        return repr((search, selected, documents, jobs, progress, store.places()))
+        tags = (tag, store.every_tag())
+        return repr((search, selected, documents, jobs, progress, store.places(), tags))
 
-    def view(self, search: str, selected: str | None) -> list[Any]:
+    def view(self, search: str, selected: str | None, tag: str = "") -> list[Any]:
         """The table, the picker, and how far the open document has been read."""
-        seen = self._fingerprint(search, selected)
+        seen = self._fingerprint(search, selected, tag)
         session = self._session
-        documents, jobs = session.library.list(search), session.jobs()
+        found, jobs = session.library.list(search), session.jobs()
+        documents = self._tag.only(found, tag)
         places = session.library.store.places()
         summarised = {job.document_id for job in session.library.store.summary_jobs(*OPEN)}
-        every = documents if not search.strip() else session.library.list()
+        every = found if not search.strip() else session.library.list()
         opened = session.find(selected)
         unfinished = session.unfinished(opened) if opened else None
         job = jobs.get(unfinished.id) if unfinished else None
@@ -231,6 +245,7 @@ class LibraryTab:
             gr.update(visible=unfinished is not None and not is_open),
             gr.update(visible=unfinished is not None and is_open),
             self._choices(opened),
+            self._tag.shown(tag),
             seen,
         ]
 

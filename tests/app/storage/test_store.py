@@ -50,6 +50,7 @@ NAMES = (
     "0011_removed",
     "0012_summary_jobs",
     "0013_notebook",
+    "0014_tags",
 )
 
 

@@ -1,0 +1,1 @@
+"""Asking several documents one question."""
