@@ -43,7 +43,7 @@ SAY = "(words) => window.bsSaid?.(words)"
 def acts(keep: str = "", edit: int = 0) -> str:
     """Links to copy what stands around them, to keep it, and to edit a note.
 
-    keep: what `app/ui/tabs/keeping.py` finds it by.
+    keep: what `app/ui/tabs/reading/keeping.py` finds it by.
     """
     links = ['<a href="#copy">Copy</a>']
     if keep:

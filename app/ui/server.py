@@ -32,14 +32,14 @@ from app.ui.generations import Generations
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
 from app.ui.tabs.chat_tab import ChatTab
-from app.ui.tabs.keeping import Keeping
-from app.ui.tabs.library_tab import LibraryTab
+from app.ui.tabs.documents.library_tab import LibraryTab
+from app.ui.tabs.documents.saving import Saving
 from app.ui.tabs.memory_tab import MemoryTab
 from app.ui.tabs.notebook_tab import NotebookTab
 from app.ui.tabs.people_tab import PeopleTab
-from app.ui.tabs.place import Place
-from app.ui.tabs.read_tab import ReadTab
-from app.ui.tabs.saving import Saving
+from app.ui.tabs.reading.keeping import Keeping
+from app.ui.tabs.reading.place import Place
+from app.ui.tabs.reading.read_tab import ReadTab
 from app.ui.tabs.shelf_tab import ShelfTab
 from app.ui.tabs.summaries_tab import SummariesTab
 from app.ui.theme import CSS, HEADER, theme

@@ -17,7 +17,7 @@ from app.errors import InvalidSetting, OriginalNotKept
 from app.intake.inspection import inspect
 from app.intake.redividing import divide_again
 from app.library import Library, ReadProgress
-from app.ui.tabs.found import found_html
+from app.ui.tabs.documents.found import found_html
 from ingest.readers import read_book
 
 GERMAN = "Die Fähre legte am Abend ab, und der alte Mann sah ihr vom Ufer aus noch lange nach. " * 9

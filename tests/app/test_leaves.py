@@ -17,9 +17,9 @@ from app.position import position_of
 from app.ui.generations import Generations
 from app.ui.leaves import LONGEST, leaf_at, leaf_html, leaves_of, matches_html, matches_in
 from app.ui.session import Session
-from app.ui.tabs.book_views import Spot
-from app.ui.tabs.place import Place
-from app.ui.tabs.read_tab import ReadTab
+from app.ui.tabs.reading.book_views import Spot
+from app.ui.tabs.reading.place import Place
+from app.ui.tabs.reading.read_tab import ReadTab
 from app.ui.visitors import Visiting
 from app.worker import Worker
 from ingest.book import Chapter, Page

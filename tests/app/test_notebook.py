@@ -22,9 +22,9 @@ from app.storage.store import Document, Message, Note, Store, Summary
 from app.taking.keeping import answer_note, own_note, passage_note, summary_note
 from app.ui.generations import Generations
 from app.ui.session import Session
-from app.ui.tabs.book_views import Spot
-from app.ui.tabs.keeping import KEPT, Keeping
 from app.ui.tabs.notebook_tab import NotebookTab
+from app.ui.tabs.reading.book_views import Spot
+from app.ui.tabs.reading.keeping import KEPT, Keeping
 from app.ui.visitors import Visiting
 from app.worker import Worker
 

@@ -11,7 +11,7 @@ from app.library import Library
 from app.pictures import shown as pictures
 from app.pictures.files import FilePage, PagesOfFiles
 from app.storage.store import Document
-from app.ui.tabs.book_views import PAGE, TEXT, BookViews, Spot
+from app.ui.tabs.reading.book_views import PAGE, TEXT, BookViews, Spot
 from lab.bench.citations.books import made_epub, made_pdf
 from lab.bench.citations.run import checked, citations, find_times
 

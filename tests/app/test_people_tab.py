@@ -18,7 +18,7 @@ from app.ui.generations import Generations
 from app.ui.session import Session
 from app.ui.tabs.people_html import everybody_html
 from app.ui.tabs.people_tab import PeopleTab
-from app.ui.tabs.place import Place
+from app.ui.tabs.reading.place import Place
 from app.ui.texts import NOT_OPEN
 from app.ui.visitors import Visiting
 from app.worker import Worker

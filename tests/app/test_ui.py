@@ -30,7 +30,7 @@ from app.ui.generations import Generations
 from app.ui.server import build_ui, launch_ui
 from app.ui.session import Session
 from app.ui.tabs.chat_tab import ONLY, WHOLE, ChatTab
-from app.ui.tabs.library_tab import LibraryTab
+from app.ui.tabs.documents.library_tab import LibraryTab
 from app.ui.tabs.memory_tab import MemoryTab
 from app.ui.texts import (
     about_html,

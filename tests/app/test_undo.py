@@ -15,7 +15,7 @@ from app.library import Library
 from app.storage.store import Message
 from app.ui.generations import Generations
 from app.ui.session import Session
-from app.ui.tabs.library_tab import LibraryTab
+from app.ui.tabs.documents.library_tab import LibraryTab
 from app.ui.visitors import Visiting
 from app.worker import Worker
 

@@ -15,7 +15,7 @@ from app.taking.contents import people_taken
 from app.taking.taken import Taken
 from app.ui.session import Session, private
 from app.ui.tabs.people_html import everybody_html
-from app.ui.tabs.place import Place
+from app.ui.tabs.reading.place import Place
 from app.ui.taking import offer
 from app.ui.texts import NOT_OPEN, note
 

@@ -19,7 +19,7 @@ from app.taking.contents import summaries_taken
 from app.taking.taken import Taken
 from app.ui.inputs import choice_list
 from app.ui.session import Session, private
-from app.ui.tabs.place import Place
+from app.ui.tabs.reading.place import Place
 from app.ui.tabs.summary_progress import jobs_html
 from app.ui.taking import offer
 from app.ui.texts import NOT_OPEN, chapter_choices, note, summaries_html

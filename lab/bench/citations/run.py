@@ -25,7 +25,7 @@ from app.pictures.files import PagesOfFiles
 from app.pictures.shown import PagePictures, ShownPage
 from app.storage.store import Document, Message
 from app.ui.leaves import matches_in
-from app.ui.tabs.book_views import TEXT, BookViews, Spot
+from app.ui.tabs.reading.book_views import TEXT, BookViews, Spot
 from app.ui.texts import bubble
 from ingest.cuts import sentence_ends
 from ingest.pictures.letters import bare_letters

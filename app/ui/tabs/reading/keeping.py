@@ -10,7 +10,7 @@ from app.taking.keeping import LONGEST, answer_note, passage_note, summary_note
 from app.ui.acts import FOLLOW, SAY, WHAT
 from app.ui.leaves import matches_in
 from app.ui.session import Session, private
-from app.ui.tabs.book_views import Spot
+from app.ui.tabs.reading.book_views import Spot
 from app.ui.texts import note
 
 KEPT = "Kept in the notebook"

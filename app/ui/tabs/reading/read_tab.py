@@ -13,10 +13,17 @@ from app.storage.store import Document
 from app.ui.inputs import choice_list
 from app.ui.leaves import SHORTEST_SEARCH, leaf_at, matches_html, matches_in
 from app.ui.session import Session, private
-from app.ui.tabs.book_views import PAGE, TEXT, BookViews, Spot
-from app.ui.tabs.keeping import Keeping
-from app.ui.tabs.place import Place
-from app.ui.tabs.read_scripts import FOLLOW_LINKS, PLACE, REMEMBER, REMEMBER_VIEW, SHOW_MARK, VIEW
+from app.ui.tabs.reading.book_views import PAGE, TEXT, BookViews, Spot
+from app.ui.tabs.reading.keeping import Keeping
+from app.ui.tabs.reading.place import Place
+from app.ui.tabs.reading.read_scripts import (
+    FOLLOW_LINKS,
+    PLACE,
+    REMEMBER,
+    REMEMBER_VIEW,
+    SHOW_MARK,
+    VIEW,
+)
 from app.ui.texts import NOT_OPEN, chapter_choices, note
 
 NOTHING = Spot()

@@ -17,8 +17,8 @@ from app.storage.reader.removed import UNDO_SECONDS
 from app.storage.store import Document, Job, Reading
 from app.ui.inputs import choice_list, upload_box
 from app.ui.session import OPEN, Session, private
-from app.ui.tabs.found import Found
-from app.ui.tabs.tags import TagChoice, TagEditor
+from app.ui.tabs.documents.found import Found
+from app.ui.tabs.documents.tags import TagChoice, TagEditor
 from app.ui.texts import (
     MEMORY_NAMES,
     NO_DOCUMENTS,

@@ -1,0 +1,1 @@
+"""The library tab: documents, what was found in them, tags, saving and opening."""
