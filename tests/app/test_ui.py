@@ -342,7 +342,7 @@ class TestChatTab:
         again = tab.open_chat(document.id, chat)
         assert again[0] == chat
         assert again[2]["value"] == bubbles
-        assert "Confidence" in again[4]
+        assert "of 10 answers" in again[4]
         answer = session.library.store.messages(chat)[1]
         assert answer.evidence and answer.evidence[0]["text"].split()[0] in bubbles[1]["content"]
         assert f"page {answer.evidence[0]['page_first']}" in bubbles[1]["content"]
