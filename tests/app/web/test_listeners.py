@@ -305,7 +305,7 @@ class TestPrograms:
 class TestPages:
     @pytest.fixture(autouse=True)
     def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("app.ui.generations.PAGE_SECONDS", 1.0)
+        monkeypatch.setattr("app.ui.generations.PAGE_SECONDS", 2.0)
 
     def asked(self, served: Served, session: str) -> int:
         store = served.session.library.store
@@ -322,7 +322,7 @@ class TestPages:
             generation = served.session.generations.running(chat)
             assert generation is not None
             soon(lambda: generation.text)
-            time.sleep(1.5)  # longer than a page may be away
+            time.sleep(2.5)  # longer than a page may be away
             assert not generation.over
         assert generation.wait(SOON)
         stored = served.session.library.store.messages(chat)[1].text
@@ -332,7 +332,7 @@ class TestPages:
         with busy(served.line):
             with served.page("another"):
                 chat = self.asked(served, "another")
-            time.sleep(1.2)
+            time.sleep(2.2)
             served.line.sweep()
             assert not served.session.generations.in_line(chat)
         assert not served.session.library.store.messages(chat)
@@ -347,13 +347,13 @@ class TestPages:
         with served.page("after"):
             served.queue("after", "open_chat", served.document, chat, until="process_completed")
             served.queue("after", "follow", served.document, None, until="process_generating")
-            time.sleep(1.5)
+            time.sleep(2.5)
             assert not generation.over  # the page is still open, though it follows no more
         assert generation.wait(SOON)
 
     def test_a_program_that_only_posts_has_no_page(self, served: Served) -> None:
         chat = self.asked(served, "")
-        time.sleep(1.2)
+        time.sleep(2.2)
         served.line.sweep()
         assert not served.session.generations.in_line(chat)
         assert not served.session.library.store.messages(chat)
