@@ -21,6 +21,11 @@ def theme() -> Base:
         body_background_fill="*neutral_50",
         body_text_color_subdued="*neutral_600",  # enough contrast for small text
         body_text_color_subdued_dark="*neutral_300",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
+        link_text_color_hover="*primary_800",
+        link_text_color_visited="*primary_700",
+        link_text_color_visited_dark="*primary_300",
         input_placeholder_color="*neutral_500",
         input_placeholder_color_dark="*neutral_400",
         block_shadow="none",
@@ -132,7 +137,8 @@ CSS = """
 .bs-summary h4 { margin: 0 0 2px; font-size: 1rem; overflow-wrap: anywhere; }
 .bs-cite { font-size: 0.82em; white-space: nowrap; }
 .bs-acts { font-size: 0.82em; white-space: nowrap; display: inline-block; margin-left: 4px; }
-.bs-acts a { color: var(--neutral-600); margin-right: 8px; text-decoration: none; }
+.bs-acts a { color: var(--neutral-600); margin-right: 8px; }
+.html-container a, #talk a { text-decoration: underline; text-underline-offset: 2px; }
 .dark .bs-acts a { color: var(--neutral-300); }
 .bs-acts a:hover, .bs-acts a:focus-visible { text-decoration: underline; }
 .bs-answer > .bs-acts, .bs-summary > .bs-acts, .bs-kept > .bs-acts { display: block;

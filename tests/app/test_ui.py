@@ -601,15 +601,16 @@ class TestMemoryTab:
         document = read_novel(session.library)
         chat, _ = ask(ChatTab(session, picker), document.id, None, QUESTION, WHOLE, None)
         tab = MemoryTab(session, picker, gr.State())
-        _, _, facts, weighs, _, looked = tab.view(document.id, chat)
+        _, _, facts, sizes, _, attention = tab.view(document.id, chat)
+        weighs, looked = sizes["value"], attention["value"]
         assert "adaptive MELODI" in facts
         parts = session.library.store.state_parts(document.reading)
         drawn = sum(sum(bar.x) for bar in weighs.data)
         assert drawn == pytest.approx((sum(parts.values()) + document.reading.kv_cache_bytes) / 1e6)
         assert sum(looked.data[0].y) == pytest.approx(1, abs=0.01)
         json.loads(looked.to_json())
-        assert tab.view(document.id, None)[-1] is None
-        assert tab.view(None, None)[-1] is None
+        assert not tab.view(document.id, None)[-1]["visible"]
+        assert not tab.view(None, None)[-1]["visible"]
 
     @pytest.mark.parametrize("segments", [1, 2, 7, 400])
     def test_ticks(self, segments: int) -> None:

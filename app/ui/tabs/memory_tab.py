@@ -28,10 +28,10 @@ class MemoryTab:
                 with gr.Column(scale=1, min_width=300):
                     self._facts = gr.HTML()
                 with gr.Column(scale=1, min_width=320):
-                    self._sizes = gr.Plot(show_label=False)
+                    self._sizes = gr.Plot(show_label=False, visible=False)
             gr.HTML('<div class="bs-title">Where the memory looked for the last answer</div>')
             self._asked = gr.HTML()
-            self._attention = gr.Plot(show_label=False)
+            self._attention = gr.Plot(show_label=False, visible=False)
         self._view = [
             self._note,
             self._body,
@@ -50,11 +50,12 @@ class MemoryTab:
         """Everything about the open document's memory."""
         document = self._session.find(document_id)
         if document is None:
-            return [note(NOT_OPEN), gr.update(visible=False), "", None, "", None]
+            return [note(NOT_OPEN), gr.update(visible=False), "", _plot(None), "", _plot(None)]
         parts = self._session.library.store.state_parts(document.reading)
         figure = charts.sizes(parts, document.reading.kv_cache_bytes)
         facts = facts_html(self._describe(document, sum(parts.values())))
-        return ["", gr.update(visible=True), facts, figure, *self._last(document, chat_id)]
+        last = self._last(document, chat_id)
+        return ["", gr.update(visible=True), facts, _plot(figure), *last]
 
     def _describe(self, document: Document, held: int) -> dict[str, str]:
         reading = document.reading
@@ -84,12 +85,12 @@ class MemoryTab:
         messages = store.messages(chat_id) if in_document and chat_id is not None else []
         answered = [i for i, m in enumerate(messages) if m.role == "assistant" and m.sources]
         if not answered:
-            return [note(NO_ANSWER), None]
+            return [note(NO_ANSWER), _plot(None)]
         last = answered[-1]
         question = messages[last - 1].text if last else ""
         segments, labels = document.reading.segments, self._labels(document.reading)
         figure = charts.attention(messages[last].sources, segments, labels)
-        return [note(f"{question} \u2192 {messages[last].text}"), figure]
+        return [note(f"{question} \u2192 {messages[last].text}"), _plot(figure)]
 
     def _labels(self, reading: Reading) -> dict[int, str]:
         store = self._session.library.store
@@ -97,3 +98,8 @@ class MemoryTab:
         pages = {number: segment.page_first for number, segment in shown.items()}
         labels = store.page_labels(reading, pages.values())
         return {number: labels[page] for number, page in pages.items()}
+
+
+def _plot(figure: Any) -> Any:
+    """A plot that is shown where there is one."""
+    return gr.update(value=figure, visible=figure is not None)
