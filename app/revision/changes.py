@@ -18,6 +18,7 @@ from ingest.book import Chapter
 
 ALIKE = 0.3  # of its sentences; a chapter that shares fewer is another one
 _WORD = re.compile(r"[\w'’]+")
+_MARKS = "#*_= \t"  # around a heading in a plain text
 _PIECE = re.compile(r"[^\n.!?]+[.!?]*")
 
 What = Literal["unchanged", "changed", "new", "gone"]
@@ -86,8 +87,8 @@ class Changes:
             return f"None of the {self.pages:,} pages has to be read again."
         if self.pages_read == self.pages:
             return f"All {self.pages:,} pages are read."
-        are = "page is" if self.pages_read == 1 else "pages are"
-        return f"{self.pages_read:,} of {self.pages:,} {are} read; the rest is known already."
+        are = "is" if self.pages_read == 1 else "are"
+        return f"{self.pages_read:,} of {self.pages:,} pages {are} read; the rest is known already."
 
     def lines(self) -> list[str]:
         """What changed, a line for each chapter that is not as before."""
@@ -168,8 +169,8 @@ def _pairs(old: DocumentText, new: DocumentText) -> dict[int, int]:
     """The number of each new chapter -> the number of the old chapter that became it."""
     pairs = same_chapters(old, new)
     for pair in (_by_sentences, _by_titles):
-        left_old = {n for n in range(1, len(old.chapters) + 1)} - set(pairs.values())
-        left_new = {n for n in range(1, len(new.chapters) + 1)} - set(pairs)
+        left_old = set(range(1, len(old.chapters) + 1)) - set(pairs.values())
+        left_new = set(range(1, len(new.chapters) + 1)) - set(pairs)
         pairs |= pair(old, new, sorted(left_old), sorted(left_new))
     return pairs
 
@@ -256,7 +257,8 @@ def _body(text: str, chapter: Chapter) -> str:
     """A chapter's text without its heading and the space around it."""
     body = text[chapter.start : chapter.end].strip()
     heading, _, rest = body.partition("\n")
-    same = " ".join(heading.split()).casefold() == " ".join(chapter.title.split()).casefold()
+    said = " ".join(heading.strip(_MARKS).split()).casefold()
+    same = said == " ".join(chapter.title.split()).casefold()
     return rest.strip() if same and rest.strip() else body
 
 

@@ -118,9 +118,9 @@ class Places:
         if self._new.startswith(gap[:ahead], there) and ahead:
             return there + ahead
         behind = gap[ahead:]
-        if behind and after.there >= len(behind):
-            if self._new.startswith(behind, after.there - len(behind)):
-                return after.there - len(behind)
+        place_there = after.there - len(behind)
+        if behind and place_there >= 0 and self._new.startswith(behind, place_there):
+            return place_there
         return there if place == 0 else None
 
 
