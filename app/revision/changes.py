@@ -103,8 +103,8 @@ class Changes:
 
 def _line(change: ChapterChange) -> str:
     if change.what == "gone":
-        return f"{change.was_title}: no longer there"
-    name = change.title
+        return f"{change.was_title} (chapter {change.was} before): no longer there"
+    name = f"{change.chapter}. {change.title}"
     facts = []
     if change.is_renamed:
         facts.append(f"was called {change.was_title}")
@@ -113,8 +113,8 @@ def _line(change: ChapterChange) -> str:
     if change.what == "new":
         facts.append("new")
     elif change.what == "changed":
-        added, removed = change.words_added, change.words_removed
-        counts = [f"{n:,} words {how}" for n, how in ((added, "added"), (removed, "removed")) if n]
+        counted = (("added", change.words_added), ("removed", change.words_removed))
+        counts = [f"{n:,} word{'s' if n > 1 else ''} {how}" for how, n in counted if n]
         facts.append(" and ".join(counts) or "other punctuation or order")
     where = f" (page {change.pages})" if change.pages.isalnum() else f" (pages {change.pages})"
     return f"{name}: {', '.join(facts)}{where if change.pages else ''}"

@@ -153,15 +153,16 @@ class TestReading:
     ) -> None:
         chapters = manuscript()
         document = added(library, chapters)
-        changed = with_new_paragraph(with_edit(chapters, "Part Dune", 3))
+        changed = with_new_paragraph(with_edit(chapters, "Part Dune", 3, "It rained on a piano."))
         made = revise(library, document.id, written(changed), "draft 2.md")
-        stops = iter((2, 9, 14, 30))
+        stop = 0
 
-        def kill(progress: ReadProgress, stop: int = 0) -> None:
-            raise Interrupted
+        def kill(progress: ReadProgress) -> None:
+            if progress.segments_done >= stop:
+                raise Interrupted
 
         with counted(monkeypatch) as read:
-            for _ in stops:
+            for stop in (1, 6, 13, 20):
                 with pytest.raises(Interrupted):
                     library.read(made.document.reading.id, kill)
                 assert library.store.document(document.id).reading.id == document.reading.id
@@ -567,9 +568,9 @@ class TestWhatChanged:
         assert Changes.from_dict(changes.to_dict()) == changes
         assert changes.headline == "1 of 9 pages is read; the rest is known already."
         assert changes.lines() == [
-            "Part Dune: was chapter 4",
-            f"Part Birch: 18 words added (page {chapters[2].pages})",
-            f"Part Elm: new (page {chapters[3].pages})",
-            "Part Cedar: no longer there",
+            "1. Part Dune: was chapter 4",
+            f"3. Part Birch: 18 words added (page {chapters[2].pages})",
+            f"4. Part Elm: new (page {chapters[3].pages})",
+            "Part Cedar (chapter 3 before): no longer there",
             "1 other chapter is unchanged.",
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from app.ui.session import Session, private
 from app.ui.texts import note, reading_name
 
 MOST_ROWS = 200  # chapters listed
+MINUTES_OPEN = 10  # that the list stays open after the new version was read
+AWAITED = "The new version is being read. Until that is done, answers are from the old one."
 KEPT = (
     "You changed the file? Put the new one in its place: only what changed is read. Chats, how far "
     "you have read, and summaries of unchanged chapters stay."
@@ -34,7 +37,7 @@ class NewVersion:
         self.html = gr.HTML(elem_id="changes")
         with gr.Accordion("New version of this document", open=False, elem_id="version"):
             gr.HTML(note(KEPT))
-            self._file = upload_box("single", label="Changed file", height=120)
+            self._file = upload_box("single", label="Changed file", height=140)
             with gr.Row(equal_height=True):
                 self._password = gr.Textbox(
                     placeholder="Password of the PDF, if it has one",
@@ -77,25 +80,25 @@ class NewVersion:
             return [*skipped, note(str(error), "warning")]
         path.unlink(missing_ok=True)
         session.enqueue(revised.document.reading.id)
-        words = "The new version is being read. Until that is done, answers are from the old one."
-        return [None, "", note(words, "good")]
+        return [None, "", ""]  # `shown` says that it is being read
 
     def shown(self, document: Document | None) -> str:
         """What the latest version of a document changed, as HTML; empty where there was one."""
         version = self._session.library.store.version(document.id) if document else None
         if version is None:
             return ""
-        return changes_html(
-            Changes.from_dict(version.changes),
-            version.created_at[:10],
-            is_open=version.adopted_at is None,
-        )
+        changes, day = Changes.from_dict(version.changes), version.created_at[:10]
+        if version.adopted_at is None:
+            return note(AWAITED, "good") + changes_html(changes, day, is_open=True)
+        age = datetime.now(UTC) - datetime.fromisoformat(version.adopted_at)
+        return changes_html(changes, day, is_open=age < timedelta(minutes=MINUTES_OPEN))
 
     def title(self, document: Document, unfinished: Reading) -> str:
         """What a reading is called that is made beside the one in use."""
         awaited = self._session.library.store.awaited_version(document.id)
-        is_version = awaited is not None and awaited.text_id == unfinished.text_id
-        return f"{'New version' if is_version else 'Read again'}: {reading_name(unfinished)}"
+        if awaited is not None and awaited.text_id == unfinished.text_id:
+            return "The new version"
+        return f"Read again: {reading_name(unfinished)}"
 
 
 def changes_html(changes: Changes, day: str, *, is_open: bool) -> str:
