@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -155,16 +156,15 @@ class TestReading:
         document = added(library, chapters)
         changed = with_new_paragraph(with_edit(chapters, "Part Dune", 3, "It rained on a piano."))
         made = revise(library, document.id, written(changed), "draft 2.md")
-        stop = 0
 
-        def kill(progress: ReadProgress) -> None:
+        def kill_at(stop: int, progress: ReadProgress) -> None:
             if progress.segments_done >= stop:
                 raise Interrupted
 
         with counted(monkeypatch) as read:
             for stop in (1, 6, 13, 20):
                 with pytest.raises(Interrupted):
-                    library.read(made.document.reading.id, kill)
+                    library.read(made.document.reading.id, partial(kill_at, stop))
                 assert library.store.document(document.id).reading.id == document.reading.id
             again = revise(library, document.id, written(changed), "draft 2.md")
             assert again.changes == made.changes
