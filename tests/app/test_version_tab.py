@@ -11,7 +11,7 @@ from app.library import Library
 from app.revision.changes import Changes, ChapterChange
 from app.ui.generations import Generations
 from app.ui.session import Session
-from app.ui.tabs.version import AWAITED, MOST_ROWS, NewVersion, changes_html
+from app.ui.tabs.documents.version import AWAITED, MOST_ROWS, NewVersion, changes_html
 from app.ui.visitors import Visiting
 from app.worker import Worker
 

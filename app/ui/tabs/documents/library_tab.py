@@ -67,11 +67,11 @@ class LibraryTab:
             self._details,
             self._reading,
             self._found.html,
-            self._version.html,
             self._read_on,
             self._cancel,
             self._used,
             self._tag.choice,
+            self._version.html,
             self._seen,
         ]
         self._wire()
@@ -246,11 +246,11 @@ class LibraryTab:
             gr.update(visible=opened is not None),
             self._progress(opened, unfinished, jobs) if opened else "",
             self._found.shown(opened),
-            self._version.shown(opened),
             gr.update(visible=unfinished is not None and not is_open),
             gr.update(visible=unfinished is not None and is_open),
             self._choices(opened),
             self._tag.shown(tag),
+            self._version.shown(opened),
             seen,
         ]
 
