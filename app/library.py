@@ -31,6 +31,8 @@ from app.errors import Busy, InvalidSetting, NotReady, StoreFailed
 from app.exchange.parts import delete_leftovers
 from app.intake.register import File, Plan, Register, checked_title
 from app.memory_config import config_json
+from app.revision.adopting import finish_reading
+from app.revision.borrowing import borrowed_for
 from app.settings import Settings
 from app.state_reader import Scope, StateReader
 from app.storage.store import Document, Reading, Store
@@ -215,15 +217,16 @@ class Library:
     def read(self, reading_id: str, on_progress: OnProgress = quiet) -> Document:
         """Stream what a reading has not read yet through its memory, checkpointing as it goes.
 
-        Once it is finished, its document uses it. Raising from `on_progress` stops the reading; it
-        can be resumed. Raises Busy while another process makes the same reading.
+        Once it is finished, its document uses it; a new version then takes the old one's place.
+        What another reading has of the same text is copied. Raising from `on_progress` stops the
+        reading; it can be resumed. Raises Busy while another process makes the same reading.
         """
         document = self.store.document_of(reading_id)
         with self._alone(document):
             document = self.store.document_of(reading_id)
             if not document.ready:
                 self._read_on(document, on_progress)
-                self.store.seal(document.reading)
+                finish_reading(self.store, document)
         return self.store.document_of(reading_id)
 
     def _read_on(self, document: Document, on_progress: OnProgress) -> None:
@@ -231,15 +234,17 @@ class Library:
         ends = set(self.store.snapshot_ends(reading))
         found = self.store.latest_blob(reading, "carry")
         carry = from_bytes(found[1]) if found else memory.empty()
-        pace = Pace(total=reading.tokens, before=self.store.tokens_done(reading))
-        left: dict[tuple[str, int], bytes] = {}
         unread = self.store.segments(reading, reading.segments_done)
-        for step in stream(memory, self.backbone.tokenizer.encode, unread, carry):
+        known = borrowed_for(self.store, reading, memory, unread)
+        done_before = self.store.tokens_done(reading)
+        pace = Pace(total=reading.tokens - known.tokens, before=done_before)
+        left: dict[tuple[str, int], bytes] = {}
+        for step in stream(memory, self.backbone.tokenizer.encode, unread, carry, known):
             done = step.number + 1
             left |= step.left
             if step.carry and step.number in ends:
                 left["snapshot", step.number] = to_bytes(step.carry)
-            pace.tokens += step.tokens
+            pace.tokens += 0 if step.was_known else step.tokens
             if done % CHECKPOINT_SEGMENTS == 0 or done == reading.segments:
                 self.store.checkpoint(
                     reading,

@@ -199,6 +199,14 @@ class Segment:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A segment of another version of a document: its text and its tokens."""
+
+    text: str
+    tokens: int
+
+
 def check_partition(name: str, spans: Sequence[Span], start: int, end: int) -> None:
     """Raise InvalidBookError unless ``spans`` cover text[start:end] exactly once, in order."""
     if not spans:

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
-from ingest.book import DamagedDocument, UnreadableDocument, WindowTooSmallError
+from ingest.book import DamagedDocument, UnreadableDocument, Window, WindowTooSmallError
 from ingest.isolation import confine
 from ingest.isolation.wire import (
     GREETING,
@@ -30,6 +30,7 @@ from ingest.isolation.wire import (
     receive_reply,
     send,
     unpack_request,
+    unpacked,
 )
 
 NO_MEMORY = 70
@@ -77,17 +78,19 @@ def _book(request: Request, requests: IO[bytes]) -> Frames:
 
 
 def _segments(request: Request, requests: IO[bytes]) -> Frames:
-    from ingest.segments import split_book
+    from ingest.kept import split_keeping
     from memory_models.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.from_file(Path(request.path))
     book = receive_reply(requests, request.most_text)
     assert not isinstance(book, Refusal)
+    told = unpacked(receive(requests, request.size)) if request.size else {"windows": []}
+    windows = [Window(text, tokens) for text, tokens in told["windows"]]
     _end_with(requests)
 
     def frames() -> Iterator[bytes]:
         try:
-            segments = split_book(book, tokenizer.count, request.window)
+            segments = split_keeping(book, tokenizer.count, request.window, windows)
         except WindowTooSmallError as error:
             yield packed({"window": str(error)})
             return

@@ -64,9 +64,13 @@ def split_book(book: Book, count_tokens: Count, window: int) -> tuple[Segment, .
 
 def split_text(text: str, count_tokens: Count, window: int) -> list[tuple[int, int]]:
     """(start, end) of each segment of a text without chapters, cut as ``split_book`` does."""
+    return [(start, end) for start, end, _ in cut_text(text, count_tokens, window)]
+
+
+def cut_text(text: str, count_tokens: Count, window: int) -> list[tuple[int, int, int]]:
+    """(start, end, tokens) of each segment of such a text."""
     _check_window(window)
-    filler = _Filler(text, count_tokens, window, _FIRST_RATE)
-    return [(start, end) for start, end, _ in filler.fill()]
+    return _Filler(text, count_tokens, window, _FIRST_RATE).fill()
 
 
 def _check_window(window: int) -> None:

@@ -7,7 +7,7 @@ through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
@@ -34,6 +34,11 @@ class Step:
     tokens: int
     left: dict[tuple[str, int], bytes]  # (part name, segment number) -> safetensors
     carry: Bundle
+    was_known: bool = False
+
+
+def _nothing(_: Readable) -> None:
+    """No segment is known."""
 
 
 def stream(
@@ -41,10 +46,19 @@ def stream(
     encode: Callable[[str], list[int]],
     segments: Iterable[Readable],
     carry: Bundle,
+    known: Callable[[Readable], Mapping[str, bytes] | None] = _nothing,
 ) -> Iterator[Step]:
-    """Read ``segments`` in order, starting from ``carry``; yields a `Step` after each one."""
+    """Read ``segments`` in order, starting from ``carry``; yields a `Step` after each one.
+
+    ``known`` gives what reading a segment would leave, by part, where that is known already. Only
+    a memory that carries nothing from one segment to the next can do without reading it.
+    """
     for segment in segments:
         tokens = torch.tensor(encode(segment.text), dtype=torch.long)
+        if (found := known(segment)) is not None:
+            left = {(part, segment.number): blob for part, blob in found.items()}
+            yield Step(segment.number, len(tokens), left, carry, was_known=True)
+            continue
         written = memory.write(tokens, carry)
         carry = detach(written.carry)
         yield Step(

@@ -13,7 +13,7 @@ import sys
 import typer
 
 from app.cli import adapters, doctor, documents, exchange, models, questions, serve, users
-from app.cli.companion import jobs, library, people, shelf, taking
+from app.cli.companion import jobs, library, people, revise, shelf, taking
 from app.cli.lab import WithLab
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     cls=WithLab,
 )
-for group in (serve, documents, questions, people, shelf, taking, jobs, exchange, doctor):
+for group in (serve, documents, questions, revise, people, shelf, taking, jobs, exchange, doctor):
     app.add_typer(group.commands)
 app.add_typer(models.commands, name="models")
 app.add_typer(adapters.commands, name="adapters")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import shuffle
 
-from app.errors import InvalidSetting, OriginalNotKept
+from app.errors import Busy, InvalidSetting, OriginalNotKept
 from app.storage.configs import same_memory, written_with
 from app.storage.records import (
     LONGEST_TITLE,
@@ -23,7 +23,7 @@ from app.storage.records import (
     reading_ids,
 )
 from app.storage.store import DocumentText, Store, now
-from ingest.book import Book, NoTextLayer, Segment, UnreadableDocument
+from ingest.book import Book, NoTextLayer, Segment, UnreadableDocument, Window
 from ingest.chapters import equal_parts, find_chapters
 from ingest.isolation.cutting import split_apart
 from ingest.isolation.limits import LIMITS, Limits
@@ -93,14 +93,17 @@ class Plan:
     backbone: Backbone
     limits: Limits = LIMITS
 
-    def split(self, book: Book) -> tuple[Segment, ...]:
-        """Cut a book into the segments that the memory reads; a long one in another process."""
-        tokenizer = self.backbone.tokenizer
-        if tokenizer.file and len(book.text) > _SHORT:
-            return split_apart(book, tokenizer.file, self.window, self.limits)
-        from ingest.segments import split_book  # its splitter takes a second to import
+    def split(self, book: Book, windows: Sequence[Window] = ()) -> tuple[Segment, ...]:
+        """Cut a book into the segments that the memory reads; a long one in another process.
 
-        return split_book(book, tokenizer.count, self.window)
+        windows: of the version before, which stay where they still stand in the text.
+        """
+        tokenizer = self.backbone.tokenizer
+        if tokenizer.file and len(book.text) + sum(len(w.text) for w in windows) > _SHORT:
+            return split_apart(book, tokenizer.file, self.window, self.limits, windows)
+        from ingest.kept import split_keeping  # its splitter takes a second to import
+
+        return split_keeping(book, tokenizer.count, self.window, windows)
 
     def matches(self, reading: Reading) -> bool:
         """True if a reading was made, or is being made, in this way."""
@@ -181,6 +184,7 @@ class Register:
 
         with self._store.writing():
             self._store.check_reading(document.reading)
+            self.check_no_version(document)
             source = self._store.add_source(
                 document.id, file.sha256, storable(file.name), file.data
             )
@@ -233,16 +237,35 @@ class Register:
                 self._store.check_there(document.id)
                 known = self._known(document, text)
                 if known is None:
+                    self.check_no_version(document)
                     text_id = self._store.find_text(document.id, text)
                     if text_id is None:
                         text_id = self._store.add_text(document.id, text)
-                    reading_id = self._free_id(document.source_sha256, document.id)
-                    reading = self._reading(reading_id, document.id, text_id, segments)
-                    self._store.add_reading(reading, segments)
-                    return self._store.document_of(reading_id), False
+                    reading = self.unread(document, document.source_sha256, text_id, segments)
+                    return self._store.document_of(reading.id), False
         if known.ready:
             self._store.use(known)
         return self._store.document_of(known.id), True
+
+    def unread(
+        self, document: Document, sha256: str, text_id: int, segments: Sequence[Segment]
+    ) -> Reading:
+        """Store a reading of a text of the document that is still to be made.
+
+        sha256: of the file that the text begins with.
+        """
+        reading_id = self._free_id(sha256, document.id)
+        reading = self._reading(reading_id, document.id, text_id, segments)
+        self._store.add_reading(reading, segments)
+        return reading
+
+    def check_no_version(self, document: Document) -> None:
+        """Raise Busy while a new version is read, which would end what is begun now."""
+        if self._store.awaited_version(document.id) is not None:
+            raise Busy(
+                f"A new version of {document.title!r} is being read; wait until it is done, or "
+                "delete that reading first."
+            )
 
     def _known(self, document: Document, text: DocumentText) -> Reading | None:
         text_id = self._store.find_text(document.id, text)

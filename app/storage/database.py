@@ -330,9 +330,6 @@ class DatabaseFile:
         ):
             raise UnknownDocument(f"The document {document_id!r} has been deleted.")
 
-    def _count(self, table: str, document_id: str) -> int:
-        return int(self._table(table).count_where("document_id = ?", [document_id]))
-
     def _insert(self, table: str, row: Mapping[str, Any]) -> int:
         """Add a row to a table whose rows SQLite numbers; returns the row's number."""
         key = self._table(table).insert(dict(row)).last_pk

@@ -165,7 +165,7 @@ class DocumentStore(ReadingStore):
                 "SELECT number FROM sources WHERE document_id = ? AND sha256 = ?",
                 [document_id, sha256],
             ).fetchone()
-            number = int(row[0]) if row else self._count("sources", document_id)
+            number = int(row[0]) if row else self._next_source(document_id)
             if row is None:
                 self._table("sources").insert(
                     {
@@ -182,6 +182,12 @@ class DocumentStore(ReadingStore):
                     [document_id, number, data],
                 )
             return number
+
+    def _next_source(self, document_id: str) -> int:
+        row = self.db.execute(
+            "SELECT coalesce(max(number) + 1, 0) FROM sources WHERE document_id = ?", [document_id]
+        ).fetchone()
+        return int(row[0])
 
     def has_source(self, reading: Reading, sha256: str) -> bool:
         """True if the file with this hash is part of the text that is read."""

@@ -105,7 +105,7 @@ class ReadingStore(TextStore, StateStore):
             raise UnknownDocument(f"The document {reading.document_id!r} has been deleted.")
 
     def remove_reading(self, reading: Reading) -> None:
-        """Delete one of several readings, and its text if no other reading needs it.
+        """Delete one of several readings, and its text and its files if no other needs them.
 
         If this reading was in use, the document then uses its latest finished reading.
         """
@@ -114,6 +114,12 @@ class ReadingStore(TextStore, StateStore):
             db.execute(
                 "DELETE FROM texts WHERE id = ? AND id NOT IN (SELECT text_id FROM readings)",
                 [reading.text_id],
+            )
+            db.execute(
+                "DELETE FROM sources WHERE document_id = :document AND number NOT IN (SELECT "
+                "source FROM chapters c JOIN texts t ON t.id = c.text_id "
+                "WHERE t.document_id = :document)",
+                {"document": reading.document_id},
             )
             db.execute(
                 "UPDATE documents SET reading_id = (SELECT id FROM readings "

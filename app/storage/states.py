@@ -133,6 +133,11 @@ class StateStore(DatabaseFile):
         found = self._sound(reading, more, *parameters)
         return [(segment, blob) for _, segment, blob in found]
 
+    def left_of(self, reading: Reading, segment: int) -> dict[str, bytes]:
+        """What a window memory keeps of one segment, by part; empty if it was deleted."""
+        more = "AND part IN ('address', 'slots') AND segment = ?"
+        return {part: blob for part, _, blob in self._sound(reading, more, segment)}
+
     def state_index(self, reading: Reading) -> list[tuple[str, int]]:
         """(part, segment) of every blob of the state, in the order in which `seal` hashes them."""
         rows = self.db.execute(

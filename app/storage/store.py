@@ -7,6 +7,7 @@
               1-n chats 1-n messages,  1-n summaries (chapter 0 is the whole book, and -n the story
                                                      to the end of chapter n)
               1-1 positions (how far its reader is),  1-n tags (shelves that it stands on)
+              1-n versions (texts that are to take, or took, the place of the one before)
               1-1 removed_documents,  chats 1-1 removed_chats (deleted less than a minute ago)
               1-n summary_jobs (wishes for summaries that are made in the background)
               1-n notes (what its reader keeps)
@@ -25,6 +26,7 @@ from app.storage.reader.notebook import Note, NotebookStore
 from app.storage.reader.positions import PositionStore
 from app.storage.reader.removed import RemovedStore
 from app.storage.reader.shelves import ShelfStore
+from app.storage.reader.versions import Version, VersionStore
 from app.storage.records import LONGEST_TITLE, Document, Reading, StoredSegment
 from app.storage.states import state_heading
 from app.storage.texts import DocumentText
@@ -44,6 +46,7 @@ __all__ = [
     "StoredSegment",
     "Summary",
     "SummaryJob",
+    "Version",
     "now",
     "state_heading",
 ]
@@ -58,5 +61,6 @@ class Store(
     SummaryJobStore,
     NotebookStore,
     ShelfStore,
+    VersionStore,
 ):
     """All operations on the database: documents, readings, states, jobs, chats and summaries."""

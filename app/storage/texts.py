@@ -194,11 +194,15 @@ class TextStore(DatabaseFile):
         return str(row[0])
 
     def newest_text(self, document_id: str) -> tuple[int, int]:
-        """(number, parser) of the text with the most files; of these, by the newest parsers."""
+        """(number, parser) of the text with the most files; of these, by the newest parsers.
+
+        A new version that is still being read is left out.
+        """
         self.check_there(document_id)
         row: tuple[int, int] = self.db.execute(
             "SELECT t.id, t.parser FROM texts t JOIN chapters c ON c.text_id = t.id "
-            "WHERE t.document_id = ? GROUP BY t.id "
+            "WHERE t.document_id = ? AND t.id NOT IN "
+            "(SELECT text_id FROM versions WHERE adopted_at IS NULL) GROUP BY t.id "
             "ORDER BY count(DISTINCT c.source) DESC, t.parser DESC, t.id DESC LIMIT 1",
             [document_id],
         ).fetchone()

@@ -112,9 +112,7 @@ class Session:
         return {job.reading_id: job for job in self.library.store.jobs()}
 
     def unfinished(self, document: Document) -> Reading | None:
-        """The reading of a document that is still to be finished: the one in use, or the latest."""
-        if not document.ready:
-            return document.reading
+        """The latest reading of a document that is still to be finished."""
         found = [r for r in self.library.store.readings(document.id) if not r.ready]
         return found[-1] if found else None
 

@@ -177,9 +177,12 @@ def _quote(evidence: Mapping[str, Any], answer: str, reading_id: str) -> str:
 
 
 def _cited(place: Mapping[str, Any], reading_id: str) -> str:
-    """The pages of a place; a link to it where it is known which reading it is from."""
+    """The pages of a place; a link to it where it is known which reading it is from.
+
+    A place that a new version of the document no longer has covers no text.
+    """
     words = escape(pages(place))
-    if not reading_id or "start" not in place:
+    if not reading_id or place.get("start", 0) == place.get("end", 0):
         return words
     span = f"{int(place['start'])}-{int(place['end'])}"
     return f'<a href="#read={escape(reading_id)}:{span}">{words}</a>'

@@ -6,10 +6,11 @@ server's own process everybody else would wait for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ingest.book import Book, Segment, WindowTooSmallError, check_partition
+from ingest.book import Book, Segment, Window, WindowTooSmallError, check_partition
 from ingest.isolation.limits import LIMITS, Limits
 from ingest.isolation.parent import Child, turn
 from ingest.isolation.wire import (
@@ -18,6 +19,7 @@ from ingest.isolation.wire import (
     Request,
     number_in,
     pack_book,
+    packed,
     receive_head,
     text_in,
 )
@@ -27,20 +29,26 @@ _MOST_REPLY = 256 << 20
 
 
 def split_apart(
-    book: Book, tokenizer: Path, window: int, limits: Limits = LIMITS
+    book: Book,
+    tokenizer: Path,
+    window: int,
+    limits: Limits = LIMITS,
+    windows: Sequence[Window] = (),
 ) -> tuple[Segment, ...]:
-    """Cut a book as `ingest.segments.split_book` does, in a process with limits.
+    """Cut a book as `ingest.kept.split_keeping` does, in a process with limits.
 
-    ``tokenizer`` is the file `tokenizer.json` or `tokenizer.model` that counts the tokens. Raises
-    WindowTooSmallError, or a subclass of UnreadableDocument where a limit is reached.
+    ``tokenizer`` is the file `tokenizer.json` or `tokenizer.model` that counts the tokens;
+    ``windows`` are those of an old version. Raises WindowTooSmallError, or a subclass of
+    UnreadableDocument where a limit is reached.
     """
     head, text = pack_book(book, limits.most_text)
+    old = packed({"windows": [(w.text, w.tokens) for w in windows]}) if windows else b""
     request = Request(
         name=book.title,
         password=None,
-        size=len(text),
+        size=len(old),
         memory_bytes=limits.memory_bytes,
-        seconds=limits.seconds + SECONDS_PER_MB * len(text) / 1e6,
+        seconds=limits.seconds + SECONDS_PER_MB * (len(text) + len(old)) / 1e6,
         most_text=limits.most_text,
         kind="segments",
         path=str(tokenizer.absolute()),
@@ -49,6 +57,8 @@ def split_apart(
     with turn(), Child(request) as child:
         child.tell(head)
         child.tell(text)
+        if old:
+            child.tell(old)
         reply = child.hear(lambda stream: _segments(stream, book))
     if isinstance(reply, Refusal):
         raise reply.error

@@ -50,9 +50,9 @@ class Request:
     """A file to read. ``kind`` is "book", whose bytes follow, or "archive" or "gguf" at ``path``.
 
     For "segments" a book follows that is already read, and ``path`` is the tokenizer's file, which
-    counts the tokens of a ``window``. For "ocr" a PDF follows, of which ``pages`` are recognised;
-    ``recognised`` is what came out of that, by page. For "page" a PDF follows, of which ``pages``
-    are drawn. ``most_text`` limits the reply.
+    counts the tokens of a ``window``; behind it come ``size`` bytes of windows to keep, if any. For
+    "ocr" a PDF follows, of which ``pages`` are recognised; ``recognised`` is what came out of that,
+    by page. For "page" a PDF follows, of which ``pages`` are drawn. ``most_text`` limits the reply.
     """
 
     name: str

@@ -187,6 +187,25 @@ def _tags(db: Database) -> None:
     _execute(db, _TAGS)
 
 
+@migrations(name="0015_versions")
+def _versions(db: Database) -> None:
+    """New versions of documents: being read, or in the old one's place."""
+    _execute(db, _VERSIONS)
+
+
+_VERSIONS = """
+CREATE TABLE versions (
+    text_id INTEGER PRIMARY KEY REFERENCES texts (id) ON DELETE CASCADE,
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    format TEXT NOT NULL,
+    author TEXT NOT NULL,
+    changes TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    adopted_at TEXT
+) STRICT;
+CREATE INDEX versions_by_document ON versions (document_id)
+"""
+
 # A tag is told from others by its key: the same letters, small or capital.
 _TAGS = """
 CREATE TABLE tags (

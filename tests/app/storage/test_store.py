@@ -51,6 +51,7 @@ NAMES = (
     "0012_summary_jobs",
     "0013_notebook",
     "0014_tags",
+    "0015_versions",
 )
 
 

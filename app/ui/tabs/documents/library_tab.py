@@ -19,6 +19,7 @@ from app.ui.inputs import choice_list, upload_box
 from app.ui.session import OPEN, Session, private
 from app.ui.tabs.documents.found import Found
 from app.ui.tabs.documents.tags import TagChoice, TagEditor
+from app.ui.tabs.documents.version import NewVersion
 from app.ui.texts import (
     MEMORY_NAMES,
     NO_DOCUMENTS,
@@ -70,6 +71,7 @@ class LibraryTab:
             self._cancel,
             self._used,
             self._tag.choice,
+            self._version.html,
             self._seen,
         ]
         self._wire()
@@ -102,6 +104,7 @@ class LibraryTab:
         with gr.Column(visible=False) as self._details:
             self._reading = gr.HTML()
             self._found = Found(self._session, self.picker)
+            self._version = NewVersion(self._session, self.picker)
             self._used = choice_list("Answer from this reading", visible=False, filterable=False)
             with gr.Row():
                 self._read_on = gr.Button("Continue reading", size="sm", scale=0, min_width=130)
@@ -172,6 +175,7 @@ class LibraryTab:
         )
         self._found.wire(self.view, looking, self._view)
         self._tags.wire(self.view, looking, self._view)
+        self._version.wire(self.view, looking, self._view)
         confirming = [self._confirm, self._confirm_text]
         self._delete.click(self.ask_delete, self.picker, confirming, **private())
         self._keep.click(lambda: gr.Row(visible=False), None, self._confirm, **private())
@@ -246,6 +250,7 @@ class LibraryTab:
             gr.update(visible=unfinished is not None and is_open),
             self._choices(opened),
             self._tag.shown(tag),
+            self._version.shown(opened),
             seen,
         ]
 
@@ -255,7 +260,7 @@ class LibraryTab:
         """Progress bars: the reading in use, and another one if it is being made."""
         bars = [opened]
         if unfinished is not None and unfinished.id != opened.reading.id:
-            title = f"Read again: {reading_name(unfinished)}"
+            title = self._version.title(opened, unfinished)
             bars.append(replace(opened, title=title, reading=unfinished))
         return "".join(
             progress_html(

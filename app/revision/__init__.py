@@ -1,0 +1,1 @@
+"""A new version of a document: what of it is read, what changed, and what readers keep."""
