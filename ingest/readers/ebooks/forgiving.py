@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 from ingest.readers.charset import decode
 
 _MARK = re.compile(r"<(/?)([A-Za-z][\w.-]*+(?::[\w.-]++)?)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>")
-_ATTRIBUTE = re.compile(r"([\w:.-]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
+_ATTRIBUTE = re.compile(r"(?<![\w:.-])([\w:.-]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
 _DECLARED = re.compile(rb"encoding\s*+=\s*+[\"']([\w.-]{1,40})[\"']")
 _HEAD = 200  # bytes in which the encoding is declared
 _DEEPEST = 100  # elements in one another; what is deeper stays on that level

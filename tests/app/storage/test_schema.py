@@ -93,7 +93,7 @@ def test_a_changed_definition_is_refused(database: Path, old: bytes, new: bytes)
 
 def test_tables_of_other_programs_do_no_harm(database: Path) -> None:
     connection = sqlite3.connect(database)
-    connection.execute("CREATE TABLE notes (text TEXT)")
+    connection.execute("CREATE TABLE mine_too (text TEXT)")
     connection.execute("CREATE INDEX mine ON documents (title)")
     connection.execute("ANALYZE")
     connection.close()
