@@ -26,7 +26,7 @@ def finish_reading(store: Store, document: Document) -> None:
         store.forget_summaries(document.id)
         for summary in kept:
             store.save_summary(document, summary)
-        # The notebook's citations are moved here: `Mover.evidence` takes what has start and end.
+        _move_notes(store, document, old_texts)
         store.seal(document.reading)
         store.put_in_place(document.reading)
 
@@ -60,6 +60,17 @@ def _move_chats(store: Store, document: Document, movers: dict[str, Mover]) -> N
                 ],
             }
         )
+
+
+def _move_notes(store: Store, document: Document, movers: dict[str, Mover]) -> None:
+    for note in store.notes(document.id):
+        moved = [
+            {**movers[c["reading_id"]].noted(c), "reading_id": document.reading.id}
+            if c["reading_id"] in movers
+            else c
+            for c in note.citations
+        ]
+        store.cite_again(note.id, moved)
 
 
 def _move_position(store: Store, document: Document, mover: Mover | None) -> None:

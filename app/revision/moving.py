@@ -79,6 +79,16 @@ class Mover:
         numbers = self._page(begin).number, self._page(max(begin, end)).number
         return {**sentence, "page_first": numbers[0], "page_last": numbers[1]}
 
+    def noted(self, cited: Kept) -> Kept:
+        """A citation of the notebook; one without words of the text names pages only."""
+        start, end = int(cited["start"]), int(cited["end"])
+        if start != end or str(cited["label_last"]).endswith(EARLIER):
+            moved = self.evidence(cited)
+        else:
+            near = self.places.nearest(start)
+            moved = {**self._inside(near, near + 1), "end": near}
+        return {name: moved.get(name, value) for name, value in cited.items()}
+
     def _gone(self, kept: Kept, start: int) -> dict[str, Any]:
         """A place that is no longer in the text, near to where it would be."""
         near = self._inside(self.places.nearest(start), self.places.nearest(start) + 1)

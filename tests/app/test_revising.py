@@ -26,6 +26,7 @@ from app.revision.revising import Revised, revise, what_changed
 from app.settings import Settings
 from app.state_reader import Scope
 from app.storage.store import BOOK, Document, DocumentText, Message, Summary
+from app.taking.keeping import own_note, passage_note
 from app.ui.texts import bubble
 from app.worker import Worker
 from ingest.book import NeedsPassword, Segment
@@ -251,6 +252,24 @@ def with_edit(chapters: Chapters, title: str, at: int, words: str = SECOND) -> C
 
 
 class TestWhatReadersKeep:
+    def test_notes_cite_the_new_text(self, library: Library) -> None:
+        chapters = manuscript()
+        document = added(library, chapters)
+        store, text = library.store, library.store.text(document.reading.text_id).text
+        quoted, edited = chapters["Part Cedar"][5], chapters["Part Birch"][14]
+        for sentence in (quoted, edited):
+            at = text.index(sentence)
+            store.keep_note(document.id, passage_note(store, document, at, at + len(sentence)))
+        store.keep_note(document.id, own_note(store, document, "Look here.", "1"))
+        revised(library, document, with_edit(with_new_paragraph(chapters), "Part Birch", 18))
+        now = store.document(document.id)
+        new = store.text(now.reading.text_id).text
+        (kept,), (lost,), (own,) = (note.citations for note in store.notes(document.id))
+        assert new[kept["start"] : kept["end"]] == quoted
+        assert lost["start"] == lost["end"] == 0 and "earlier version" in lost["label_last"]
+        assert own["label_first"] == "1"
+        assert {c["reading_id"] for c in (kept, lost, own)} == {now.reading.id}
+
     def test_chats_quote_the_new_text(self, library: Library) -> None:
         chapters = manuscript()
         document = added(library, chapters)

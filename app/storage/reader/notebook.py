@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,14 @@ class NotebookStore(DatabaseFile):
             )
             if not done.rowcount:
                 raise UnknownDocument("This note has been deleted.")
+
+    def cite_again(self, note_id: int, citations: Sequence[Mapping[str, Any]]) -> None:
+        """Store other places for what was kept: those of a new version of the text."""
+        with self.writing() as db:
+            db.execute(
+                f"UPDATE notes SET citations = ? WHERE id = ? AND {self._seen('document_id')}",
+                [json.dumps(list(citations), ensure_ascii=False), note_id],
+            )
 
     def remove_note(self, note_id: int) -> None:
         """Delete a note."""

@@ -49,7 +49,7 @@ def test_no_method_reads_or_changes_what_another_account_has(
     his = store.seen_by(store.account("bob").id)
     rest = {"title": "x", "message": Message("user", "x"), "numbers": [0], "sha256": "0" * 64}
     rest |= {"file_name": "x", "data": b"x", "values": {}, "question": "Secret question"}
-    rest |= {"note": Note("note", "x"), "remark": "x", "names": ["x"], "tag": "x"}
+    rest |= {"note": Note("note", "x"), "remark": "x", "citations": [], "names": ["x"], "tag": "x"}
     tables = set(store.db.table_names()) - {"accounts"}
     before = {t: list(store.db.execute(f"SELECT * FROM {t}")) for t in tables}
     methods = naming_methods(his)
