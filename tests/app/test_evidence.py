@@ -14,6 +14,8 @@ from torch import Tensor
 
 from app.answering.confidence import Looks
 from app.answering.evidence import MOST, OpenedText, Sentence, joined, rank_sentences
+from app.answering.places import placed
+from app.library import Library
 from app.trained import AdaptedDecoder, TrainedParts
 from memory_models.decoder import Decoder
 from memory_models.generate import Mixture
@@ -216,3 +218,30 @@ def test_memory_off_is_computed_once_for_both_looks(
     assert shared.attended([1.0]) == pytest.approx(by_itself.attended([1.0]), abs=1e-3)
     other_prompt.step(prompt.flip(0), 1)
     assert rows[-1] == 2
+
+
+class TestHeadings:
+    FIRST = "# The Lamp\n\n## Chapter 1. Mara\n\nMara.\n\nShe hid the key.\n\n"
+    BOOK = f"{FIRST}# Two\n\nTwo gulls came."
+
+    def placed(self, library: Library, *texts: str) -> list[str]:
+        document = library.add(self.BOOK.encode(), "lamp.md").document
+        segments = library.store.segments(document.reading)
+        pieces = []
+        for text in texts:
+            at = self.BOOK.index(text)
+            inside = next(s for s in segments if s.start <= at < s.end)
+            start = at - inside.start
+            pieces.append(Sentence(inside.number, start, start + len(text), 0, 1, 0.5, text))
+        found = placed(library.store, document.reading, pieces)
+        assert all(self.BOOK[e.start : e.end] == e.text for e in found)
+        return [e.text for e in found]
+
+    def test_are_not_quoted_with_what_follows(self, library: Library) -> None:
+        assert self.placed(library, self.FIRST) == ["Mara.\n\nShe hid the key."]
+        assert self.placed(library, "# Two\n\nTwo gulls came.") == ["Two gulls came."]
+        assert self.placed(library, "She hid the key.") == ["She hid the key."]
+
+    def test_stand_alone_only_where_nothing_else_does(self, library: Library) -> None:
+        assert self.placed(library, "# Two", "She hid the key.") == ["She hid the key."]
+        assert self.placed(library, "# Two") == ["# Two"]

@@ -177,7 +177,7 @@ def test_the_page_works_within_its_content_policy(
     page.on("request", lambda request: asked.add(request.url))
     page.goto(address)
     ask(page, library)
-    page.get_by_text("Confidence").wait_for()
+    page.get_by_text("of 10 answers").first.wait_for()
     page.get_by_role("tab", name="Summaries").click()
     page.get_by_role("tab", name="Memory").click()
     page.locator(".js-plotly-plot .bars").first.wait_for()
@@ -213,7 +213,7 @@ def test_a_question_is_shown_as_waiting_while_another_tab_has_the_model(
         ask(page, session.library)
         assert any(key.startswith(page_key("")) for key in session.listeners._open)
         page.get_by_text("waits for its turn").wait_for()
-    page.get_by_text("Confidence").wait_for()
+    page.get_by_text("of 10 answers").first.wait_for()
     page.close()
 
 

@@ -127,5 +127,5 @@ def test_a_question_is_answered_while_a_book_is_summarised(
     page.get_by_role("tab", name="Chat").click()
     page.locator("textarea:visible").first.fill(QUESTION)
     page.keyboard.press("Enter")
-    page.get_by_text("Confidence").wait_for()
+    page.get_by_text("of 10 answers").first.wait_for()
     page.close()
