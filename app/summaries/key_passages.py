@@ -6,9 +6,9 @@ people would tell (telling.py), from all parts of the chapter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from app.summaries.telling import WORD, centrality, most_telling
 from ingest.book import Page
@@ -17,6 +17,8 @@ from ingest.pages import PageIndex
 
 LENGTHS = {"sentence": 1, "paragraph": 5, "page": 14}
 """How many sentences a chapter gets."""
+
+T = TypeVar("T")
 
 _FEWEST, _MOST = 6, 60  # words of a sentence that may stand alone
 # A sentence that begins so speaks of somebody whom it does not name.
@@ -55,6 +57,24 @@ def key_passages(
     chosen = most_telling(quoted, [stands_alone(sentence) for sentence in quoted], count)
     index = PageIndex(pages)
     return [_passage(text, *sentences[n], index) for n in chosen]
+
+
+def book_passages(
+    chapters: Sequence[int],
+    of_chapter: Callable[[int, int], list[T]],
+    count: int,
+    text: Callable[[T], str],
+) -> list[T]:
+    """At most ``count`` passages of several chapters, from each as many, at least one of each.
+
+    of_chapter: the key passages of a chapter, by its number and how many; text: of a passage. Where
+    there are more chapters than passages, the most central ones are taken.
+    """
+    share = -(-count // max(1, len(chapters)))
+    each = [passage for number in chapters for passage in of_chapter(number, share)]
+    if len(each) <= count:
+        return each
+    return [each[n] for n in most_central([text(passage) for passage in each], count)]
 
 
 def most_central(sentences: Sequence[str], count: int) -> list[int]:
