@@ -102,7 +102,8 @@ def stands_alone(sentence: str) -> bool:
         return False
     bare = sentence.lstrip("\"'“‘«( ")
     speech = len(bare) < len(sentence) and not sentence.rstrip().endswith((".", "!", "?"))
-    return words[0].casefold() not in _LEANING and not speech
+    is_heading = sentence.rstrip("\"'”’»)]_* ")[-1:].isalnum()  # nothing ends it
+    return words[0].casefold() not in _LEANING and not speech and not is_heading
 
 
 def sentences_of_text(text: str, start: int, end: int) -> list[tuple[int, int]]:

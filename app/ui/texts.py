@@ -323,7 +323,10 @@ def _summary(
     is_told = shown is not None and bool(shown.summary)
     warning = f'<div class="bs-note">{IN_OTHER_WORDS}</div>' if is_told else ""
     links = acts(keep) if is_told else ""
-    return f'<div class="bs-summary"><h4>{escape(title)}</h4>{quotes}{warning}{body}{links}</div>'
+    return (
+        f'<div class="bs-summary"><h4>{escape(title)}</h4>{quotes}{warning}'
+        f'<div class="bs-told">{body}{links}</div></div>'
+    )
 
 
 def _key_passages(passages: Sequence[Passage], reading_id: str) -> str:
