@@ -117,7 +117,7 @@ def _text_rank(found: Sequence[str]) -> NDArray[np.float32]:
     links /= np.maximum(sizes[:, None] + sizes[None, :], 0.1)
     np.fill_diagonal(links, 0)
     links /= np.maximum(links.sum(axis=1, keepdims=True), 1e-6)
-    rank = np.full(len(bags), 1 / max(1, len(bags)), dtype=np.float32)
+    rank: NDArray[np.float32] = np.full(len(bags), 1 / max(1, len(bags)), dtype=np.float32)
     for _ in range(ROUNDS):
-        rank = (1 - DAMPING) / max(1, len(bags)) + DAMPING * (rank @ links)
+        rank = np.float32((1 - DAMPING) / max(1, len(bags))) + np.float32(DAMPING) * (rank @ links)
     return rank
