@@ -174,5 +174,5 @@ def summarize(
 
 def _print_summary(title: str, shown: Shown) -> None:
     quoted = "\n".join(f"“{p.text}” (p. {p.label_first})" for p in shown.passages)
-    said = f"{indent(shown.summary, '   ')}\n" if shown.summary else ""
-    say(f"{title}\n{said}{indent(quoted, '   > ')}\n")
+    said = f"   In the model's words:\n{indent(shown.summary, '   ')}\n" if shown.summary else ""
+    say(f"{title}\n{indent(quoted, '   > ')}\n{said}")

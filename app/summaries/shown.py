@@ -8,7 +8,7 @@ from typing import Any
 
 from app.errors import InvalidSetting
 from app.storage.store import BOOK, Document, Store, Summary
-from app.summaries.key_passages import LENGTHS, Passage, key_passages, most_central
+from app.summaries.key_passages import LENGTHS, Passage, book_passages, key_passages, most_central
 from ingest.book import Page
 
 STYLES = ("prose", "bullets")
@@ -75,10 +75,7 @@ class Showing:
     def _passages(self, number: int, told: Iterable[int]) -> list[Passage]:
         if number > BOOK:
             return self.passages_of(number, self._count)
-        chapters = list(told)
-        each = [passage for n in chapters for passage in self.passages_of(n, 1)]
-        kept = most_central([passage.text for passage in each], self._count)
-        return [each[n] for n in kept]
+        return book_passages(list(told), self.passages_of, self._count, lambda p: p.text)
 
     @property
     def starts(self) -> dict[int, int]:

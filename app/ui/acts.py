@@ -7,7 +7,7 @@ from html import escape
 # Each link does something on the page instead of leading anywhere. What is copied is the nearest
 # box around the link, without the links themselves (`.bs-copying` hides them).
 FOLLOW = """() => {
-  const boxes = '.bs-answer, li, blockquote, .bs-kept, .bs-summary';
+  const boxes = '.bs-answer, li, blockquote, .bs-kept, .bs-told, .bs-summary';
   const say = (link, words) => {
     const before = link.dataset.before ||= link.textContent;
     link.textContent = words;

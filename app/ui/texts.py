@@ -25,6 +25,7 @@ EXPLANATION = (
 )
 WORDS = {"sure": "sure", "likely": "likely", "guess": "a guess"}
 PASSAGES = "These passages come closest:"
+IN_OTHER_WORDS = "In the model's words; who does what to whom is often wrong:"
 LONGEST_CHIP = 70  # characters of an earlier question
 QUOTES = 3  # sentences shown where nothing was found
 LONGEST_QUOTE = 400  # characters
@@ -261,11 +262,13 @@ def summaries_html(
     whole = made.get(BOOK if read_to is None else -last)
     title = "The book" if read_to is None else f"The story so far, to the end of chapter {last}"
     link = _PageLinks(document.reading.id, showing)
-    told = [made[n] for n in finished if n in made and chapters[n - 1].matter == "main"]
+    work = [n for n in finished if chapters[n - 1].matter == "main"]
+    told = [made[n] for n in work if n in made]
     keep = f"summary:{document.id}:{whole.chapter}" if whole else ""
+    shown = showing.show(whole, work) if whole else None
+    quotes = _key_passages(shown.passages if shown else (), document.reading.id)
     blocks = [
-        _summary(title, showing.show(whole, finished) if whole else None, link, keep)
-        + (note(how_made(whole, told)) if whole else "")
+        _summary(title, shown, link, keep, quotes) + (note(how_made(whole, told)) if whole else "")
     ]
     for number, chapter in enumerate(chapters, start=1):
         title = f"{number}. {chapter.title}"
@@ -277,10 +280,10 @@ def summaries_html(
             blocks.append(_summary(title, None, link, missing="you have not finished it yet"))
             continue
         found = made.get(number)
-        passages = showing.chapter_passages(number)
-        quotes = _key_passages(passages, document.reading.id, is_open=found is None)
+        quotes = _key_passages(showing.chapter_passages(number), document.reading.id)
         keep = f"summary:{document.id}:{number}"
-        blocks.append(_summary(title, showing.show(found) if found else None, link, keep) + quotes)
+        shown = showing.show(found) if found else None
+        blocks.append(_summary(title, shown, link, keep, quotes))
     heading = f'<div class="bs-title">{escape(document.title)}</div>'
     return heading + "".join(blocks if finished and not since else blocks[1:])
 
@@ -309,8 +312,10 @@ def _summary(
     shown: Shown | None,
     link: _PageLinks,
     keep: str = "",
+    quotes: str = "",
     missing: str = "not summarised yet",
 ) -> str:
+    """Key passages first, since they are true; what the model made of the chapter below them."""
     if shown is None or not shown.summary:
         body = f'<div class="bs-note">{missing}</div>'
     elif shown.sentences:
@@ -318,11 +323,16 @@ def _summary(
         body = f'<div class="bs-text">{told}</div>'
     else:
         body = f'<div class="bs-text">{escape(shown.summary)}</div>'
-    links = acts(keep) if shown is not None and shown.summary else ""
-    return f'<div class="bs-summary"><h4>{escape(title)}</h4>{body}{links}</div>'
+    is_told = shown is not None and bool(shown.summary)
+    warning = f'<div class="bs-note">{IN_OTHER_WORDS}</div>' if is_told else ""
+    links = acts(keep) if is_told else ""
+    return (
+        f'<div class="bs-summary"><h4>{escape(title)}</h4>{quotes}{warning}'
+        f'<div class="bs-told">{body}{links}</div></div>'
+    )
 
 
-def _key_passages(passages: Sequence[Passage], reading_id: str, *, is_open: bool) -> str:
+def _key_passages(passages: Sequence[Passage], reading_id: str) -> str:
     """Sentences quoted from a chapter, each with a link to where it stands."""
     rows = "".join(
         f"<li>“{escape(p.text)}” "
@@ -333,7 +343,7 @@ def _key_passages(passages: Sequence[Passage], reading_id: str, *, is_open: bool
     if not rows:
         return ""
     return (
-        f'<details class="bs-passages"{" open" if is_open else ""}>'
+        '<details class="bs-passages" open>'
         "<summary>Key passages, word for word</summary>"
         f'<ul class="bs-quotes">{rows}</ul></details>'
     )

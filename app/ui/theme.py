@@ -141,7 +141,7 @@ CSS = """
 .html-container a, #talk a { text-decoration: underline; text-underline-offset: 2px; }
 .dark .bs-acts a { color: var(--neutral-300); }
 .bs-acts a:hover, .bs-acts a:focus-visible { text-decoration: underline; }
-.bs-answer > .bs-acts, .bs-summary > .bs-acts, .bs-kept > .bs-acts { display: block;
+.bs-answer > .bs-acts, .bs-told > .bs-acts, .bs-kept > .bs-acts { display: block;
   margin: 6px 0 0; }
 .bs-copying .bs-acts { display: none !important; }
 .bs-kept { border-top: 1px solid var(--border-color-primary); padding: 10px 0; max-width: 76ch; }

@@ -64,6 +64,19 @@ class SummariesPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class RetoldPlan:
+    """`bench retold`."""
+
+    data: Path = option(kind="data", help="Stories with summaries by people.")
+    texts: Path | None = option(None, kind="data", help="Summaries of whole books, by people.")
+    books: Path | None = option(None, kind="data", help="The texts of these books.")
+    words: int = option(220, minimum=20, help="Words of each summary.")
+    most_words: int = option(80_000, minimum=1, help="Longer books are left out.")
+    told: bool = option(True, help="Have the model tell them, too; else only quote.")
+    told_books: int = option(6, minimum=0, help="Books that the model tells, the shortest ones.")
+
+
+@dataclass(frozen=True, slots=True)
 class PeoplePlan:
     """`bench people`."""
 

@@ -23,6 +23,7 @@ from lab.bench.plans import (
     PeoplePlan,
     PlantedPlan,
     ReadingPlan,
+    RetoldPlan,
     SummariesPlan,
     ThoroughPlan,
     WritingPlan,
@@ -127,6 +128,15 @@ def summaries_command(plan: SummariesPlan, settings: Settings, as_json: Json = F
 
     with _benching(settings) as (library, on_progress):
         _report(summaries(library, plan.data, plan.stories, on_progress), as_json=as_json)
+
+
+@plan_command(commands, "retold", RetoldPlan, group="bench")
+def retold_command(plan: RetoldPlan, settings: Settings, as_json: Json = False) -> None:
+    """Summaries of whole stories and books against people's: quoted, generated, at one length."""
+    from lab.bench.retold.whole import retold
+
+    with _benching(settings) as (library, on_progress):
+        _report(retold(library, plan, on_progress), as_json=as_json)
 
 
 @plan_command(commands, "people", PeoplePlan, group="bench")

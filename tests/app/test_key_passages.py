@@ -47,6 +47,7 @@ def test_no_passage_begins_with_somebody_unnamed() -> None:
     assert not stands_alone("He went to the harbour and sold the boat to Anton.")
     assert not stands_alone("But the keeper had gone home before the storm began.")
     assert not stands_alone("Rain fell.")
+    assert not stands_alone("The Adventure of the Keeper and his Lamp")
     assert stands_alone("The keeper had gone home before the storm began.")
 
 

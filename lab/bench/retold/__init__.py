@@ -1,0 +1,1 @@
+"""Summaries of whole texts, made in several ways, against those that people wrote."""
