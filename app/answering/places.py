@@ -25,7 +25,7 @@ def placed(store: Store, reading: Reading, best: Sequence[Sentence]) -> list[Evi
     segments = store.some_segments(reading, {s.segment for s in best})
     pages = PageIndex(store.pages(reading))
     chapters = store.chapters(reading)
-    found, headings = [], list[Evidence]()
+    found, headings = list[Evidence](), list[Evidence]()
     for sentence in best:
         segment = segments[sentence.segment]
         raw = sentence.text
