@@ -71,9 +71,12 @@ def limit(memory_bytes: int, seconds: float) -> None:
     }
     for kind, most in wanted.items():
         _, hard = resource.getrlimit(kind)
-        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        free = hard == resource.RLIM_INFINITY or hard > most
+        allowed = most if free else hard
+        # Linux sends SIGXCPU, which says what it was, only below the hard limit.
+        last = allowed + 1 if free and kind == resource.RLIMIT_CPU else allowed
         with contextlib.suppress(OSError, ValueError):  # a system that does not limit this
-            resource.setrlimit(kind, (allowed, allowed))
+            resource.setrlimit(kind, (allowed, last))
 
 
 def forbid(*, foreign_memory: bool = True) -> None:

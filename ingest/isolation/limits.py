@@ -34,7 +34,7 @@ class Limits:
             )
 
     def seconds_for(self, size: int) -> float:
-        """How long a file of ``size`` bytes may take, on the clock and on the processor."""
+        """How long a file of ``size`` bytes may keep the processor; thrice that on the clock."""
         return self.seconds + self.seconds_per_mb * size / 1e6
 
     @property
