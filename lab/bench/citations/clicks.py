@@ -21,12 +21,14 @@ TEXT, PAGE = "Text", "Page"
 _CLICK = """(href) => new Promise((resolve, reject) => {
   const link = [...document.querySelectorAll('#talk a')].find(
     (a) => a.getAttribute('href') === href);
-  const before = document.querySelector('#leaf .bs-pane');
+  // Gradio may keep the elements and change what is in them.
+  const marks = () => [...document.querySelectorAll('#leaf mark')].map((m) => m.outerHTML).join();
+  const before = marks();
   const begun = performance.now();
   link.click();
   const look = () => {
     const pane = document.querySelector('#leaf .bs-pane');
-    const mark = pane !== before && document.querySelector('#leaf mark');
+    const mark = marks() !== before && document.querySelector('#leaf mark');
     const picture = pane?.querySelector('img');
     const box = mark ? mark.getBoundingClientRect() : {height: 0};
     const seen = box.height > 0 && box.top >= 0 && box.bottom <= innerHeight;
