@@ -113,10 +113,10 @@ def test_a_selection_is_kept_and_a_note_deleted_after_a_question(
     page: Any, library: Library, document: Document
 ) -> None:
     tab(page, "Read")
-    page.locator("#leaf p").first.wait_for()
+    page.locator("#leaf .bs-leaf p").first.wait_for()
     page.evaluate(
-        "getSelection().selectAllChildren(document.querySelectorAll('#leaf p')[1]"
-        " || document.querySelector('#leaf p'))"
+        "getSelection().selectAllChildren(document.querySelectorAll('#leaf .bs-leaf p')[1]"
+        " || document.querySelector('#leaf .bs-leaf p'))"
     )
     page.get_by_role("button", name="Keep selection").click()
     shot(page, "read")
