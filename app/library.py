@@ -302,9 +302,9 @@ class Library:
         """Answer from the state; iterate the stream for text, then `answer()` for the rest.
 
         scope: as far as the document's reader is, where it is not given. after: the turn that the
-        question follows. windows: of the state to open, instead of the
-        setting's number. Raises InvalidRequest or InvalidQuestion at once for a question that
-        cannot be asked.
+        question follows. windows: most to open of the state, instead of the setting's
+        number. Raises InvalidRequest or InvalidQuestion at once for a question that cannot be
+        asked.
         """
         document = self.store.document(document_id)
         scope = scope or self.reader_scope(document)

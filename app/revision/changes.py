@@ -1,7 +1,7 @@
 """What changed between two versions of a text, chapter by chapter.
 
 Chapters are paired by what they say: the same words first, then many of the same sentences, then
-the same title. So a chapter that was renamed, numbered anew or moved is found again.
+the same title. So a chapter that was renamed, renumbered or moved is found again.
 """
 
 from __future__ import annotations

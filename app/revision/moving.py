@@ -13,7 +13,7 @@ from typing import Any
 
 from app.revision.places import Places
 from app.storage.store import Reading, Store
-from ingest.book import Page
+from ingest.pages import PageIndex
 
 EARLIER = " (earlier version)"
 
@@ -35,8 +35,7 @@ class Mover:
             [(s.start, s.end) for s in self._new_segments],
         )
         self._old_starts = {page.number: (page.start, page.end) for page in before.pages}
-        self._pages = after.pages
-        self._page_starts = [page.start for page in after.pages]
+        self._pages = PageIndex(after.pages)
         self._segment_starts = [segment.start for segment in self._new_segments]
 
     def for_reading(self, old: Reading) -> Mover:
@@ -76,7 +75,7 @@ class Mover:
             for name in ("page_first", "page_last")
         )
         begin, end = self.places.nearest(first[0]), self.places.nearest(last[1] - 1)
-        numbers = self._page(begin).number, self._page(max(begin, end)).number
+        numbers = self._pages.at(begin).number, self._pages.at(max(begin, end)).number
         return {**sentence, "page_first": numbers[0], "page_last": numbers[1]}
 
     def noted(self, cited: Kept) -> Kept:
@@ -101,7 +100,7 @@ class Mover:
 
     def _inside(self, start: int, end: int) -> dict[str, Any]:
         """What is stored of the characters start <= c < end of the new text."""
-        first, last = self._page(start), self._page(end - 1)
+        first, last = self._pages.of(start, end)
         at = max(0, bisect_right(self._segment_starts, start) - 1)
         return {
             "start": start,
@@ -113,6 +112,3 @@ class Mover:
             "label_first": first.label,
             "label_last": last.label,
         }
-
-    def _page(self, place: int) -> Page:
-        return self._pages[max(0, bisect_right(self._page_starts, place) - 1)]

@@ -1,6 +1,6 @@
 """Registers a new version of a document's file: what is kept of the old one, and what changed.
 
-revise        file -> text -> windows kept or cut anew -> an unread reading of the new text
+revise        file -> text -> windows kept or cut again -> an unread reading of the new text
 Library.read  copies what is kept, reads the rest, and puts the new version in the old one's place
 what_changed  the chapters, then and at any time until the next version
 """

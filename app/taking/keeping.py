@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from app.errors import InvalidSetting
 from app.storage.store import Document, Message, Note, Store, Summary
 from app.taking.contents import QUOTES, answer_text
 from ingest.book import Page
+from ingest.pages import PageIndex
 
 LONGEST = 20_000  # characters of a note
 _PLACE = ("text", "start", "end", "page_first", "page_last", "label_first", "label_last")
@@ -101,8 +101,5 @@ def _on_pages(document: Document, first: Page, last: Page, text: str) -> dict[st
 def _place(
     document: Document, pages: Sequence[Page], text: str, start: int, end: int
 ) -> dict[str, Any]:
-    starts = [page.start for page in pages]
-    first, last = (
-        pages[max(0, bisect_right(starts, at) - 1)] for at in (start, max(start, end - 1))
-    )
+    first, last = PageIndex(pages).of(start, end)
     return _on_pages(document, first, last, text) | {"start": start, "end": end}

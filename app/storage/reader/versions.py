@@ -101,7 +101,7 @@ class VersionStore(DatabaseFile):
         document, text = reading.document_id, reading.text_id
         with self.writing() as db:
             self.check_there(document)
-            db.execute("PRAGMA defer_foreign_keys=ON")  # files are numbered anew below
+            db.execute("PRAGMA defer_foreign_keys=ON")  # files are renumbered below
             db.execute(
                 "UPDATE documents SET reading_id = ?, updated_at = ?, "
                 "format = v.format, author = iif(v.author = '', documents.author, v.author), "

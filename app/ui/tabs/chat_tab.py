@@ -140,8 +140,8 @@ class ChatTab:
             **private(queue=False),
         )
         following = [asked.then(**follow)]
-        anew = [self._picker, self.chat, *scope]
-        for event in self.again.wire(anew, self.chat, self._question, self._said):
+        same_question = [self._picker, self.chat, *scope]
+        for event in self.again.wire(same_question, self.chat, self._question, self._said):
             following.append(event.then(**follow))
         self._question.change(
             self.check_length, self._question, self._limit, **private(queue=False)
